@@ -1,0 +1,41 @@
+"""Leave a network as it was found: modes, gradients and hooks, also after an exception."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)
+
+
+@contextmanager
+def untouched(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients of the weights inside; everything as before outside.
+
+    Restores the training flag and hooks of every submodule and `requires_grad` of every parameter.
+    """
+    training = [(part, part.training) for part in module.modules()]
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    hooks = [(getattr(part, kind), dict(getattr(part, kind))) for part in module.modules() for kind in _HOOKS]
+    module.eval()
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for part, mode in training:
+            part.training = mode
+        for parameter in trainable:
+            parameter.requires_grad_(True)
+        for current, before in hooks:
+            if current or before:
+                current.clear()
+                current.update(before)

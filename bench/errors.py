@@ -1,0 +1,19 @@
+"""Errors that are meant for people: one line, what was expected, and the nearest valid choice."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class HeatmarkError(Exception):
+    """Something the user can mend. Its message is one line and names the file, key or plug-in."""
+
+
+class UnsupportedError(HeatmarkError):
+    """A plug-in cannot work on this network or data set; the board shows the reason, the run goes on."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The end of an error message: the closest valid name, or all of them when none is close."""
+    known = sorted(choices)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"

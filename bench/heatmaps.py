@@ -1,0 +1,65 @@
+"""From attributions to heatmaps, and from heatmaps to rank maps: the one place for channels and ties."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Reduction = Literal["absolute_sum", "sum_absolute", "sum", "positive_sum"]
+Ties = Literal["stable", "random"]
+
+
+def reduce_channels(attributions: Tensor, reduction: Reduction) -> Tensor:
+    """Heatmaps (batch, height, width) of attributions (batch, channel, height, width).
+
+    absolute_sum: sum of |a| over channels (AdvGrad, arXiv:2404.04647); sum_absolute: |sum of a| (GNL);
+    sum: signed; positive_sum: the sum, negative parts cut off.
+    """
+    match reduction:
+        case "absolute_sum":
+            return attributions.abs().sum(1)
+        case "sum_absolute":
+            return attributions.sum(1).abs()
+        case "sum":
+            return attributions.sum(1)
+        case "positive_sum":
+            return attributions.sum(1).clamp_min(0)
+
+
+def ranks(heatmaps: Tensor, noise: Tensor | None = None) -> Tensor:
+    """Rank maps (batch, height, width), int32: 0 where the heatmap is highest.
+
+    Ties: without `noise` from the highest flat index to the lowest (a stable ascending sort, flipped;
+    the deterministic form of the RISE protocol); with `noise` (batch, height, width) by its size.
+    """
+    batch, height, width = heatmaps.shape
+    flat = heatmaps.reshape(batch, -1)
+    if noise is None:
+        order = flat.argsort(dim=1, stable=True).flip(1)
+    else:
+        shuffled = noise.reshape(batch, -1).argsort(dim=1, stable=True)
+        order = shuffled.gather(1, flat.gather(1, shuffled).argsort(dim=1, stable=True)).flip(1)
+    positions = torch.arange(height * width, dtype=torch.int32, device=flat.device).expand(batch, -1)
+    return torch.empty_like(positions).scatter_(1, order, positions).reshape(batch, height, width)
+
+
+def min_max(maps: Tensor) -> Tensor:
+    """Maps scaled to [0, 1], each by itself over all its dimensions but the first; a constant map becomes 0."""
+    flat = maps.reshape(maps.shape[0], -1)
+    return _scaled(flat, flat.amax(1, keepdim=True)).reshape(maps.shape)
+
+
+def for_display(heatmaps: Tensor) -> Tensor:
+    """Heatmaps clipped at their 99th percentile and scaled to [0, 1] (AdvGrad, arXiv:2404.04647).
+
+    For looking only: clipping ties the top 1% of the pixels, so no metric uses it. A constant map becomes 0.
+    """
+    flat = heatmaps.reshape(heatmaps.shape[0], -1)
+    top = torch.from_numpy(np.quantile(flat.cpu().numpy(), 0.99, axis=1, keepdims=True)).to(flat)
+    return _scaled(flat, top).clamp(0, 1).reshape(heatmaps.shape)
+
+
+def _scaled(flat: Tensor, top: Tensor) -> Tensor:
+    low = flat.amin(1, keepdim=True)
+    return (flat - low) / (top - low).clamp_min(torch.finfo(flat.dtype).tiny)
