@@ -1,0 +1,26 @@
+"""Protocols of insertion and deletion: named bundles of order, step, substrate, output and ties."""
+
+import math
+from typing import Literal
+
+from bench.handed import Plan
+
+Protocol = Literal["rise2018"]
+
+
+def deletion_plan(protocol: Protocol, height: int, width: int, step: int | None) -> Plan:
+    """The plan of a deletion curve for maps of this size; `step` pixels a point, None for the protocol's own."""
+    match protocol:
+        case "rise2018":
+            return Plan(_even_counts(height * width, step or width), start="image", end="zeros", ties="stable")
+
+
+def insertion_plan(protocol: Protocol, height: int, width: int, step: int | None) -> Plan:
+    """The plan of an insertion curve for maps of this size; `step` as for deletion."""
+    match protocol:
+        case "rise2018":
+            return Plan(_even_counts(height * width, step or width), start="rise_blur", end="image", ties="stable")
+
+
+def _even_counts(pixels: int, step: int) -> tuple[int, ...]:
+    return tuple(min(k * step, pixels) for k in range(math.ceil(pixels / step) + 1))

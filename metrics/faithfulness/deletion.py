@@ -1,0 +1,31 @@
+"""Deletion (Petsiuk et al., 2018)."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from bench.api import PerturbationMetric
+from bench.handed import Plan
+from bench.protocols import Protocol, deletion_plan
+
+
+@dataclass(frozen=True)
+class Deletion(PerturbationMetric):
+    """Area under the target's probability while the highest pixels are deleted first.
+
+    Score in [0, 1]; curve (batch, height + 1) under `rise2018`: `step` pixels a point (None: the image's width),
+    towards zero in normalised space, ties from the highest flat index to the lowest.
+    """
+
+    protocol: Protocol = "rise2018"
+    step: int | None = None
+    question: ClassVar[str] = "Does the prediction fall as soon as the pixels the map calls important are gone?"
+    direction: ClassVar[Literal["higher", "lower"]] = "lower"
+    blind_spot: ClassVar[str] = (
+        "Deleted pixels are off the data distribution: a map that breaks the network fastest wins, "
+        "whether or not the network uses those pixels."
+    )
+    reference: ClassVar[str] = "Petsiuk et al., 2018, arXiv:1806.07421"
+
+    def plan(self, height: int, width: int) -> Plan:
+        """The protocol's plan."""
+        return deletion_plan(self.protocol, height, width, self.step)

@@ -1,0 +1,30 @@
+"""Insertion (Petsiuk et al., 2018)."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from bench.api import PerturbationMetric
+from bench.handed import Plan
+from bench.protocols import Protocol, insertion_plan
+
+
+@dataclass(frozen=True)
+class Insertion(PerturbationMetric):
+    """Area under the target's probability while the highest pixels are put back first.
+
+    Score in [0, 1]; curve (batch, height + 1) under `rise2018`: `step` pixels a point (None: the image's width),
+    into a blurred copy of the image, ties from the highest flat index to the lowest.
+    """
+
+    protocol: Protocol = "rise2018"
+    step: int | None = None
+    question: ClassVar[str] = "Does the prediction come back as soon as the pixels the map calls important are shown?"
+    direction: ClassVar[Literal["higher", "lower"]] = "higher"
+    blind_spot: ClassVar[str] = (
+        "Where the blurred image still shows the class the curve starts high, and every map scores well."
+    )
+    reference: ClassVar[str] = "Petsiuk et al., 2018, arXiv:1806.07421"
+
+    def plan(self, height: int, width: int) -> Plan:
+        """The protocol's plan."""
+        return insertion_plan(self.protocol, height, width, self.step)

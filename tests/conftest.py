@@ -1,0 +1,53 @@
+"""Fixtures: a tiny network, a request, the folder of real data."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from bench.handed import Network, Request
+from bench.randomness import ImageRandom
+
+
+@pytest.fixture
+def network() -> Network:
+    """A tiny random classifier of five classes in float64."""
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 5),
+    )
+    return Network(module.double().eval(), name="tiny", chunk=7)
+
+
+@pytest.fixture
+def request_of(network: Network):
+    """Make a request for some random images, each decided by its id alone."""
+
+    def make(count: int = 4, height: int = 12, width: int = 10, first: int = 0) -> Request:
+        ids = tuple(f"image-{i}" for i in range(first, first + count))
+        rng = ImageRandom(0, "images", ids)
+        like = torch.empty(0, dtype=torch.float64)
+        images = rng.normal((3, height, width), like)
+        truth = (rng.uniform((height, width), like, draw="truth") > 0.7).double()
+        targets = network.logits(images).detach().argmax(1)
+        return Request(images, targets, rng.of("run"), truth=truth, references=images[:2] * 0.5)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images and weights, where HEATMARK_REAL_DATA names it."""
+    folder = os.environ.get("HEATMARK_REAL_DATA")
+    if not folder:
+        pytest.skip("HEATMARK_REAL_DATA is not set: no real data to test with")
+    return Path(folder)
