@@ -1,0 +1,26 @@
+"""Control: the right answer."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from bench.api import Attribution, HeatmarkError, Network, Request
+
+
+@dataclass(frozen=True)
+class Oracle(Attribution):
+    """The truth map itself, where the data set has one.
+
+    Range [0, 1], one channel. What the best possible heatmap scores on agreement with the truth.
+    """
+
+    reference: ClassVar[str] = "Control of this project"
+    control: ClassVar[bool] = True
+    needs_truth: ClassVar[bool] = True
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        """Truth maps (batch, 1, height, width)."""
+        if request.truth is None:
+            raise HeatmarkError("attribution 'oracle' needs a truth map")
+        return request.truth[:, None].to(request.images)

@@ -1,0 +1,23 @@
+"""Control: no information."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from bench.api import Attribution, Network, Request
+
+
+@dataclass(frozen=True)
+class RandomMap(Attribution):
+    """Uniform noise, drawn for each image from its own stream.
+
+    Values in [0, 1), one channel. What a method that knows nothing scores.
+    """
+
+    reference: ClassVar[str] = "Control of this project"
+    control: ClassVar[bool] = True
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        """Uniform numbers (batch, 1, height, width)."""
+        return request.rng.uniform((1, *request.images.shape[2:]), request.images)
