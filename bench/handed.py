@@ -62,6 +62,10 @@ class Network:
             return labels
         return torch.tensor(self.label_map, device=labels.device)[labels]
 
+    def known_outputs(self, outputs: int) -> list[int]:
+        """Those of all `outputs` that stand for a label of the data set."""
+        return sorted({output for output in self.label_map or range(outputs) if output >= 0})
+
 
 @dataclass(frozen=True)
 class Request:

@@ -1,0 +1,84 @@
+"""What a run shares, and the identity of its cells: everything that decides a score goes into the key."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import bench
+from bench.api import Dataset, Plugin
+from bench.handed import Network
+from bench.plugins import source_file
+from bench.suite import Suite, SuiteTable
+
+# Everything else in the package decides a score.
+_NOT_COMPUTING = ("cli.py", "stats.py", "suite.py", "plugins.py", "checks.py", "store.py", "report/", "_version.py")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network ready to be explained, and what decides its cells."""
+
+    network: Network
+    architecture: str
+    recipe: str
+    seed: int
+    weights: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every cell of a run shares."""
+
+    suite: Suite
+    split: str
+    device: torch.device
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set of the suite."""
+        return self.suite.dataset
+
+    @property
+    def table(self) -> SuiteTable:
+        """The settings of the suite."""
+        return self.suite.table
+
+
+def identity(work: Work, trained: Sequence[Trained], ids: Sequence[str], *parts: Plugin | str) -> dict[str, Any]:
+    """Everything that decides the scores of a cell of these networks on these images."""
+    return {
+        "dataset": [work.dataset.fingerprint(), work.split, list(ids)],
+        "networks": [
+            [t.architecture, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed] for t in trained
+        ],
+        "parts": [_signature(part) if isinstance(part, Plugin) else part for part in parts],
+        "target": [work.table.target, work.table.only_correct],
+        "seed": work.table.seed,
+        "references": work.table.dataset.references,
+        "device": work.device.type,
+        "code": code_hash(),
+        "torch": torch.__version__,
+    }
+
+
+@cache
+def code_hash() -> str:
+    """A hash of all code of the package that computes."""
+    digest = hashlib.sha256()
+    root = Path(bench.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        if not name.startswith((*_NOT_COMPUTING, "methods/", "metrics/", "datasets/")):
+            digest.update(name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _signature(plugin: Plugin) -> list[Any]:
+    source = hashlib.sha256(source_file(type(plugin)).read_bytes()).hexdigest()
+    return [plugin.name, {name: repr(value) for name, value in plugin.settings.items()}, source]

@@ -1,0 +1,173 @@
+"""The command `heatmark`."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench._version import version
+from bench.errors import HeatmarkError
+
+if TYPE_CHECKING:
+    import torch
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Measure how good attribution heatmaps are.",
+)
+_out = Console()
+
+SuiteName = Annotated[str, typer.Argument(help="A shipped suite by name, or a TOML file.")]
+Folder = Annotated[Path, typer.Option(help="Where finished cells and trained networks are kept.")]
+Names = Annotated[str | None, typer.Option(help="Only these, comma-separated.")]
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, also of plug-ins that failed.")] = False,
+) -> None:
+    if show_version:
+        _out.print(f"heatmark {version}")
+        raise typer.Exit
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
+    logging.getLogger("heatmark").setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+@app.command()
+def run(
+    suite: SuiteName = "embedded",
+    images: Annotated[int | None, typer.Option(min=1, help="How many images, instead of the suite's number.")] = None,
+    attributions: Names = None,
+    metrics: Names = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The suite's own small size.")] = False,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train networks even where weights are at hand.")] = False,
+    device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
+    store: Folder = Path(".heatmark"),
+    out: Annotated[Path | None, typer.Option(help="Where the result set and report go.")] = None,
+) -> None:
+    """Carry out a suite and show its leaderboard; finished cells are not computed again."""
+    from bench.progress import progress
+    from bench.report import write_report
+    from bench.report.terminal import show as show_board
+    from bench.run import run as run_suite
+    from bench.store import Store, write_results
+    from bench.suite import load_suite
+
+    loaded = load_suite(
+        suite,
+        {"dataset": {"images": images}} if images else {},
+        only={"attributions": _split(attributions), "metrics": _split(metrics)},
+        quick=quick,
+    )
+    with progress() as bars:
+        results = run_suite(loaded, Store(store), _device(device), bars, retrain=retrain)
+    folder = out or store / "results" / loaded.table.name
+    write_results(results, folder)
+    write_report(results, folder)
+    show_board(results, _out)
+    _out.print(f"Result set and report: {folder}", soft_wrap=True)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it.")],
+    table: Annotated[
+        Literal["terminal", "markdown", "latex", "csv", "json"] | None,
+        typer.Option(help="Print one table instead of writing the whole report."),
+    ] = None,
+    metrics: Names = None,
+    entries: Names = None,
+) -> None:
+    """Write the report of a result set anew, or print its leaderboard as a table."""
+    from bench.report import write_report
+    from bench.report.tables import leaderboard, render
+    from bench.report.terminal import show as show_board
+    from bench.store import read_results
+
+    results = read_results(folder)
+    if table is None:
+        write_report(results, folder)
+        _out.print(f"Report: {folder}", soft_wrap=True)
+    elif table == "terminal":
+        show_board(results, _out)
+    else:
+        board = leaderboard(results, metrics=_split(metrics), entries=_split(entries))
+        sys.stdout.write(render(board, table))
+
+
+@app.command("list")
+def list_plugins(
+    kind: Annotated[
+        Literal["all", "recipes", "attributions", "metrics", "datasets", "suites"], typer.Argument(help="What to list.")
+    ] = "all",
+    long: Annotated[
+        bool, typer.Option("--long", help="With settings, reference and, for metrics, the whole card.")
+    ] = False,
+) -> None:
+    """List the plug-ins that were found, and the shipped suites."""
+    from bench.cards import card
+    from bench.plugins import BASES, find
+    from bench.suite import shipped_suites
+
+    for name in BASES if kind == "all" else [kind] if kind in BASES else []:
+        listing = Table("name", "what it is", title=name, title_justify="left", box=None, pad_edge=False)
+        for plugin in find(name).values():
+            listing.add_row(plugin.name, card(plugin) if long else plugin.summary())
+        _out.print(listing, "")
+    if kind in {"all", "suites"}:
+        _out.print("suites", *shipped_suites(), sep="\n")
+
+
+@app.command()
+def show(
+    image: Annotated[str, typer.Argument(help="An image file, or an image id of the suite's data set.")],
+    methods: Annotated[str | None, typer.Option(help="Attributions, comma-separated; default: the suite's.")] = None,
+    suite: Annotated[str, typer.Option(help="The suite whose network explains the image.")] = "embedded",
+    network: Annotated[str | None, typer.Option(help="A network of the suite by name; default: its first.")] = None,
+    device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
+    store: Folder = Path(".heatmark"),
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("heatmaps.png"),
+) -> None:
+    """Draw one image's heatmaps by several attributions side by side."""
+    from bench.progress import progress
+    from bench.show import draw
+    from bench.suite import load_suite
+
+    loaded = load_suite(suite, only={"attributions": _split(methods)})
+    with progress() as bars:
+        draw(loaded, image, network, store / "networks", _device(device), bars, out)
+    _out.print(f"Picture: {out}", soft_wrap=True)
+
+
+def _split(names: str | None) -> list[str] | None:
+    return [name.strip() for name in names.split(",") if name.strip()] if names else None
+
+
+def _device(name: str) -> "torch.device":
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise HeatmarkError(f"--device {name}: {str(error).splitlines()[0]}") from error
+
+
+def main() -> NoReturn:
+    """Run the command; an error that the user can mend is one line."""
+    try:
+        app()
+    except HeatmarkError as error:
+        if "--debug" in sys.argv:
+            raise
+        Console(stderr=True).print(f"heatmark: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(2) from error
+    raise SystemExit(0)

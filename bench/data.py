@@ -1,0 +1,79 @@
+"""From a data set to batches that a network can take: chosen, prepared, normalised, on the device."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.api import Dataset
+from bench.errors import HeatmarkError
+from bench.handed import Network
+from bench.images import prepare
+
+SHARD = 256
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some images of a split as the network sees them.
+
+    `images` (batch, channel, height, width) normalised; `labels` (batch,) of the data set; `outputs` (batch,)
+    of the network; `truth` (batch, height, width) or None; `fixations` one (count, 4) tensor each, or None.
+    """
+
+    ids: tuple[str, ...]
+    images: Tensor
+    labels: Tensor
+    outputs: Tensor
+    truth: Tensor | None
+    fixations: tuple[Tensor, ...] | None
+
+
+def spread(count: int, wanted: int | None) -> list[int]:
+    """`wanted` of `count` positions, evenly spaced (all of them for None)."""
+    if wanted is None or wanted >= count:
+        return list(range(count))
+    return np.linspace(0, count - 1, wanted).round().astype(int).tolist()
+
+
+def usable(dataset: Dataset, split: str, network: Network) -> list[int]:
+    """The positions whose label has an output of the network."""
+    labels = torch.tensor(dataset.labels(split), dtype=torch.long)
+    positions: list[int] = (network.outputs_of(labels) >= 0).nonzero()[:, 0].tolist()
+    if not positions:
+        raise HeatmarkError(f"no image of {dataset.name} {split!r} has a label that {network.name} knows")
+    return positions
+
+
+def shards(positions: Sequence[int]) -> list[list[int]]:
+    """The chosen positions by the block of the split that they lie in; adding images leaves other blocks alone."""
+    blocks: dict[int, list[int]] = {}
+    for position in positions:
+        blocks.setdefault(position // SHARD, []).append(position)
+    return list(blocks.values())
+
+
+def batches(
+    dataset: Dataset, split: str, positions: Sequence[int], size: int, network: Network, device: torch.device
+) -> Iterator[Batch]:
+    """The images at these positions, `size` at a time."""
+    for start in range(0, len(positions), size):
+        yield load(dataset, split, positions[start : start + size], network, device)
+
+
+def load(dataset: Dataset, split: str, positions: Sequence[int], network: Network, device: torch.device) -> Batch:
+    """One batch: image, truth and fixations resized, cropped and normalised together."""
+    samples = [prepare(dataset.sample(split, position), network.preprocess) for position in positions]
+    labels = torch.tensor([sample.label for sample in samples])
+    truths = [sample.truth for sample in samples if sample.truth is not None]
+    points = [sample.fixations for sample in samples if sample.fixations is not None]
+    return Batch(
+        ids=tuple(sample.id for sample in samples),
+        images=torch.stack([sample.image for sample in samples]).to(device),
+        labels=labels.to(device),
+        outputs=network.outputs_of(labels).to(device),
+        truth=torch.stack(truths).to(device) if len(truths) == len(samples) else None,
+        fixations=tuple(part.to(device) for part in points) if len(points) == len(samples) else None,
+    )

@@ -1,0 +1,49 @@
+"""A few images with their truth and heatmaps as pictures, for the reader's own eyes."""
+
+import io
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bench.api import Attribution
+from bench.cells import Trained
+from bench.data import Batch
+from bench.handed import Explained
+from bench.heatmaps import for_display
+
+PICTURES = pa.schema(
+    [("image", pa.string()), ("kind", pa.string()), ("attribution", pa.string()), ("png", pa.binary())]
+)
+
+
+def pictures(trained: Trained, batch: Batch, explained: Mapping[Attribution, Explained | str]) -> pd.DataFrame:
+    """Rows of 8-bit pictures: each image, its truth where there is one, and each method's finite heatmaps."""
+    preprocess = trained.network.preprocess
+    mean, std = (torch.tensor(values)[:, None, None] for values in (preprocess.mean, preprocess.std))
+    rows = []
+    for row, image_id in enumerate(batch.ids):
+        rows.append((image_id, "image", "", png(batch.images[row].cpu() * std + mean)))
+        if batch.truth is not None:
+            rows.append((image_id, "truth", "", png(batch.truth[row][None])))
+    for method, own in explained.items():
+        if isinstance(own, Explained):
+            shown = for_display(own.heatmaps.nan_to_num())
+            finite = own.heatmaps.flatten(1).isfinite().all(1)
+            rows += [
+                (image_id, "heatmap", method.label, png(shown[row][None]))
+                for row, image_id in enumerate(batch.ids)
+                if finite[row]
+            ]
+    return pd.DataFrame(rows, columns=PICTURES.names)
+
+
+def png(picture: Tensor) -> bytes:
+    """A picture (1 or 3, height, width) in [0, 1] as the bytes of an 8-bit PNG."""
+    levels = (picture.clamp(0, 1) * 255).round().to(torch.uint8).cpu().permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(levels.squeeze(2) if levels.shape[2] == 1 else levels).save(file, "PNG")
+    return file.getvalue()

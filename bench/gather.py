@@ -1,0 +1,134 @@
+"""From cells to a result set: the four tables, and the manifest that says how they came about."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+import torchvision
+
+from bench._version import version
+from bench.api import Attribution, Metric, NetworkMetric, Plugin
+from bench.cells import Trained, code_hash
+from bench.handed import OK
+from bench.store import SCHEMAS, Results
+from bench.suite import Suite
+
+_FAILED = ["network", "recipe", "attribution", "metric", "status"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished cell and what it belongs to."""
+
+    trained: Trained
+    method: Attribution
+    metric: Metric | NetworkMetric
+    cell: pd.DataFrame
+
+
+def gathered(
+    suite: Suite,
+    split: str,
+    device: torch.device,
+    parts: Sequence[Part],
+    networks: Sequence[dict[str, object]],
+    shown: Sequence[tuple[Trained, pd.DataFrame]],
+) -> Results:
+    """The result set of a run."""
+    rows = [_rows(suite, part) for part in parts]
+    scores = _frame("scores", rows)
+    pictures = [frame.assign(**_of(suite, trained), seed=trained.seed, target=_rule(suite)) for trained, frame in shown]
+    own = pd.DataFrame(networks).assign(suite=suite.table.name, dataset=suite.dataset.label)
+    return Results(
+        scores=scores,
+        curves=_frame("curves", [own[own.curve.notna()] for own in rows]),
+        networks=_frame("networks", [own]),
+        heatmaps=_frame("heatmaps", pictures),
+        manifest=_manifest(suite, split, device, scores),
+    )
+
+
+def _rows(suite: Suite, part: Part) -> pd.DataFrame:
+    return part.cell.assign(
+        **_of(suite, part.trained),
+        attribution=part.method.label,
+        metric=part.metric.label,
+        protocol=part.metric.protocol,
+        target=_rule(suite),
+        seed=part.trained.seed,
+    )
+
+
+def _of(suite: Suite, trained: Trained) -> dict[str, str]:
+    return {
+        "suite": suite.table.name,
+        "dataset": suite.dataset.label,
+        "network": trained.network.name,
+        "recipe": trained.recipe,
+    }
+
+
+def _rule(suite: Suite) -> str:
+    return f"{suite.table.target}, correct only" if suite.table.only_correct else suite.table.target
+
+
+def _frame(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    columns = SCHEMAS[name].names
+    filled = [frame[columns] for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)
+
+
+def _manifest(suite: Suite, split: str, device: torch.device, scores: pd.DataFrame) -> dict[str, Any]:
+    table = suite.table
+    unscored = scores[~scores.status.eq(OK)]
+    failures = unscored.groupby(_FAILED, sort=True).size()
+    return {
+        "suite": table.name,
+        "command": f"heatmark run {table.name}",
+        "versions": {
+            "heatmark": version,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+        },
+        "device": device.type,
+        "seed": table.seed,
+        "target": _rule(suite),
+        "dataset": {
+            "label": suite.dataset.label,
+            "summary": suite.dataset.summary(),
+            "reference": suite.dataset.reference,
+            "split": split,
+            "images": table.dataset.images,
+            "classes": list(suite.dataset.classes),
+            "fingerprint": suite.dataset.fingerprint(),
+        },
+        "settings": table.model_dump(mode="json"),
+        "code": code_hash(),
+        "metrics": {metric.label: _metric_card(metric) for metric in suite.metrics},
+        "attributions": {
+            method.label: {**_card(method), "control": method.control, "needs_truth": method.needs_truth}
+            for method in suite.attributions
+        },
+        "recipes": {recipe.label: _card(recipe) for recipe in suite.recipes},
+        "failures": [{**dict(zip(_FAILED, key, strict=True)), "images": int(count)} for key, count in failures.items()],
+    }
+
+
+def _card(plugin: Plugin) -> dict[str, Any]:
+    return {"name": plugin.name, "summary": plugin.summary(), "reference": plugin.reference}
+
+
+def _metric_card(metric: Metric | NetworkMetric) -> dict[str, Any]:
+    return {
+        **_card(metric),
+        "question": metric.question,
+        "direction": metric.direction,
+        "range": [value if abs(value) != float("inf") else None for value in metric.range],
+        "chance": metric.chance if isinstance(metric, Metric) else None,
+        "protocol": metric.protocol,
+        "blind_spot": metric.blind_spot,
+    }

@@ -1,0 +1,157 @@
+"""Carry out a suite: train or load, explain, score, store; skip every cell that is already there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from bench.accuracy import ACCURACY, accuracy_of, network_row
+from bench.api import Attribution, Metric, NetworkMetric
+from bench.cells import Trained, Work, identity
+from bench.data import Batch, batches, load, shards, spread, usable
+from bench.gallery import PICTURES, pictures
+from bench.gather import Part, gathered
+from bench.handed import Scored
+from bench.progress import Progress
+from bench.scoring import asked, explanations, rows, score_across, score_one
+from bench.store import CELL, Results, Store, key_of
+from bench.suite import Suite
+from bench.zoo import networks_of
+
+Pair = tuple[Attribution, Metric | NetworkMetric]
+Score = Callable[[Work, Sequence[Trained], Sequence[Tensor], Batch, Sequence[Pair]], dict[Pair, Scored]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a suite is carried out: where cells are kept, on which device, and who watches."""
+
+    work: Work
+    store: Store
+    progress: Progress
+
+
+def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *, retrain: bool = False) -> Results:
+    """Compute every missing cell of the suite, store it, and gather all cells as a result set.
+
+    With `retrain` networks are trained by their recipes even where weights are at hand.
+    """
+    split = suite.table.dataset.split or suite.dataset.splits[-1]
+    whole = Run(Work(suite, split, device), store, progress)
+    parts: list[Part] = []
+    networks, shown = [], []
+    for number in range(len(suite.recipes)):
+        group = networks_of(suite, number, store.networks, device, progress, retrain=retrain)
+        for trained in group:
+            networks.append(network_row(trained, _accuracy(whole, trained)))
+            shown.append((trained, _pictures(whole, trained)))
+            parts += _cells(whole, [trained], _pairs(suite, Metric), score_one)
+        if len(group) > 1:
+            parts += _cells(whole, group, _pairs(suite, NetworkMetric), score_across)
+    return gathered(suite, split, device, parts, networks, shown)
+
+
+def _pairs(suite: Suite, kind: type[Metric] | type[NetworkMetric]) -> list[Pair]:
+    return [(method, metric) for method in suite.attributions for metric in suite.metrics if isinstance(metric, kind)]
+
+
+def _cells(whole: Run, group: Sequence[Trained], pairs: Sequence[Pair], score: Score) -> Iterator[Part]:
+    """The cells of one network, or of a group that is compared, shard by shard: read, or computed and kept."""
+    work, name = whole.work, f"{group[0].network.name} by {group[0].recipe}"
+    pools = [_references(work, trained) for trained in group]
+    for shard in shards(_chosen(work, group[0], work.table.dataset.images)):
+        ids = _ids(work, shard)
+        keys = {pair: key_of(identity(work, group, ids, *pair)) for pair in pairs}
+        cells = {pair: cell for pair, key in keys.items() if (cell := whole.store.read(key)) is not None}
+        whole.progress.advance(name, len(cells) * len(shard), len(pairs) * len(shard))
+        missing = [pair for pair in pairs if pair not in cells]
+        if missing:
+            cells |= _computed(whole, group, pools, shard, missing, score, name)
+            for pair in missing:
+                if not cells[pair].status.str.startswith(("failed", "unsupported")).any():
+                    whole.store.write(keys[pair], cells[pair], CELL)
+        for pair in pairs:
+            yield Part(group[0], *pair, cells[pair])
+
+
+def _computed(
+    whole: Run,
+    group: Sequence[Trained],
+    pools: Sequence[Tensor],
+    shard: Sequence[int],
+    pairs: Sequence[Pair],
+    score: Score,
+    name: str,
+) -> dict[Pair, pd.DataFrame]:
+    work = whole.work
+    parts: dict[Pair, list[pd.DataFrame]] = {pair: [] for pair in pairs}
+    for batch in batches(work.dataset, work.split, shard, work.table.batch, group[0].network, work.device):
+        for pair, scored in score(work, group, pools, batch, pairs).items():
+            parts[pair].append(rows(batch.ids, scored))
+        whole.progress.advance(name, len(pairs) * len(batch.ids), 0)
+    return {pair: pd.concat(frames, ignore_index=True) for pair, frames in parts.items()}
+
+
+def _accuracy(whole: Run, trained: Trained) -> pd.DataFrame:
+    """What the network gets right over the split, a row per image."""
+    work = whole.work
+    chosen = _chosen(work, trained, work.table.dataset.accuracy_images)
+    name = f"accuracy of {trained.network.name} by {trained.recipe}"
+
+    def compute() -> pd.DataFrame:
+        parts = []
+        for batch in batches(work.dataset, work.split, chosen, work.table.batch, trained.network, work.device):
+            parts.append(accuracy_of(trained.network, batch))
+            whole.progress.advance(name, len(batch.ids), 0)
+        return pd.concat(parts, ignore_index=True)
+
+    whole.progress.advance(name, 0, len(chosen))
+    return _kept(whole, identity(work, [trained], _ids(work, chosen), "accuracy"), ACCURACY, compute)
+
+
+def _pictures(whole: Run, trained: Trained) -> pd.DataFrame:
+    """A few images, their truth and their heatmaps by every method, as pictures."""
+    work = whole.work
+    chosen = _chosen(work, trained, work.table.dataset.images)
+    shown = [chosen[i] for i in spread(len(chosen), work.table.gallery)] if work.table.gallery else []
+
+    def compute() -> pd.DataFrame:
+        batch = load(work.dataset, work.split, shown, trained.network, work.device)
+        request, clean = asked(work, trained, _references(work, trained), batch)
+        return pictures(trained, batch, explanations(trained, request, clean, batch, work.suite.attributions))
+
+    if not shown:
+        return pd.DataFrame(columns=PICTURES.names)
+    parts = identity(work, [trained], _ids(work, shown), "pictures", *work.suite.attributions)
+    return _kept(whole, parts, PICTURES, compute)
+
+
+def _kept(whole: Run, parts: dict[str, Any], schema: pa.Schema, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """A table from the store, or computed and kept there."""
+    key = key_of(parts)
+    table = whole.store.read(key)
+    if table is None:
+        table = compute()
+        whole.store.write(key, table, schema)
+    return table
+
+
+def _references(work: Work, trained: Trained) -> Tensor:
+    """The fixed pool of other images: evenly spaced over the first split of the data set."""
+    split = work.dataset.splits[0]
+    positions = spread(len(work.dataset.ids(split)), work.table.dataset.references)
+    return load(work.dataset, split, positions, trained.network, work.device).images
+
+
+def _chosen(work: Work, trained: Trained, wanted: int | None) -> list[int]:
+    known = usable(work.dataset, work.split, trained.network)
+    return [known[i] for i in spread(len(known), wanted)]
+
+
+def _ids(work: Work, positions: Sequence[int]) -> list[str]:
+    ids = work.dataset.ids(work.split)
+    return [ids[position] for position in positions]

@@ -1,0 +1,148 @@
+"""Results on disk: one immutable Parquet file per cell, and result sets of four tables and a manifest."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.errors import HeatmarkError
+
+_ENTRY = [(name, pa.string()) for name in ("suite", "dataset", "network", "recipe", "attribution")]
+_SCORED = [(name, pa.string()) for name in ("metric", "protocol", "target", "image")] + [("seed", pa.int64())]
+
+SCHEMAS = {
+    "scores": pa.schema([*_ENTRY, *_SCORED, ("score", pa.float64()), ("status", pa.string())]),
+    "curves": pa.schema([*_ENTRY, *_SCORED, ("curve", pa.list_(pa.float32()))]),
+    "networks": pa.schema(
+        [
+            *_ENTRY[:4],
+            ("seed", pa.int64()),
+            ("architecture", pa.string()),
+            ("images", pa.int64()),
+            ("accuracy", pa.float64()),
+            ("accuracy_among_classes", pa.float64()),
+            ("robust_accuracy", pa.float64()),
+            ("parameters", pa.int64()),
+            ("weights", pa.string()),
+            ("log", pa.string()),
+        ]
+    ),
+    "heatmaps": pa.schema(
+        [
+            *_ENTRY,
+            ("image", pa.string()),
+            ("seed", pa.int64()),
+            ("kind", pa.string()),
+            ("target", pa.string()),
+            ("png", pa.binary()),
+        ]
+    ),
+}
+
+CELL = pa.schema(
+    [("image", pa.string()), ("score", pa.float64()), ("status", pa.string()), ("curve", pa.list_(pa.float32()))]
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A result set: all that statistics and reports read. Columns are those of `SCHEMAS`."""
+
+    scores: pd.DataFrame
+    curves: pd.DataFrame
+    networks: pd.DataFrame
+    heatmaps: pd.DataFrame
+    manifest: dict[str, Any]
+
+
+def key_of(identity: Mapping[str, Any]) -> str:
+    """The SHA-256 of everything that decides a value."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Store:
+    """Finished cells under a folder, found by key. A cell is written once and never changed."""
+
+    root: Path
+
+    def read(self, key: str) -> pd.DataFrame | None:
+        """The cell, or None where there is none or its file does not verify (it is then computed anew)."""
+        path = self._path(key)
+        if not path.exists():
+            return None
+        try:
+            table = pq.read_table(path, page_checksum_verification=True)
+        except (OSError, pa.ArrowException):
+            return None
+        return table.to_pandas() if (table.schema.metadata or {}).get(b"key") == key.encode() else None
+
+    def write(self, key: str, cell: pd.DataFrame, schema: pa.Schema = CELL) -> None:
+        """Keep a finished cell."""
+        table = pa.Table.from_pandas(cell, schema=schema.with_metadata({"key": key}), preserve_index=False)
+        write_whole(self._path(key), _parquet(table))
+
+    @property
+    def networks(self) -> Path:
+        """Where trained networks are kept."""
+        return self.root / "networks"
+
+    def _path(self, key: str) -> Path:
+        return self.root / "cells" / key[:2] / f"{key}.parquet"
+
+
+def write_results(results: Results, folder: Path) -> None:
+    """Write a result set into a folder, each file whole or not at all."""
+    for name, schema in SCHEMAS.items():
+        table = pa.Table.from_pandas(getattr(results, name), schema=schema, preserve_index=False)
+        write_whole(folder / f"{name}.parquet", _parquet(table.replace_schema_metadata(None)))
+    write_whole(folder / "manifest.json", (json.dumps(results.manifest, indent=2) + "\n").encode())
+
+
+def read_results(folder: Path) -> Results:
+    """The result set in a folder; HeatmarkError naming the file that is missing or broken."""
+    tables = {name: _read_table(folder / f"{name}.parquet") for name in SCHEMAS}
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HeatmarkError(f"{path} is not the manifest of a result set: {error}") from error
+    return Results(**tables, manifest=manifest)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, sync it, rename it: a reader sees all of it or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        frame: pd.DataFrame = pq.read_table(path, page_checksum_verification=True).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise HeatmarkError(f"{path} is not a table of a result set: {error}") from error
+    return frame
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content

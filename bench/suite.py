@@ -1,0 +1,251 @@
+"""Suites: a TOML file becomes validated settings and plug-ins, or one line that says what is wrong with it."""
+
+import json
+import os
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from bench.api import Attribution, Dataset, Metric, NetworkMetric, Plugin, Recipe
+from bench.errors import HeatmarkError, nearest
+from bench.plugins import plugin_class
+from bench.train import Training
+
+SHIPPED = Path(__file__).parent / "suites"
+
+Settings = dict[str, Any]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DatasetTable(_Table):
+    """Which images: a data set (with settings of its own), a split, and how many, evenly spaced; None for all."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+    split: str | None = None
+    images: Positive | None = None
+    accuracy_images: Positive | None = None
+    references: Positive = 16
+
+
+class PreprocessTable(_Table):
+    """How images are brought to the network, as in `bench.handed.Preprocess`."""
+
+    size: tuple[Positive, Positive] = (64, 64)
+    resize: Positive | tuple[Positive, Positive] | None = None
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.25, 0.25, 0.25)
+
+
+class NetworkTable(_Table):
+    """A network: an architecture, and weights from a file, or from training by a recipe.
+
+    `outputs` defaults to the classes of the data set. `label_map` lists the output for each label, or names
+    a JSON file from class number (counted from 1) to output.
+    """
+
+    architecture: str
+    name: str | None = None
+    weights: str | None = None
+    outputs: Positive | None = None
+    label_map: tuple[int, ...] | str | None = None
+    recipe: Settings = Field(default_factory=lambda: {"name": "standard"})
+    training: Training | None = None
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    preprocess: PreprocessTable = PreprocessTable()
+
+
+class SuiteTable(_Table):
+    """The whole file."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    seed: int = 0
+    target: Literal["predicted", "label"] = "predicted"
+    only_correct: bool = False
+    batch: Positive = 32
+    gallery: Annotated[int, Field(ge=0)] = 4
+    dataset: DatasetTable
+    networks: Annotated[tuple[NetworkTable, ...], Field(min_length=1)]
+    attributions: Annotated[tuple[Settings, ...], Field(min_length=1)]
+    metrics: Annotated[tuple[Settings, ...], Field(min_length=1)]
+
+
+_TABLES: dict[tuple[str, ...], type] = {
+    (): SuiteTable,
+    ("dataset",): DatasetTable,
+    ("networks",): NetworkTable,
+    ("networks", "preprocess"): PreprocessTable,
+    ("networks", "training"): Training,
+}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A validated suite: its table, and the plug-ins that it names."""
+
+    table: SuiteTable
+    dataset: Dataset
+    recipes: tuple[Recipe, ...]
+    attributions: tuple[Attribution, ...]
+    metrics: tuple[Metric | NetworkMetric, ...]
+
+
+def shipped_suites() -> dict[str, Path]:
+    """The suites inside the package, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+
+
+def load_suite(
+    name_or_path: str,
+    overrides: Settings | None = None,
+    only: Mapping[str, Sequence[str] | None] | None = None,
+    *,
+    quick: bool = False,
+) -> Suite:
+    """A shipped suite by name, or any TOML file by path.
+
+    `overrides` are laid over the file's tables; with `quick` so is its own `[quick]` table. A table laid over
+    an array of tables goes over each of them. `only` keeps the attributions or metrics of these names, with the
+    suite's settings where it has them. Raises HeatmarkError naming file, key and nearest valid name.
+    """
+    path = _path_of(name_or_path)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise HeatmarkError(f"{path} cannot be read as a suite: {error}") from error
+    small = raw.pop("quick", {})
+    for layer in (small if quick else {}, overrides or {}):
+        raw = _laid_over(raw, layer)
+    for key, names in (only or {}).items():
+        raw = raw if names is None else raw | {key: _of_these_names(raw.get(key, []), names)}
+    return _suite(_expanded(raw, path), path.name)
+
+
+def make_plugin(kind: str, settings: Settings, where: str) -> Plugin:
+    """A plug-in of `kind` from its table: `name` and its settings. `where` begins every error message."""
+    own = dict(settings)
+    name = own.pop("name", None)
+    if not isinstance(name, str):
+        raise HeatmarkError(f"{where}.name: expected the name of one of the {kind}")
+    try:
+        plugin = plugin_class(kind, name)
+    except HeatmarkError as error:
+        raise HeatmarkError(f"{where}.name: {error}") from error
+    try:
+        made: Plugin = TypeAdapter(plugin).validate_json(json.dumps(own))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        if problem["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+            hint = nearest(key, [field.name for field in fields(plugin)])
+            raise HeatmarkError(f"{where}.{key}: {name} has no such setting; {hint}") from error
+        raise HeatmarkError(f"{where}.{key}: {_complaint(problem)}") from error
+    except ValueError as error:
+        raise HeatmarkError(f"{where}: {name}: {error}") from error
+    return made
+
+
+def _path_of(name_or_path: str) -> Path:
+    shipped = shipped_suites()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    path = Path(name_or_path)
+    if path.suffix != ".toml" or not path.is_file():
+        raise HeatmarkError(f"no suite {name_or_path!r}, shipped or as a .toml file; {nearest(path.stem, shipped)}")
+    return path
+
+
+def _laid_over(below: Any, above: Any) -> Any:
+    if isinstance(below, dict) and isinstance(above, dict):
+        return below | {key: _laid_over(below.get(key), value) for key, value in above.items()}
+    if isinstance(below, list) and isinstance(above, dict):
+        return [_laid_over(part, above) for part in below]
+    return above
+
+
+def _of_these_names(tables: list[Settings], names: Sequence[str]) -> list[Settings]:
+    own = [table for name in names for table in tables if table.get("name") == name]
+    return own + [{"name": name} for name in names if name not in {table["name"] for table in own}]
+
+
+def _expanded(raw: Any, path: Path, key: str = "") -> Any:
+    """Every `$NAME` in a string replaced: `$SUITE` by the folder of the file, the others from the environment."""
+    if isinstance(raw, dict):
+        return {name: _expanded(value, path, f"{key}.{name}" if key else name) for name, value in raw.items()}
+    if isinstance(raw, list):
+        return [_expanded(value, path, f"{key}[{i}]") for i, value in enumerate(raw)]
+    if not isinstance(raw, str):
+        return raw
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] == "SUITE":
+            return str(path.parent)
+        if match[1] not in os.environ:
+            raise HeatmarkError(f"{path.name}: {key}: the environment variable {match[1]} is not set")
+        return os.environ[match[1]]
+
+    return re.sub(r"\$([A-Za-z_]\w*)", value_of, raw)
+
+
+def _suite(raw: Settings, file: str) -> Suite:
+    try:
+        table = SuiteTable.model_validate_json(json.dumps(raw, default=str))
+    except ValidationError as error:
+        raise HeatmarkError(f"{file}: {_explained(error)}") from error
+    own = table.dataset.model_extra or {}
+    dataset = make_plugin("datasets", {"name": table.dataset.name, **own}, f"{file}: dataset")
+    assert isinstance(dataset, Dataset)
+    _check_split(table.dataset.split, dataset, file)
+    recipes = _plugins("recipes", Recipe, [network.recipe for network in table.networks], f"{file}: networks", "recipe")
+    attributions = _plugins("attributions", Attribution, table.attributions, f"{file}: attributions")
+    metrics = _plugins("metrics", (Metric, NetworkMetric), table.metrics, f"{file}: metrics")
+    _check_distinct([plugin.label for plugin in attributions], f"{file}: attributions")
+    _check_distinct([plugin.label for plugin in metrics], f"{file}: metrics")
+    names = [f"{t.name or t.architecture} by {r.label}" for t, r in zip(table.networks, recipes, strict=True)]
+    _check_distinct(names, f"{file}: networks")
+    return Suite(table, dataset, recipes, attributions, metrics)
+
+
+def _plugins(kind: str, base: Any, tables: Sequence[Settings], where: str, key: str = "") -> tuple[Any, ...]:
+    made = [make_plugin(kind, t, f"{where}[{i}]{'.' + key if key else ''}") for i, t in enumerate(tables)]
+    assert all(isinstance(plugin, base) for plugin in made)
+    return tuple(made)
+
+
+def _check_split(split: str | None, dataset: Dataset, file: str) -> None:
+    if split is not None and split not in dataset.splits:
+        raise HeatmarkError(
+            f"{file}: dataset.split: {dataset.name} has no split {split!r}; {nearest(split, dataset.splits)}"
+        )
+
+
+def _check_distinct(labels: list[str], where: str) -> None:
+    label, count = Counter(labels).most_common(1)[0]
+    if count > 1:
+        raise HeatmarkError(f"{where}: {label} is there {count} times; give each its own settings or name")
+
+
+def _explained(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+    if problem["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        table = _TABLES.get(tuple(part for part in problem["loc"][:-1] if isinstance(part, str)), SuiteTable)
+        known = table.model_fields if issubclass(table, BaseModel) else [field.name for field in fields(table)]
+        return f"{key}: unknown key; {nearest(str(problem['loc'][-1]), known)}"
+    return f"{key}: {_complaint(problem)}"
+
+
+def _complaint(problem: Any) -> str:
+    given = json.dumps(problem["input"], default=str)
+    shown = given if len(given) < 60 else type(problem["input"]).__name__
+    return f"{problem['msg'][0].lower()}{problem['msg'][1:]}, got {shown}"

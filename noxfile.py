@@ -1,0 +1,76 @@
+"""Every task of the project: `python3 -m nox -s NAME`."""
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "typecheck", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def _install(session: nox.Session, *groups: str) -> None:
+    session.install("-e", ".", *(need for group in groups for need in nox.project.dependency_groups(PROJECT, group)))
+
+
+@nox.session
+def benchmark(session: nox.Session) -> None:
+    """Run a suite (default: the embedded one) and show its leaderboard; arguments go to `heatmark run`."""
+    _install(session)
+    arguments = session.posargs
+    if "--suite" in arguments:
+        at = arguments.index("--suite")
+        arguments = [arguments[at + 1], *arguments[:at], *arguments[at + 2 :]]
+    session.run("heatmark", "run", *arguments)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests with coverage."""
+    _install(session, "test")
+    session.run(
+        "pytest",
+        "-m",
+        "not long",
+        "--cov",
+        "--cov-report=term-missing:skip-covered",
+        "--cov-fail-under=90",
+        *session.posargs,
+    )
+
+
+@nox.session
+def tests_long(session: nox.Session) -> None:
+    """Run the checks that take minutes: training, simulations, kill loops, thousands of images."""
+    _install(session, "test")
+    session.run("pytest", "-m", "long", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check types, strictly."""
+    _install(session, "typecheck")
+    session.run("mypy")
+
+
+@nox.session
+def perf(session: nox.Session) -> None:
+    """Measure speed as ratios to the bare forward pass."""
+    _install(session, "test")
+    session.run("pytest", "tests/perf", "--benchmark-only", "-m", "", *session.posargs)
+
+
+@nox.session
+def leaderboard(session: nox.Session) -> None:
+    """Regenerate the reports under results/ from the per-image scores kept there."""
+    _install(session)
+    session.run("python", "-m", "bench.report", "results")
