@@ -1,0 +1,235 @@
+"""Conformance checks: what every plug-in promises, as small named functions for outside authors too.
+
+Each takes a plug-in instance and what it is tried on, and raises AssertionError with one line on a breach.
+`heatmark check NAME` and the tests run all checks of a kind over every plug-in that was found.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import FrozenInstanceError, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.api import Attribution, Dataset, Metric, Plugin, Recipe
+from bench.handed import Explained, Network, Request
+from bench.measure import explained_by, measure
+from bench.randomness import ImageRandom
+
+TOLERANCE = 1e-9
+
+
+def tiny_network(chunk: int = 4) -> Network:
+    """A small random classifier of five classes in float64, for 16 x 16 RGB images."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 8, 3, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(8, 5),
+        )
+    return Network(module.double().eval(), name="tiny", chunk=chunk)
+
+
+def tiny_request(count: int = 3, height: int = 16, width: int = 16) -> Request:
+    """A request for smooth random images with a random truth."""
+    rng = ImageRandom(0, "check", tuple(f"image-{i}" for i in range(count)))
+    like = torch.empty(0, dtype=torch.float64)
+    images = nn.functional.avg_pool2d(rng.normal((3, height + 2, width + 2), like), 3, 1) * 2
+    truth = torch.zeros(count, height, width, dtype=torch.float64)
+    truth[:, height // 4 : height // 2, width // 4 : width // 2] = 1
+    targets = torch.arange(count) % 5
+    return Request(images, targets, rng, truth, references=images.flip(0) * 0.5)
+
+
+def says_what_it_is(plugin: Plugin) -> None:
+    """A frozen dataclass with a default for every setting, a docstring and a public name."""
+    assert plugin.name, f"{type(plugin).__name__} has no public name"
+    assert type(plugin).__doc__, f"{plugin.name}: the class has no docstring"
+    assert plugin.summary().endswith("."), f"{plugin.name}: the first line of the docstring is not a sentence"
+    assert type(plugin)() == plugin, f"{plugin.name}: two instances with default settings differ"
+    for field in fields(plugin):
+        try:
+            setattr(plugin, field.name, None)
+        except FrozenInstanceError:
+            continue
+        raise AssertionError(f"{plugin.name} is not frozen: @dataclass(frozen=True)")
+
+
+def gives_maps_of_the_right_shape(method: Attribution, network: Network, request: Request) -> None:
+    """Floating point (batch, channel or 1, height, width), and finite heatmaps (batch, height, width)."""
+    attributions = method.explain(network, request)
+    heatmaps = method.heatmaps(attributions)
+    expected = (len(request), *request.images.shape[2:])
+    assert tuple(heatmaps.shape) == expected, f"{method.name}: heatmaps {tuple(heatmaps.shape)}, expected {expected}"
+    assert heatmaps.isfinite().all(), f"{method.name}: a heatmap is not finite"
+
+
+def explains_alone_as_in_company(method: Attribution, network: Network, request: Request) -> None:
+    """The same attributions for each image alone, in the batch, in another order and with other chunks."""
+    whole = method.explain(network, request)
+    backwards = list(range(len(request)))[::-1]
+    _close(whole[backwards], method.explain(network, request.select(backwards)), f"{method.name} depends on the order")
+    for row in range(len(request)):
+        alone = method.explain(network, request.select([row]))
+        _close(whole[row : row + 1], alone, f"{method.name} depends on the other images of the batch")
+    chunked = method.explain(replace(network, chunk=1), request)
+    _close(whole, chunked, f"{method.name} depends on the chunk size")
+
+
+def explains_twice_the_same(method: Attribution, network: Network, request: Request) -> None:
+    """The same request gives the same attributions."""
+    first, second = method.explain(network, request), method.explain(network, request)
+    assert torch.equal(first, second), f"{method.name} is not deterministic"
+
+
+def leaves_everything_as_it_was(method: Attribution, network: Network, request: Request) -> None:
+    """Weights, gradients, modes, hooks and images are untouched, also when the network fails in the middle."""
+    before, images = _state(network.module), request.images.clone()
+    method.explain(network, request)
+    assert _state(network.module) == before, f"{method.name} changed the network"
+    assert torch.equal(images, request.images), f"{method.name} changed the images"
+    assert not request.images.requires_grad, f"{method.name} left requires_grad on the images"
+    with suppress(_PlannedError):
+        method.explain(replace(network, module=_FailsAtTheEnd(network.module)), request)
+    assert _state(network.module) == before, f"{method.name} changed the network when it failed"
+
+
+def scores_each_image(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+    """One score and one status for each image, inside the declared range."""
+    explained = _explained(network, request, method)
+    (scored,) = measure([(metric, explained)])
+    low, high = metric.range
+    assert scored.score.shape == (len(request),), f"{metric.name}: scores of shape {tuple(scored.score.shape)}"
+    good = scored.score[~scored.score.isnan()]
+    inside = (good >= low - TOLERANCE) & (good <= high + TOLERANCE)
+    assert inside.all(), f"{metric.name}: a score lies outside its range [{low}, {high}]: {good.tolist()}"
+
+
+def scores_alone_as_in_company(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+    """The same score for each image alone, in the batch, in another order and with other chunks."""
+    explained = _explained(network, request, method)
+    (whole,) = measure([(metric, explained)])
+    backwards = list(range(len(request)))[::-1]
+    (reordered,) = measure([(metric, explained.select(backwards))])
+    _close(whole.score[backwards], reordered.score, f"{metric.name} depends on the order of the images")
+    for row in range(len(request)):
+        (alone,) = measure([(metric, explained.select([row]))])
+        _close(whole.score[row : row + 1], alone.score, f"{metric.name} depends on the other images of the batch")
+    (chunked,) = measure([(metric, replace(explained, network=replace(network, chunk=1)))])
+    _close(whole.score, chunked.score, f"{metric.name} depends on the chunk size")
+
+
+def refuses_a_map_that_is_not_finite(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+    """NaN and a status for that image; the others keep their scores."""
+    explained = _explained(network, request, method)
+    (whole,) = measure([(metric, explained)])
+    heatmaps = explained.heatmaps.clone()
+    heatmaps[0, 0, 0] = torch.nan
+    (scored,) = measure([(metric, replace(explained, heatmaps=heatmaps))])
+    assert scored.score[0].isnan(), f"{metric.name} scored a map that is not finite"
+    assert scored.status[0] == "non-finite heatmap", f"{metric.name}: status {scored.status[0]!r}"
+    _close(whole.score[1:], scored.score[1:], f"{metric.name}: a broken map changed the other scores")
+
+
+def gives_a_finite_loss(recipe: Recipe, network: Network, request: Request) -> None:
+    """A scalar loss whose gradient reaches the weights; images untouched."""
+    assert request.truth is not None
+    images = request.images.clone()
+    loss = recipe.loss(network, request.images, request.targets, request.truth, torch.Generator().manual_seed(0))
+    assert loss.ndim == 0, f"{recipe.name}: the loss has the shape {tuple(loss.shape)}, expected a scalar"
+    assert loss.isfinite(), f"{recipe.name}: the loss is not finite"
+    weights = [weight for weight in network.module.parameters() if weight.requires_grad]
+    gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+    assert all(g is not None and g.isfinite().all() for g in gradients), (
+        f"{recipe.name}: a weight has no finite gradient"
+    )
+    assert torch.equal(images, request.images), f"{recipe.name} changed the images"
+
+
+def draws_from_its_generator_alone(recipe: Recipe, network: Network, request: Request) -> None:
+    """The same generator state gives the same loss."""
+    losses = [
+        recipe.loss(network, request.images, request.targets, request.truth, torch.Generator().manual_seed(7))
+        for _ in range(2)
+    ]
+    assert torch.equal(*losses), f"{recipe.name} draws from something else than its generator"
+
+
+def offers_consistent_samples(dataset: Dataset, split: str) -> None:
+    """Ids, labels and samples agree; images and truth lie in [0, 1]; asking twice gives the same."""
+    ids, labels = dataset.ids(split), dataset.labels(split)
+    assert len(ids) == len(labels) == len(set(ids)) > 0, f"{dataset.name} {split}: ids and labels do not match"
+    assert all(0 <= label < len(dataset.classes) for label in labels), f"{dataset.name} {split}: a label has no class"
+    for position in {0, len(ids) // 2, len(ids) - 1}:
+        sample = dataset.sample(split, position)
+        assert sample.id == ids[position], f"{dataset.name}: sample {position} has the id {sample.id!r}"
+        assert sample.label == labels[position], f"{dataset.name}: sample {position} has the label {sample.label}"
+        assert sample.image.ndim == 3, f"{dataset.name}: an image has the shape {tuple(sample.image.shape)}"
+        assert 0 <= sample.image.min() <= sample.image.max() <= 1, f"{dataset.name}: an image leaves [0, 1]"
+        assert torch.equal(sample.image, dataset.sample(split, position).image), f"{dataset.name}: not deterministic"
+        if sample.truth is not None:
+            same = sample.truth.shape == sample.image.shape[1:]
+            assert same, f"{dataset.name}: truth {tuple(sample.truth.shape)} for an image {tuple(sample.image.shape)}"
+            assert 0 <= sample.truth.min() <= sample.truth.max() <= 1, f"{dataset.name}: a truth map leaves [0, 1]"
+    assert dataset.fingerprint() == dataset.fingerprint(), f"{dataset.name}: the fingerprint changes"
+
+
+ATTRIBUTION_CHECKS: tuple[Callable[[Attribution, Network, Request], None], ...] = (
+    gives_maps_of_the_right_shape,
+    explains_alone_as_in_company,
+    explains_twice_the_same,
+    leaves_everything_as_it_was,
+)
+METRIC_CHECKS: tuple[Callable[[Metric, Network, Request, Attribution], None], ...] = (
+    scores_each_image,
+    scores_alone_as_in_company,
+    refuses_a_map_that_is_not_finite,
+)
+RECIPE_CHECKS: tuple[Callable[[Recipe, Network, Request], None], ...] = (
+    gives_a_finite_loss,
+    draws_from_its_generator_alone,
+)
+
+
+def _explained(network: Network, request: Request, method: Attribution) -> Explained:
+    return explained_by(method, network, request, network.logits(request.images).detach())
+
+
+def _close(first: Tensor, second: Tensor, breach: str) -> None:
+    apart = (first - second).abs()
+    scale = first.abs().nan_to_num().amax().clamp_min(1)
+    both_missing = first.isnan() & second.isnan()
+    assert bool(((apart <= TOLERANCE * scale) | both_missing).all()), breach
+
+
+def _state(module: nn.Module) -> list[Any]:
+    return [
+        [(name, values.sum().item()) for name, values in module.state_dict().items()],
+        [(weight.requires_grad, weight.grad is None) for weight in module.parameters()],
+        [part.training for part in module.modules()],
+        [len(part._forward_hooks) + len(part._backward_hooks) for part in module.modules()],
+    ]
+
+
+class _PlannedError(Exception):
+    """The failure that a check brings about."""
+
+
+class _FailsAtTheEnd(nn.Module):
+    """A network that runs and then fails."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.inner(images)
+        raise _PlannedError

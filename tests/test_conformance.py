@@ -1,0 +1,44 @@
+"""Every plug-in that is found passes every check of its kind."""
+
+import pytest
+
+from bench import checks
+from bench.api import Attribution, Dataset, Metric, Recipe
+from bench.plugins import BASES, find
+
+EVERY = [(kind, name) for kind in BASES for name in find(kind)]
+
+
+def of(kind: str, base: type) -> list[str]:
+    return [name for name, plugin in find(kind).items() if issubclass(plugin, base)]
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY)
+def test_says_what_it_is(kind: str, name: str) -> None:
+    checks.says_what_it_is(find(kind)[name]())
+
+
+@pytest.mark.parametrize("check", checks.ATTRIBUTION_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", of("attributions", Attribution))
+def test_attribution(name: str, check) -> None:
+    check(find("attributions")[name](), checks.tiny_network(), checks.tiny_request())
+
+
+@pytest.mark.parametrize("check", checks.METRIC_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", of("metrics", Metric))
+def test_metric(name: str, check) -> None:
+    method = find("attributions")["simple_gradient"]()
+    check(find("metrics")[name](), checks.tiny_network(), checks.tiny_request(), method)
+
+
+@pytest.mark.parametrize("check", checks.RECIPE_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", of("recipes", Recipe))
+def test_recipe(name: str, check) -> None:
+    check(find("recipes")[name](), checks.tiny_network(), checks.tiny_request())
+
+
+@pytest.mark.parametrize("name", [name for name in of("datasets", Dataset) if name == "planted"])
+def test_dataset(name: str) -> None:
+    dataset = find("datasets")[name]()
+    for split in dataset.splits:
+        checks.offers_consistent_samples(dataset, split)
