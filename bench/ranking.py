@@ -1,0 +1,49 @@
+"""Order statistics of maps, each value an expectation over a random order of ties where the order matters."""
+
+import torch
+from torch import Tensor
+
+
+def average_ranks(flat: Tensor) -> Tensor:
+    """Ranks (batch, size), float64, 0 where lowest; tied values share the mean of their ranks."""
+    order, run = _tied_runs(flat)
+    positions = torch.arange(flat.shape[1], dtype=torch.float64, device=flat.device).expand(flat.shape)
+    shared = _per_run(positions, run) / _per_run(torch.ones_like(positions), run)
+    return torch.empty_like(shared).scatter_(1, order, shared.gather(1, run))
+
+
+def share_in_top(maps: Tensor, counts: Tensor) -> Tensor:
+    """The probability, float64, that each pixel of maps (batch, height, width) is among the `counts` (batch,) highest.
+
+    Pixels tied at the edge share what is left of the count.
+    """
+    flat = -maps.flatten(1)
+    order, run = _tied_runs(flat)
+    tied = _per_run(torch.ones(flat.shape, dtype=torch.float64, device=flat.device), run)
+    above = tied.cumsum(1) - tied
+    share = ((counts.double()[:, None] - above) / tied.clamp_min(1)).clamp(0, 1)
+    return torch.empty_like(share).scatter_(1, order, share.gather(1, run)).reshape(maps.shape)
+
+
+def rank_auc(maps: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """The probability (batch,) that a positive pixel is higher than a negative one, ties counting one half.
+
+    `positive` and `negative` (batch, height, width) weigh the pixels; NaN where one of them is all zero.
+    """
+    order, run = _tied_runs(maps.flatten(1))
+    hits = _per_run(positive.double().flatten(1).gather(1, order), run)
+    misses = _per_run(negative.double().flatten(1).gather(1, order), run)
+    below = misses.cumsum(1) - misses
+    return (hits * (below + misses / 2)).sum(1) / (hits.sum(1) * misses.sum(1))
+
+
+def _tied_runs(flat: Tensor) -> tuple[Tensor, Tensor]:
+    """The ascending order of each row, and at each place of it the number of its run of equal values."""
+    ordered, order = flat.sort(dim=1, stable=True)
+    begins = torch.zeros(flat.shape, dtype=torch.int64, device=flat.device)
+    begins[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    return order, begins.cumsum(1)
+
+
+def _per_run(ordered: Tensor, run: Tensor) -> Tensor:
+    return torch.zeros_like(ordered, memory_format=torch.contiguous_format).scatter_add_(1, run, ordered)
