@@ -4,7 +4,7 @@ import csv
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -60,6 +60,12 @@ class FolderDataset(Dataset):
         if not self.root:
             raise HeatmarkError(f"data set {self.name!r}: set `root` to the folder that holds {self.layout}")
         return existing_folder(Path(self.root).expanduser(), self.layout)
+
+    @property
+    def label(self) -> str:
+        """The label without the places of folders, which differ from machine to machine."""
+        placed = [key for key, value in self.settings.items() if key.endswith("root") and value]
+        return replace(self, **dict.fromkeys(placed, "")).label if placed else super().label
 
     @final
     def ids(self, split: str) -> tuple[str, ...]:

@@ -210,7 +210,8 @@ class Plan:
 class Sample:
     """One image of a data set: `image` (channel, height, width) in [0, 1], `truth` (height, width) in [0, 1].
 
-    `fixations` (count, 4): x, y in pixels of the image, duration in ms, viewing.
+    `fixations` (count, 4): x, y in pixels from the top left corner (a pixel's centre is at .5), duration in
+    ms, viewing.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """Read images; resize, cut and normalise an image, its truth map and its fixations together.
 
-Fixations count pixels by their centres: x = 0 is the centre of the first column, and a fixation belongs
-to the pixel nearest to it. Resizing maps centres as `align_corners=False` does, so points and maps agree.
+Fixations are measured from the top left corner, in pixels: the first pixel reaches from 0 to 1, its centre is
+at 0.5. So they scale with the image, as `align_corners=False` does, and rounding down gives their pixel.
 """
 
 from dataclasses import replace
@@ -131,14 +131,13 @@ def _interpolated(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _rescaled(fixations: Tensor, vertical: float, horizontal: float) -> Tensor:
-    x, y, rest = fixations[:, :1], fixations[:, 1:2], fixations[:, 2:]
-    return torch.cat([(x + 0.5) * horizontal - 0.5, (y + 0.5) * vertical - 0.5, rest], 1)
+    return fixations * fixations.new_tensor([horizontal, vertical, 1, 1])
 
 
 def _moved(fixations: Tensor, right: int, down: int) -> Tensor:
-    return torch.cat([fixations[:, :1] + right, fixations[:, 1:2] + down, fixations[:, 2:]], 1)
+    return fixations + fixations.new_tensor([right, down, 0, 0])
 
 
 def _within(fixations: Tensor, size: tuple[int, int]) -> Tensor:
     x, y = fixations[:, 0], fixations[:, 1]
-    return fixations[(x >= -0.5) & (x < size[1] - 0.5) & (y >= -0.5) & (y < size[0] - 0.5)]
+    return fixations[(x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])]

@@ -115,6 +115,11 @@ def test_a_missing_split_folder_is_named(tmp_path: Path) -> None:
         dataset(tmp_path).ids("val")
 
 
+def test_the_label_on_the_board_names_no_folder(root: Path) -> None:
+    assert dataset(root).label == "imagenette"
+    assert dataset(root, label_column="noisy_labels_5").label == "imagenette(label_column=noisy_labels_5)"
+
+
 def test_an_unknown_split_is_named(root: Path) -> None:
     with pytest.raises(HeatmarkError, match=r"'imagenette' has no split 'vale'; did you mean 'val'"):
         dataset(root).ids("vale")
