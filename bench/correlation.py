@@ -14,7 +14,7 @@ def pearson(first: Tensor, second: Tensor) -> Tensor:
 
     A constant map varies with nothing: 0.
     """
-    one, other = _deviations(first), _deviations(second)
+    one, other = deviations(first), deviations(second)
     product = one.square().sum(1) * other.square().sum(1)
     return ((one * other).sum(1) / product.clamp_min(torch.finfo(torch.float64).tiny).sqrt()).clamp(-1, 1)
 
@@ -45,7 +45,7 @@ def ssim(first: Tensor, second: Tensor, *, window: int = 11, sigma: float | None
     return (luminance * structure).flatten(1).mean(1)
 
 
-def _deviations(maps: Tensor) -> Tensor:
+def deviations(maps: Tensor) -> Tensor:
     """Deviations from the mean over the largest of them; exactly zero for a constant map."""
     flat = maps.flatten(1).double()
     flat = flat / flat.abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)

@@ -37,6 +37,22 @@ def rank_auc(maps: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
     return (hits * (below + misses / 2)).sum(1) / (hits.sum(1) * misses.sum(1))
 
 
+def expected_precision(maps: Tensor, hit: Tensor) -> Tensor:
+    """Average precision (batch,), float64, expected over a random order of ties; `hit` bool marks the positives.
+
+    McSherry & Najork, 2008: the i-th place of a run of n ties with r positives, after R positives in total, holds a
+    positive with probability r / n, and then R + 1 + (i - 1) (r - 1) / (n - 1) positives have been seen.
+    """
+    order, run = _tied_runs(-maps.flatten(1))
+    own = hit.double().flatten(1).gather(1, order)
+    ties, positives = _per_run(torch.ones_like(own), run), _per_run(own, run)
+    size, inside = ties.gather(1, run), positives.gather(1, run)
+    place = torch.arange(own.shape[1], dtype=torch.float64, device=own.device)
+    within = place - (ties.cumsum(1) - ties).gather(1, run)
+    seen = (positives.cumsum(1) - positives).gather(1, run) + 1 + within * (inside - 1) / (size - 1).clamp_min(1)
+    return (inside / size * seen / (place + 1)).sum(1) / own.sum(1)
+
+
 def _tied_runs(flat: Tensor) -> tuple[Tensor, Tensor]:
     """The ascending order of each row, and at each place of it the number of its run of equal values."""
     ordered, order = flat.sort(dim=1, stable=True)

@@ -1,0 +1,27 @@
+"""Linear correlation with the truth map."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bench.api import Metric
+from bench.correlation import pearson
+from bench.handed import Explained, Scored
+
+
+@dataclass(frozen=True)
+class Cc(Metric):
+    """Pearson correlation of the heatmap with the truth map.
+
+    Soft truth maps count as they are. 0 where one of the two is constant.
+    """
+
+    question: ClassVar[str] = "Does the heatmap rise and fall with the truth map?"
+    range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    blind_spot: ClassVar[str] = "Scale and offset; a few very high pixels decide it."
+    reference: ClassVar[str] = "Bylinskii et al., 2019, arXiv:1604.03605"
+    needs_truth: ClassVar[bool] = True
+    chance: ClassVar[float | None] = 0.0
+
+    def score(self, explained: Explained) -> Scored:
+        """One correlation per image."""
+        return Scored(pearson(explained.heatmaps, explained.truth))

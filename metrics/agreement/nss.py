@@ -1,0 +1,40 @@
+"""Normalised scanpath saliency (Peters et al., 2005)."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+
+from bench.api import Metric
+from bench.correlation import deviations
+from bench.fixations import fixation_counts
+from bench.handed import OK, Explained, Scored
+
+
+@dataclass(frozen=True)
+class Nss(Metric):
+    """Mean height of the standardised heatmap at the fixations.
+
+    Protocol `pysaliency`: population standard deviation, every fixation counts; `mit`: sample standard deviation,
+    each fixated pixel counts once. In standard deviations; a constant map scores 0. Fixations outside are left out.
+    """
+
+    protocol: Literal["pysaliency", "mit"] = "pysaliency"
+    question: ClassVar[str] = "Is the map high where people looked?"
+    range: ClassVar[tuple[float, float]] = (-torch.inf, torch.inf)
+    blind_spot: ClassVar[str] = "Everything where nobody looked, but for its mean. Rewards a centre bias."
+    reference: ClassVar[str] = "Peters et al., 2005; Bylinskii et al., 2019, arXiv:1604.03605"
+    needs_fixations: ClassVar[bool] = True
+    chance: ClassVar[float | None] = 0.0
+
+    def score(self, explained: Explained) -> Scored:
+        """The mean over each image's fixations."""
+        heights = deviations(explained.heatmaps)
+        counts = fixation_counts(explained).flatten(1).double()
+        if self.protocol == "mit":
+            counts = counts.clamp_max(1)
+        freedom = heights.shape[1] - (self.protocol == "mit")
+        spread = (heights.square().sum(1) / max(freedom, 1)).sqrt()
+        spread = torch.where(spread > 0, spread, 1.0)
+        status = tuple(OK if some else "no fixations" for some in (counts.sum(1) > 0).tolist())
+        return Scored((heights * counts).sum(1) / counts.sum(1) / spread, None, status)
