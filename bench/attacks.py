@@ -1,0 +1,51 @@
+"""Attacks on accuracy, in pixel space: what adversarial training learns to withstand and the board reports."""
+
+from torch import Tensor
+
+from bench.ceremony import untouched
+from bench.handed import Network
+from bench.perturbations import Objective, cross_entropy_of, iterative_l1
+from bench.randomness import ImageRandom
+
+
+def pixel_ascent(
+    network: Network, objective: Objective, images: Tensor, start: Tensor, epsilon: float, step: float, steps: int
+) -> Tensor:
+    """Normalised images within L-inf distance `epsilon` in pixel space, all pixels in [0, 1], that raise `objective`.
+
+    `images` (batch, channel, height, width) normalised; `start` the first offset in pixels, same shape;
+    projected sign ascent in the mode the network is in (Madry et al., 2018, arXiv:1706.06083).
+    """
+    mean, std = (
+        images.new_tensor(values)[:, None, None] for values in (network.preprocess.mean, network.preprocess.std)
+    )
+    pixels = (images * std + mean).clamp(0, 1)
+    moved = iterative_l1(
+        lambda pixels: objective((pixels - mean) / std),
+        pixels,
+        epsilon,
+        step,
+        steps,
+        start=(pixels + start.clamp(-epsilon, epsilon)).clamp(0, 1),
+        valid=(0, 1),
+    )
+    return (moved - mean) / std
+
+
+def pgd(
+    network: Network,
+    images: Tensor,
+    labels: Tensor,
+    epsilon: float,
+    step: float,
+    steps: int,
+    rng: ImageRandom,
+) -> Tensor:
+    """Adversarial images for evaluation: from a random start up the cross-entropy, the network in evaluation mode.
+
+    `epsilon` and `step` in pixels of [0, 1]; `labels` (batch,) outputs of the network. The network is left
+    as it was, and an image's attack does not depend on its batch.
+    """
+    start = epsilon * (2 * rng.uniform(images.shape[1:], images) - 1)
+    with untouched(network.module):
+        return pixel_ascent(network, cross_entropy_of(network, labels), images, start, epsilon, step, steps)
