@@ -163,6 +163,17 @@ def draws_from_its_generator_alone(recipe: Recipe, network: Network, request: Re
     assert torch.equal(*losses), f"{recipe.name} draws from something else than its generator"
 
 
+def leaves_modes_and_gradients_alone(recipe: Recipe, network: Network, request: Request) -> None:
+    """In either mode: modes, hooks, `requires_grad` and the weights' gradients as before; in evaluation all else too."""
+    for training in (False, True):
+        network.module.train(training)
+        before, others = _state(network.module), _state(network.module)[1:]
+        recipe.loss(network, request.images, request.targets, request.truth, torch.Generator().manual_seed(0))
+        assert _state(network.module)[1:] == others, f"{recipe.name} changed modes, hooks or gradients"
+        assert training or _state(network.module) == before, f"{recipe.name} changed the network in evaluation mode"
+    network.module.eval()
+
+
 def offers_consistent_samples(dataset: Dataset, split: str) -> None:
     """Ids, labels and samples agree; images and truth lie in [0, 1]; asking twice gives the same."""
     ids, labels = dataset.ids(split), dataset.labels(split)
@@ -196,6 +207,7 @@ METRIC_CHECKS: tuple[Callable[[Metric, Network, Request, Attribution], None], ..
 RECIPE_CHECKS: tuple[Callable[[Recipe, Network, Request], None], ...] = (
     gives_a_finite_loss,
     draws_from_its_generator_alone,
+    leaves_modes_and_gradients_alone,
 )
 
 

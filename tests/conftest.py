@@ -56,3 +56,12 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("HEATMARK_REAL_DATA is not set: no real data to test with")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def full_golden() -> Path:
+    """The folder of the complete golden arrays, of which tests/golden holds a part, where HEATMARK_GOLDEN names it."""
+    folder = os.environ.get("HEATMARK_GOLDEN")
+    if not folder:
+        pytest.skip("HEATMARK_GOLDEN is not set: the complete golden arrays are not at hand")
+    return Path(folder)

@@ -16,12 +16,23 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def tiny_network(weights: dict[str, np.ndarray], dtype: torch.dtype = torch.float64) -> nn.Sequential:
     """The `tinynet` of the golden numbers: two convolutions, ReLU, a 2x2 max-pool, global average, linear."""
+    return _golden_network(weights, nn.ReLU(), nn.MaxPool2d(2), dtype)
+
+
+def smooth_network(weights: dict[str, np.ndarray], dtype: torch.dtype = torch.float64) -> nn.Sequential:
+    """The `smoothnet` of the golden numbers: `tinynet` with softplus and average pooling."""
+    return _golden_network(weights, nn.Softplus(), nn.AvgPool2d(2), dtype)
+
+
+def _golden_network(
+    weights: dict[str, np.ndarray], activation: nn.Module, pool: nn.Module, dtype: torch.dtype
+) -> nn.Sequential:
     module = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
+        activation,
+        pool,
         nn.Conv2d(8, 12, 3, padding=1),
-        nn.ReLU(),
+        activation,
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Linear(12, len(weights["b3"])),

@@ -50,7 +50,7 @@ class NormAdversarial(Recipe):
 
     def __post_init__(self) -> None:
         if self.mode == "standard" and self.solver == "iterative":
-            raise HeatmarkError("recipe 'norm_adversarial': mode 'standard' moves nothing; expected solver 'fast'")
+            raise ValueError("mode 'standard' moves nothing; expected solver 'fast'")
 
     def loss(
         self, network: Network, images: Tensor, labels: Tensor, truth: Tensor | None, rng: torch.Generator
