@@ -164,7 +164,7 @@ def draws_from_its_generator_alone(recipe: Recipe, network: Network, request: Re
 
 
 def leaves_modes_and_gradients_alone(recipe: Recipe, network: Network, request: Request) -> None:
-    """In either mode: modes, hooks, `requires_grad` and the weights' gradients as before; in evaluation all else too."""
+    """In either mode: modes, hooks and the gradients of the weights as before; in evaluation everything."""
     for training in (False, True):
         network.module.train(training)
         before, others = _state(network.module), _state(network.module)[1:]

@@ -56,7 +56,7 @@ def test_leaves_the_network_as_it_was(attacked):
 
 
 def test_another_seed_starts_elsewhere_and_no_steps_stay_at_the_start(attacked):
-    network, request, pixels, _, _ = attacked
+    network, request, *_ = attacked
     ids = request.rng.image_ids
     starts = [pgd(network, request.images, request.targets, 0.1, 0.1, 0, ImageRandom(s, "x", ids)) for s in (0, 1)]
     assert not torch.equal(*starts)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import as_tensor, golden, smooth_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -22,7 +23,6 @@ from bench.perturbations import (
     patch_norms,
     unit,
 )
-from tests.helpers import as_tensor, golden, smooth_network
 
 SIGN_MODES = ("l1_fast", "l1_iterative", "elastic_fast")
 MODES = (*SIGN_MODES, "elastic_iterative", "group_fast", "group_iterative")

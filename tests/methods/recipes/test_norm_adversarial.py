@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import as_tensor, golden, smooth_network
 from torch import nn
 
 from bench.errors import HeatmarkError
@@ -10,7 +11,6 @@ from bench.handed import Network
 from bench.methods.recipes.gaze_harmonized import GazeHarmonized
 from bench.methods.recipes.norm_adversarial import NormAdversarial
 from bench.perturbations import away_from_gaze, cross_entropy_of
-from tests.helpers import as_tensor, golden, smooth_network
 
 COMBINATIONS = [
     ("standard", "fast"),
