@@ -36,17 +36,19 @@ class Listing:
 class FolderDataset(Dataset):
     """A data set whose images are files below `root`; a subclass says which, and what their truth is.
 
+    `only_present` leaves out images that are listed and have no file; otherwise asking for one is an error.
     Errors name the path or the setting: a missing folder, a file that leaves the root, an empty split.
     """
 
     root: str = ""
+    only_present: bool = False
     layout: ClassVar[str] = "the images"
 
     @abstractmethod
     def listing(self, split: str) -> Listing:
         """The images of a split, read from lists or folders; no image is opened."""
 
-    def truth(self, image_id: str, image: Tensor) -> tuple[Tensor | None, Tensor | None]:  # noqa: ARG002
+    def truth_of(self, image_id: str, image: Tensor) -> tuple[Tensor | None, Tensor | None]:  # noqa: ARG002
         """The truth map (height, width) in [0, 1] and the fixations (count, 4) of an image, where it has them."""
         return None, None
 
@@ -64,25 +66,28 @@ class FolderDataset(Dataset):
     @property
     def label(self) -> str:
         """The label without the places of folders, which differ from machine to machine."""
-        placed = [key for key, value in self.settings.items() if key.endswith("root") and value]
-        return replace(self, **dict.fromkeys(placed, "")).label if placed else super().label
+        placed: dict[str, Any] = {key: "" for key, value in self.settings.items() if key.endswith("root") and value}
+        return replace(self, **placed).label if placed else super().label
 
     @final
     def ids(self, split: str) -> tuple[str, ...]:
         """Paths below the root."""
-        return self._listed(split).ids
+        return self._filled(split).ids
 
     @final
     def labels(self, split: str) -> tuple[int, ...]:
         """Labels in the order of `ids`."""
-        return self._listed(split).labels
+        return self._filled(split).labels
 
     @final
     def sample(self, split: str, position: int) -> Sample:
         """One image with its label, truth and fixations."""
-        listed = self._listed(split)
-        image = read_image(self.folder / listed.ids[position])
-        truth, fixations = self.truth(listed.ids[position], image)
+        listed = self._filled(split)
+        path = self.folder / listed.ids[position]
+        if not path.is_file():
+            raise HeatmarkError(f"no image file {path}, but it is listed; `only_present = true` leaves such images out")
+        image = read_image(path)
+        truth, fixations = self.truth_of(listed.ids[position], image)
         return Sample(listed.ids[position], image, listed.labels[position], truth, fixations)
 
     @final
@@ -100,6 +105,12 @@ class FolderDataset(Dataset):
     def _deciding_settings(self) -> dict[str, Any]:
         return {key: value for key, value in self.settings.items() if not key.endswith("root")}
 
+    def _filled(self, split: str) -> Listing:
+        listed = self._listed(split)
+        if not listed.ids:
+            raise HeatmarkError(f"{self.folder} has no image of split {split!r}; expected {self.layout}")
+        return listed
+
     def _listed(self, split: str) -> Listing:
         if split not in self.splits:
             raise HeatmarkError(f"data set {self.name!r} has no split {split!r}; {nearest(split, self.splits)}")
@@ -112,15 +123,14 @@ class FolderDataset(Dataset):
         return {}
 
     def _checked(self, split: str, listed: Listing) -> Listing:
-        if not listed.ids:
-            raise HeatmarkError(f"data set {self.name!r}: no image of split {split!r} in {self.folder}")
-        seen: set[str] = set()
-        for image_id in listed.ids:
-            inside(self.folder, image_id)
-            if image_id in seen:
+        folder, kept = self.folder, {}
+        for image_id, label in zip(listed.ids, listed.labels, strict=True):
+            if image_id in kept:
                 raise HeatmarkError(f"data set {self.name!r}: {image_id} is listed twice in split {split!r}")
-            seen.add(image_id)
-        return listed
+            path = inside(folder, image_id)
+            if not self.only_present or path.is_file():
+                kept[image_id] = label
+        return Listing.of(kept.items())
 
 
 def existing_folder(path: Path, layout: str) -> Path:
@@ -137,8 +147,9 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def class_folders(folder: Path) -> list[Path]:
-    """The folders directly in a folder, by name; hidden ones are left out."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """The folders directly in a folder, by name; hidden ones are left out. None in a folder that is not there."""
+    inner = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in inner if path.is_dir() and not path.name.startswith("."))
 
 
 def read_csv(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:

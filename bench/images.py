@@ -115,7 +115,7 @@ def inside(root: Path, relative: str) -> Path:
 
 def _decoded(path: Path, mode: str) -> Image.Image:
     if not path.is_file():
-        raise HeatmarkError(f"no image file {path}; it is listed, so it was expected to exist")
+        raise HeatmarkError(f"no image file {path}")
     try:
         with Image.open(path) as file:
             upright = ImageOps.exif_transpose(file)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.errors import HeatmarkError, nearest
-from bench.folders import FolderDataset, Listing, class_folders, existing_folder, image_files, read_csv
+from bench.folders import FolderDataset, Listing, class_folders, image_files, read_csv
 
 _CLASSES = {
     "n01440764": "tench",
@@ -57,7 +57,7 @@ class Imagenette(FolderDataset):
     def _from_folders(self, split: str) -> Listing:
         if self.label_column != "noisy_labels_0":
             raise HeatmarkError(f"{self.folder} has no {split}.csv to read label_column {self.label_column!r} from")
-        folder = existing_folder(self.folder / split, "<wnid>/*.JPEG")
+        folder = self.folder / split
         return Listing.of(
             (path.relative_to(self.folder).as_posix(), _label(class_folder.name, folder))
             for class_folder in class_folders(folder)

@@ -111,7 +111,7 @@ def test_a_wrong_setting_is_named(root: Path, change, message: str) -> None:
 
 def test_a_missing_split_folder_is_named(tmp_path: Path) -> None:
     save(tmp_path / "train/n01440764/a.JPEG")
-    with pytest.raises(HeatmarkError, match=r"no folder .*/val; expected it to hold <wnid>/\*\.JPEG"):
+    with pytest.raises(HeatmarkError, match=r"has no image of split 'val'; expected train/<wnid>/\*\.JPEG and val/"):
         dataset(tmp_path).ids("val")
 
 
@@ -160,8 +160,19 @@ def test_an_image_that_is_listed_but_absent_is_named(root: Path) -> None:
     write(root, "val.csv", "val/n01440764/absent.JPEG,n01440764,n01440764,True")
     listed = dataset(root)
     assert listed.labels("val") == (0,)
-    with pytest.raises(HeatmarkError, match=r"no image file .*/val/n01440764/absent\.JPEG"):
+    with pytest.raises(HeatmarkError, match=r"no image file .*/val/n01440764/absent\.JPEG, but it is listed"):
         listed.sample("val", 0)
+
+
+def test_only_present_leaves_out_what_is_listed_but_absent(root: Path) -> None:
+    row = "val/n01440764/{},n01440764,n01440764,True"
+    write(root, "val.csv", row.format("absent.JPEG"), row.format("n01440764_1.JPEG"))
+    assert Imagenette(root=str(root), only_present=True).ids("val") == ("val/n01440764/n01440764_1.JPEG",)
+
+
+def test_one_split_is_enough_for_a_fingerprint(tmp_path: Path) -> None:
+    save(tmp_path / "val/n01440764/a.JPEG")
+    assert len(dataset(tmp_path).fingerprint()) == 64
 
 
 def test_a_row_that_lacks_a_field_is_named(root: Path) -> None:
@@ -184,7 +195,7 @@ def test_an_image_listed_twice_is_named(root: Path) -> None:
 
 def test_a_split_without_images_is_named(root: Path) -> None:
     write(root, "val.csv")
-    with pytest.raises(HeatmarkError, match="no image of split 'val' in"):
+    with pytest.raises(HeatmarkError, match="has no image of split 'val'; expected"):
         dataset(root).ids("val")
 
 
