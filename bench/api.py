@@ -132,8 +132,10 @@ class Attribution(Plugin):
 class Metric(Plugin):
     """How a heatmap is scored: one number per image, never a mean.
 
-    The policies live in `measure`: a map that is not finite, or an image that lacks what the metric
-    needs, gets a status and no score, and never reaches `score`. A constant map is scored as it is.
+    The policies live in `measure`: a map that is not finite, or an image that lacks what the metric needs,
+    gets a status and no score, and never reaches `score`. A constant map is scored as it is.
+    `chance` is what a random map scores, where that is one number; a `machine_bound` score is a measurement
+    of the machine, different from run to run.
     """
 
     question: ClassVar[str] = ""
@@ -142,6 +144,7 @@ class Metric(Plugin):
     blind_spot: ClassVar[str] = ""
     needs_truth: ClassVar[bool] = False
     needs_fixations: ClassVar[bool] = False
+    machine_bound: ClassVar[bool] = False
     chance: ClassVar[float | None] = None
 
     @property

@@ -140,9 +140,13 @@ class Explained:
             raise ValueError("this batch has no truth; a metric that uses it declares needs_truth = True")
         return self.request.truth
 
+    def attribute_again(self, images: Tensor) -> Tensor:
+        """Attributions of other pixels by the same method, for the same targets."""
+        return self.method.explain(self.network, self.request.with_images(images))
+
     def explain_again(self, images: Tensor) -> Tensor:
         """Heatmaps of other pixels by the same method, for the same targets."""
-        return self.method.heatmaps(self.method.explain(self.network, self.request.with_images(images)))
+        return self.method.heatmaps(self.attribute_again(images))
 
     def select(self, positions: list[int]) -> "Explained":
         """Some images of the batch."""
@@ -173,8 +177,13 @@ class Scored:
         return cls(torch.full((len(status),), torch.nan, dtype=torch.float64), None, tuple(status))
 
     def spread(self, kept: list[int], status: Sequence[str]) -> "Scored":
-        """These scores at their positions in the whole batch, the others with their status and NaN."""
+        """These scores at their positions in the whole batch, the others with their status and NaN.
+
+        A score that is not a number never counts as one.
+        """
+        undefined = self.score.isnan().tolist()
         own = self.status or (OK,) * len(kept)
+        own = tuple("undefined" if text == OK and bad else text for text, bad in zip(own, undefined, strict=True))
         full = list(status)
         for position, text in zip(kept, own, strict=True):
             full[position] = text

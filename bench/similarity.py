@@ -18,7 +18,13 @@ def similarity(before: Tensor, after: Tensor, kind: Similarity, top: float) -> T
     spearman: rank correlation, 0 where one map is constant; ssim: of both maps scaled to [0, 1];
     top_k: the share of the highest `top` of the pixels that stays, expected over ties; relative_l2: one minus the
     length of the difference over the length of `before` (where that is zero: 1 if nothing changed, else 0).
+    NaN where one of the maps is not finite.
     """
+    finite = before.flatten(1).isfinite().all(1) & after.flatten(1).isfinite().all(1)
+    return _similarity(before, after, kind, top).where(finite, torch.nan)
+
+
+def _similarity(before: Tensor, after: Tensor, kind: Similarity, top: float) -> Tensor:
     match kind:
         case "spearman":
             return spearman(before, after)
@@ -32,9 +38,14 @@ def similarity(before: Tensor, after: Tensor, kind: Similarity, top: float) -> T
 
 def top_intersection(before: Tensor, after: Tensor, top: float) -> Tensor:
     """Share (batch,) of the highest `top` of the pixels (at least one) that is still there, expected over ties."""
-    count = max(1, round(top * before[0].numel()))
-    counts = torch.full((len(before),), count, dtype=torch.float64, device=before.device)
-    return (share_in_top(before, counts) * share_in_top(after, counts)).flatten(1).sum(1) / count
+    own = top_set(before, top)
+    return (own * top_set(after, top)).flatten(1).sum(1) / own.flatten(1).sum(1)
+
+
+def top_set(maps: Tensor, top: float) -> Tensor:
+    """The probability of each pixel to be in the highest `top` of its map (at least one pixel), float64."""
+    count = max(1, round(top * maps[0].numel()))
+    return share_in_top(maps, torch.full((len(maps),), count, device=maps.device))
 
 
 def relative_distance(before: Tensor, after: Tensor) -> Tensor:

@@ -1,0 +1,29 @@
+"""Forward passes per explanation."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+
+from bench.api import Metric
+from bench.handed import Explained, Scored
+from bench.passes import passes
+
+
+@dataclass(frozen=True)
+class ForwardPasses(Metric):
+    """Forward passes through the whole network that one explanation takes.
+
+    Counted while the batch is explained once more; a pass that feeds a backward pass counts too.
+    """
+
+    question: ClassVar[str] = "How often does the method ask the network?"
+    direction: ClassVar[Literal["higher", "lower"]] = "lower"
+    range: ClassVar[tuple[float, float]] = (0.0, torch.inf)
+    blind_spot: ClassVar[str] = "The quality of the map, and all work outside the network or in parts of it."
+    reference: ClassVar[str] = "counted"
+
+    def score(self, explained: Explained) -> Scored:
+        """The batch's passes over its images, the same for each."""
+        forward, _ = passes(explained)
+        return Scored(torch.full((len(explained.images),), forward, dtype=torch.float64))

@@ -1,0 +1,31 @@
+"""Avg-sensitivity (after Yeh et al., 2019)."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+
+from bench.api import Metric
+from bench.handed import Explained, Scored
+from bench.neighbours import changes_around
+
+
+@dataclass(frozen=True)
+class AvgSensitivity(Metric):
+    """Mean relative change of the attributions over random images within a small distance.
+
+    |a' - a| / |a| in L2, over `samples` images uniform within +-`radius` of every pixel value in [0, 1]; every method
+    sees the same ones. All-zero attributions: 0 if nothing changed, else 1.
+    """
+
+    radius: float = 0.02
+    samples: int = 10
+    question: ClassVar[str] = "How far does a change too small to see move the attributions on average?"
+    direction: ClassVar[Literal["higher", "lower"]] = "lower"
+    range: ClassVar[tuple[float, float]] = (0.0, torch.inf)
+    blind_spot: ClassVar[str] = "Whether the map depends on anything; random images find far less than an attack."
+    reference: ClassVar[str] = "Yeh et al., 2019, arXiv:1901.09392; Bhatt et al., 2020, arXiv:2005.00631"
+
+    def score(self, explained: Explained) -> Scored:
+        """The mean change of each image's attributions."""
+        return Scored(changes_around(explained, self.radius, self.samples).mean(1))
