@@ -1,4 +1,4 @@
-"""Path integrals of gradients: quadrature rules, and one batched way to sum over the nodes of a path."""
+"""Path integrals of gradients: quadrature rules, one batched queue of nodes, and the straight path."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,13 +9,16 @@ import torch
 from torch import Tensor
 
 from bench.errors import HeatmarkError
+from bench.gradients import target_gradients, target_values
 from bench.handed import Network
+from bench.nonlinearity import NonlinearityRule
 
-Rule = Literal["gauss_legendre", "trapezoid", "left", "right", "middle"]
+QuadratureRule = Literal["gauss_legendre", "trapezoid", "left", "right", "middle"]
+Quadrature = tuple[Tensor, Tensor]
 Term = Callable[[Tensor, Tensor], Tensor]
 
 
-def quadrature(rule: Rule, nodes: int) -> tuple[Tensor, Tensor]:
+def quadrature(rule: QuadratureRule, nodes: int) -> Quadrature:
     """Nodes in [0, 1] and their weights, float64, each (nodes,).
 
     Gauss-Legendre weights are rounded to float32, as Captum does also for float64 images and as every published
@@ -41,51 +44,85 @@ def quadrature(rule: Rule, nodes: int) -> tuple[Tensor, Tensor]:
             return (steps + 0.5) / nodes, equal
 
 
-def per_pixel(values: Tensor, like: Tensor) -> Tensor:
-    """One number per image, shaped, typed and placed to multiply images (batch, channel, height, width)."""
-    return values.to(like)[:, None, None, None]
+def per_pixel(values: Tensor) -> Tensor:
+    """One number per image, shaped to multiply images (batch, channel, height, width)."""
+    return values[:, None, None, None]
 
 
-def target_gradients(network: Network, images: Tensor, targets: Tensor) -> Tensor:
-    """Gradient of each image's target logit with respect to the image, in the shape of `images`."""
-    images = images.detach().requires_grad_()
-    (gradients,) = torch.autograd.grad(network.logits_of(images, targets).sum(), images)
-    return gradients
-
-
-def sum_over_nodes(term: Term, images: Tensor, nodes: int, chunk: int) -> Tensor:
-    """For each image the sum of `term` over its nodes, in the shape of `images`.
+def sum_over_nodes(term: Term, like: Tensor, nodes: int, chunk: int) -> Tensor:
+    """For each image of `like` (batch, ...) the sum of `term` over its nodes, (batch, ...) as `term` returns it.
 
     `term(owners, node)` is handed positions of images and numbers of nodes, at most `chunk` of each at a time,
-    and returns one summand (channel, height, width) for each. All nodes of all images stand in one queue, so
-    that every chunk but the last is full whatever the number of nodes.
+    and returns one summand for each. All nodes of all images stand in one queue, so that every chunk but the
+    last is full whatever the number of nodes.
     """
-    sums = torch.zeros_like(images)
-    total = len(images) * nodes
+    sums: list[Tensor] = []
+    total = len(like) * nodes
     for start in range(0, total, chunk):
-        places = torch.arange(start, min(start + chunk, total), device=images.device)
+        places = torch.arange(start, min(start + chunk, total), device=like.device)
         summands = term(places // nodes, places % nodes)
-        for owner, (first, last) in _runs(start, start + len(places), nodes):
-            sums[owner] += summands[first:last].sum(0)
-    return sums
+        for owner, first, last in _stretches(start, start + len(places), nodes):
+            part = summands[first:last].sum(0)
+            if owner < len(sums):
+                sums[owner] += part
+            else:
+                sums.append(part)
+    return torch.stack(sums)
 
 
-def _runs(start: int, stop: int, nodes: int) -> list[tuple[int, tuple[int, int]]]:
-    """Which image owns which stretch of the chunk that covers [start, stop) of the queue."""
-    inner = range((start // nodes + 1) * nodes, stop, nodes)
-    borders = [start, *inner, stop]
-    return [(first // nodes, (first - start, last - start)) for first, last in pairwise(borders)]
+def _stretches(start: int, stop: int, nodes: int) -> list[tuple[int, int, int]]:
+    """Which image owns which stretch, counted from `start`, of the chunk [start, stop) of the queue."""
+    borders = [start, *range((start // nodes + 1) * nodes, stop, nodes), stop]
+    return [(first // nodes, first - start, last - start) for first, last in pairwise(borders)]
 
 
-def straight_integral(
-    network: Network, images: Tensor, targets: Tensor, baselines: Tensor, alphas: Tensor, weights: Tensor
+def integrated_gradients(
+    network: Network,
+    images: Tensor,
+    targets: Tensor,
+    baselines: Tensor,
+    nodes: Quadrature,
+    rule: NonlinearityRule = "plain",
 ) -> Tensor:
-    """Weighted sum of the gradients at `alphas` along the straight lines from `baselines` to `images`."""
-    steps = images - baselines
+    """Gradients averaged along the straight lines from `baselines` to `images`, times the difference."""
+    alphas, weights = (values.to(images) for values in nodes)
+    differences = images - baselines
 
     def term(owners: Tensor, node: Tensor) -> Tensor:
-        points = (steps[owners] * per_pixel(alphas[node.cpu()], images)).add_(baselines[owners])
-        gradients = target_gradients(network, points, targets[owners])
-        return gradients.mul_(per_pixel(weights[node.cpu()], images))
+        points = (differences[owners] * per_pixel(alphas[node])).add_(baselines[owners])
+        return target_gradients(network, points, targets[owners], rule).mul_(per_pixel(weights[node]))
 
-    return sum_over_nodes(term, images, len(alphas), network.chunk)
+    return sum_over_nodes(term, images, len(alphas), network.chunk).mul_(differences)
+
+
+def adaptive_integrated_gradients(
+    network: Network,
+    images: Tensor,
+    targets: Tensor,
+    baselines: Tensor,
+    rule: QuadratureRule,
+    nodes: int,
+    most_nodes: int,
+    tolerance: float,
+) -> tuple[Tensor, Tensor]:
+    """Integrated gradients with twice the nodes until each image's completeness gap is small, and the nodes taken.
+
+    The gap is small when it is at most `tolerance` times the difference of the output. An image is refined by
+    itself; one that would need more than `most_nodes` in its last round keeps its last result. The nodes taken
+    (batch,) count every round.
+    """
+    with torch.no_grad():
+        change = target_values(network, images, targets) - target_values(network, baselines, targets)
+    result = torch.empty_like(images)
+    taken = torch.zeros(len(images), dtype=torch.int64)
+    open_ones = torch.arange(len(images), device=images.device)
+    while len(open_ones) and nodes <= most_nodes:
+        attributions = integrated_gradients(
+            network, images[open_ones], targets[open_ones], baselines[open_ones], quadrature(rule, nodes)
+        )
+        result[open_ones] = attributions
+        taken[open_ones.cpu()] += nodes
+        gaps = attributions.sum((1, 2, 3)) - change[open_ones]
+        open_ones = open_ones[gaps.abs() > tolerance * change[open_ones].abs()]
+        nodes *= 2
+    return result, taken

@@ -1,4 +1,4 @@
-"""Gradients averaged along the straight path from a baseline."""
+"""Gradients averaged along the straight path from a blank image."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.api import Attribution, Network, Request
 from bench.heatmaps import Reduction
-from bench.paths import Rule, quadrature, straight_integral
+from bench.paths import QuadratureRule, adaptive_integrated_gradients, integrated_gradients, quadrature
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,25 @@ class IntegratedGradients(Attribution):
     difference of the target logit between image and baseline (completeness), up to the quadrature's error.
     Gauss-Legendre with 50 nodes equals Captum's default, its weights in float32 included. The default
     reduction, the absolute value of the sum over channels, is that of the GNL-IG paper (Kwon et al., 2020).
+
+    With a `tolerance` above 0 the nodes of an image are doubled, from `nodes` up to `most_nodes`, until its
+    attributions sum to that difference within `tolerance` times the difference.
     """
 
     reference: ClassVar[str] = "Sundararajan et al., 2017, arXiv:1703.01365"
 
     reduction: Reduction = "sum_absolute"
     nodes: int = 50
-    rule: Rule = "gauss_legendre"
+    quadrature: QuadratureRule = "gauss_legendre"
+    tolerance: float = 0.0
+    most_nodes: int = 400
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Attributions (batch, channel, height, width)."""
-        images = request.images
-        alphas, weights = quadrature(self.rule, self.nodes)
+        images, targets = request.images, request.targets
         baselines = torch.zeros_like(images)
-        return straight_integral(network, images, request.targets, baselines, alphas, weights).mul_(images)
+        if self.tolerance > 0:
+            return adaptive_integrated_gradients(
+                network, images, targets, baselines, self.quadrature, self.nodes, self.most_nodes, self.tolerance
+            )[0]
+        return integrated_gradients(network, images, targets, baselines, quadrature(self.quadrature, self.nodes))

@@ -6,7 +6,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.api import Attribution, Network, Request
-from bench.paths import target_gradients
+from bench.gradients import target_gradients
+from bench.nonlinearity import NonlinearityRule
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,13 @@ class SimpleGradient(Attribution):
 
     Signed, per channel, in the network's normalised input space. The default reduction, the sum of absolute
     values over channels, is AdvGrad's (arXiv:2404.04647); the original takes the maximum over channels.
+    `nonlinearity` is how gradients pass ReLUs and max-pools (`bench.nonlinearity`).
     """
 
     reference: ClassVar[str] = "Simonyan et al., 2013, arXiv:1312.6034"
 
+    nonlinearity: NonlinearityRule = "plain"
+
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Gradients (batch, channel, height, width)."""
-        return target_gradients(network, request.images, request.targets)
+        return target_gradients(network, request.images, request.targets, self.nonlinearity)

@@ -28,7 +28,7 @@ def test_equals_the_published_numbers(pool, chunk):
 
 def test_attributions_sum_to_the_difference_of_the_logit(network, request_of):
     request = request_of(4)
-    attributions = IntegratedGradients(nodes=400, rule="middle").explain(network, request)
+    attributions = IntegratedGradients(nodes=400, quadrature="middle").explain(network, request)
     with torch.no_grad():
         blank = torch.zeros_like(request.images)
         difference = network.logits_of(request.images, request.targets) - network.logits_of(blank, request.targets)

@@ -1,0 +1,81 @@
+"""Rules for how gradients pass non-linearities backwards: guided backpropagation and guided non-linearity.
+
+A rule replaces the backward computation of every ReLU, ReLU6 and max-pool while gradients are taken. It acts
+on the operations that autograd records, so it does not matter whether a network calls modules or functions,
+works in place, or uses one module many times; and nothing is attached to the network.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from bench.errors import UnsupportedError
+
+NonlinearityRule = Literal["plain", "guided_backprop", "gnl", "gnl_published"]
+
+_aten = torch.ops.aten
+_POOLS = (_aten.max_pool2d_with_indices_backward.default, _aten.adaptive_max_pool2d_backward.default)
+
+
+@contextmanager
+def nonlinearity(rule: NonlinearityRule, network_name: str) -> Iterator[None]:
+    """Every gradient taken inside follows the rule.
+
+    plain: the derivative. guided_backprop (arXiv:1412.6806): after a ReLU or ReLU6 the gradient with respect to
+    its input is clipped at zero. gnl (Kwon et al., ICPR 2020): that, and a max-pooling window passes its gradient
+    on only where it is positive. gnl_published: the same as published, where the gradient behind a max-pool is
+    multiplied by the mask of positive windows enlarged to the input's size by nearest neighbour; for windows that
+    overlap or sizes that they do not divide this mask is misaligned with the windows. (The published mask is
+    enlarged to height x height and so fails for maps that are not square; here it gets the input's size.)
+
+    Raises UnsupportedError naming the network when a rule other than plain met nothing to rule.
+    """
+    if rule == "plain":
+        yield
+        return
+    ruled = _Ruled(rule)
+    with ruled:
+        yield
+    if not ruled.met:
+        raise UnsupportedError(f"network {network_name!r} has no ReLU, ReLU6 or max-pool for the rule {rule!r}")
+
+
+class _Ruled(TorchDispatchMode):
+    """Sees every operation of a backward pass, and carries out those of non-linearities by its rule."""
+
+    def __init__(self, rule: NonlinearityRule) -> None:
+        super().__init__()
+        self.rule = rule
+        self.met = False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if _is_relu(func, args):
+            self.met = True
+            return func(*args, **(kwargs or {})).clamp_min_(0)
+        if func in _POOLS and self.rule != "guided_backprop":
+            self.met = True
+            backward = _pool_as_published if self.rule == "gnl_published" else _pool
+            return backward(func, *args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _is_relu(func: Any, args: tuple[Any, ...]) -> bool:
+    if func is _aten.threshold_backward.default:
+        return bool(args[2] == 0)
+    return func is _aten.hardtanh_backward.default and tuple(args[2:4]) == (0, 6)
+
+
+def _pool(func: Callable[..., Tensor], gradients: Tensor, *rest: Any) -> Tensor:
+    return func(gradients.clamp_min(0), *rest)
+
+
+def _pool_as_published(func: Callable[..., Tensor], gradients: Tensor, images: Tensor, *rest: Any) -> Tensor:
+    positive = F.interpolate((gradients > 0).to(gradients), size=images.shape[2:], mode="nearest")
+    return func(gradients, images, *rest) * positive

@@ -1,0 +1,44 @@
+"""Integrated gradients averaged over other images as baselines."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from bench.api import Attribution, Network, Request
+from bench.errors import UnsupportedError
+from bench.gradients import target_gradients
+from bench.heatmaps import Reduction
+from bench.nonlinearity import NonlinearityRule
+from bench.paths import per_pixel, sum_over_nodes
+
+
+@dataclass(frozen=True)
+class ExpectedGradients(Attribution):
+    """Integrated gradients averaged over reference images as baselines, by chance (GradientSHAP without noise).
+
+    Each of `samples` draws a reference image from the request's pool and a place on the straight line from it;
+    the attribution is the mean of gradient times difference. Drawn for each image from its own stream.
+    """
+
+    reference: ClassVar[str] = "Erion et al., 2021, arXiv:1906.10670"
+
+    reduction: Reduction = "sum_absolute"
+    samples: int = 200
+    nonlinearity: NonlinearityRule = "plain"
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        """Attributions (batch, channel, height, width)."""
+        images, targets, references = request.images, request.targets, request.references
+        if references is None or not len(references):
+            raise UnsupportedError(f"attribution {self.name!r} needs reference images, and this request has none")
+        pool = references.to(images)
+        chosen, places = request.rng.uniform((2, self.samples), images.double()).unbind(1)
+        chosen = (chosen * len(pool)).long()
+
+        def term(owners: Tensor, node: Tensor) -> Tensor:
+            differences = images[owners] - pool[chosen[owners, node]]
+            points = images[owners] - per_pixel(1 - places[owners, node]).to(images) * differences
+            return target_gradients(network, points, targets[owners], self.nonlinearity).mul_(differences)
+
+        return sum_over_nodes(term, images, self.samples, network.chunk) / self.samples

@@ -1,0 +1,34 @@
+"""Squared gradients averaged over noisy copies."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.api import Attribution, Network, Request
+from bench.nonlinearity import NonlinearityRule
+from bench.smoothing import GradientMethod, Smoothing
+
+
+@dataclass(frozen=True)
+class SquareGrad(Attribution):
+    """Mean of the squared attributions of noisy copies of the image (SmoothGrad-Squared).
+
+    Never negative, per channel.
+    `of` names the gradient method (`nodes` are those of integrated gradients), `nonlinearity` how gradients pass
+    ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see `bench.smoothing`.
+    """
+
+    reference: ClassVar[str] = "Hooker et al., 2019, arXiv:1806.10758"
+
+    samples: int = 50
+    noise: float = 0.15
+    of: GradientMethod = "gradient"
+    nonlinearity: NonlinearityRule = "plain"
+    nodes: int = 50
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        """Mean squares (batch, channel, height, width)."""
+        smoothing = Smoothing(self.samples, self.noise, self.of, self.nonlinearity, self.nodes)
+        return smoothing.mean(network, request, torch.square)

@@ -1,0 +1,37 @@
+"""How much gradients vary between noisy copies."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.api import Attribution, Network, Request
+from bench.nonlinearity import NonlinearityRule
+from bench.smoothing import GradientMethod, Smoothing
+
+
+@dataclass(frozen=True)
+class VarGrad(Attribution):
+    """Variance of the attributions of noisy copies of the image (VarGrad).
+
+    Never negative, per channel; the variance of the population, divided by `samples`.
+    `of` names the gradient method (`nodes` are those of integrated gradients), `nonlinearity` how gradients pass
+    ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see `bench.smoothing`.
+    """
+
+    reference: ClassVar[str] = "Adebayo et al., 2018, arXiv:1810.03307"
+
+    samples: int = 50
+    noise: float = 0.15
+    of: GradientMethod = "gradient"
+    nonlinearity: NonlinearityRule = "plain"
+    nodes: int = 50
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        """Variances (batch, channel, height, width)."""
+        smoothing = Smoothing(self.samples, self.noise, self.of, self.nonlinearity, self.nodes)
+        mean, mean_of_squares = smoothing.mean(
+            network, request, lambda attributions: torch.stack([attributions, attributions.square()], 1)
+        ).unbind(1)
+        return (mean_of_squares - mean.square()).clamp_min(0)
