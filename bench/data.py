@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench.api import Dataset
 from bench.errors import HeatmarkError
-from bench.handed import Network
+from bench.handed import Network, Sample
 from bench.images import prepare
 
 SHARD = 256
@@ -64,8 +64,13 @@ def batches(
 
 
 def load(dataset: Dataset, split: str, positions: Sequence[int], network: Network, device: torch.device) -> Batch:
-    """One batch: image, truth and fixations resized, cropped and normalised together."""
-    samples = [prepare(dataset.sample(split, position), network.preprocess) for position in positions]
+    """The samples at these positions as one batch."""
+    return batch_of([dataset.sample(split, position) for position in positions], network, device)
+
+
+def batch_of(raw: Sequence[Sample], network: Network, device: torch.device) -> Batch:
+    """These samples as the network sees them."""
+    samples = [prepare(sample, network.preprocess) for sample in raw]
     labels = torch.tensor([sample.label for sample in samples])
     truths = [sample.truth for sample in samples if sample.truth is not None]
     points = [sample.fixations for sample in samples if sample.fixations is not None]

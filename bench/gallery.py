@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.api import Attribution
 from bench.cells import Trained
 from bench.data import Batch
-from bench.handed import Explained
+from bench.handed import Explained, Network
 from bench.heatmaps import for_display
 
 PICTURES = pa.schema(
@@ -22,11 +22,10 @@ PICTURES = pa.schema(
 
 def pictures(trained: Trained, batch: Batch, explained: Mapping[Attribution, Explained | str]) -> pd.DataFrame:
     """Rows of 8-bit pictures: each image, its truth where there is one, and each method's finite heatmaps."""
-    preprocess = trained.network.preprocess
-    mean, std = (torch.tensor(values)[:, None, None] for values in (preprocess.mean, preprocess.std))
+    images = displayed(trained.network, batch.images)
     rows = []
     for row, image_id in enumerate(batch.ids):
-        rows.append((image_id, "image", "", png(batch.images[row].cpu() * std + mean)))
+        rows.append((image_id, "image", "", png(images[row])))
         if batch.truth is not None:
             rows.append((image_id, "truth", "", png(batch.truth[row][None])))
     for method, own in explained.items():
@@ -39,6 +38,12 @@ def pictures(trained: Trained, batch: Batch, explained: Mapping[Attribution, Exp
                 if finite[row]
             ]
     return pd.DataFrame(rows, columns=PICTURES.names)
+
+
+def displayed(network: Network, images: Tensor) -> Tensor:
+    """Normalised images (batch, channel, height, width) as pixels in [0, 1] again."""
+    mean, std = (images.new_tensor(v)[:, None, None] for v in (network.preprocess.mean, network.preprocess.std))
+    return (images * std + mean).clamp(0, 1)
 
 
 def png(picture: Tensor) -> bytes:

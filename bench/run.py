@@ -62,7 +62,7 @@ def _pairs(suite: Suite, kind: type[Metric] | type[NetworkMetric]) -> list[Pair]
 def _cells(whole: Run, group: Sequence[Trained], pairs: Sequence[Pair], score: Score) -> Iterator[Part]:
     """The cells of one network, or of a group that is compared, shard by shard: read, or computed and kept."""
     work, name = whole.work, f"{group[0].network.name} by {group[0].recipe}"
-    pools = [_references(work, trained) for trained in group]
+    pools = [references(work, trained) for trained in group]
     for shard in shards(_chosen(work, group[0], work.table.dataset.images)):
         ids = _ids(work, shard)
         keys = {pair: key_of(identity(work, group, ids, *pair)) for pair in pairs}
@@ -121,7 +121,7 @@ def _pictures(whole: Run, trained: Trained) -> pd.DataFrame:
 
     def compute() -> pd.DataFrame:
         batch = load(work.dataset, work.split, shown, trained.network, work.device)
-        request, clean = asked(work, trained, _references(work, trained), batch)
+        request, clean = asked(work, trained, references(work, trained), batch)
         return pictures(trained, batch, explanations(trained, request, clean, batch, work.suite.attributions))
 
     if not shown:
@@ -140,7 +140,7 @@ def _kept(whole: Run, parts: dict[str, Any], schema: pa.Schema, compute: Callabl
     return table
 
 
-def _references(work: Work, trained: Trained) -> Tensor:
+def references(work: Work, trained: Trained) -> Tensor:
     """The fixed pool of other images: evenly spaced over the first split of the data set."""
     split = work.dataset.splits[0]
     positions = spread(len(work.dataset.ids(split)), work.table.dataset.references)
