@@ -35,7 +35,7 @@ def spread(count: int, wanted: int | None) -> list[int]:
     """`wanted` of `count` positions, evenly spaced (all of them for None)."""
     if wanted is None or wanted >= count:
         return list(range(count))
-    return np.linspace(0, count - 1, wanted).round().astype(int).tolist()
+    return [int(position) for position in np.linspace(0, count - 1, wanted).round()]
 
 
 def usable(dataset: Dataset, split: str, network: Network) -> list[int]:

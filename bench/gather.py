@@ -16,8 +16,6 @@ from bench.handed import OK
 from bench.store import SCHEMAS, Results
 from bench.suite import Suite
 
-_FAILED = ["network", "recipe", "attribution", "metric", "status"]
-
 
 @dataclass(frozen=True)
 class Part:
@@ -84,7 +82,9 @@ def _frame(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _manifest(suite: Suite, split: str, device: torch.device, scores: pd.DataFrame) -> dict[str, Any]:
     table = suite.table
     unscored = scores[~scores.status.eq(OK)]
-    failures = unscored.groupby(_FAILED, sort=True).size()
+    failures = (
+        unscored.groupby(["network", "recipe", "attribution", "metric", "status"]).size().reset_index(name="images")
+    )
     return {
         "suite": table.name,
         "command": f"heatmark run {table.name}",
@@ -114,7 +114,7 @@ def _manifest(suite: Suite, split: str, device: torch.device, scores: pd.DataFra
             for method in suite.attributions
         },
         "recipes": {recipe.label: _card(recipe) for recipe in suite.recipes},
-        "failures": [{**dict(zip(_FAILED, key, strict=True)), "images": int(count)} for key, count in failures.items()],
+        "failures": failures.to_dict("records"),
     }
 
 

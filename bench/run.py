@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -22,8 +22,9 @@ from bench.store import CELL, Results, Store, key_of
 from bench.suite import Suite
 from bench.zoo import networks_of
 
-Pair = tuple[Attribution, Metric | NetworkMetric]
-Score = Callable[[Work, Sequence[Trained], Sequence[Tensor], Batch, Sequence[Pair]], dict[Pair, Scored]]
+M = TypeVar("M", Metric, NetworkMetric)
+Pair = tuple[Attribution, M]
+Score = Callable[[Work, Sequence[Trained], Sequence[Tensor], Batch, Sequence[Pair[M]]], dict[Pair[M], Scored]]
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
     return gathered(suite, split, device, parts, networks, shown)
 
 
-def _pairs(suite: Suite, kind: type[Metric] | type[NetworkMetric]) -> list[Pair]:
+def _pairs(suite: Suite, kind: type[M]) -> list[Pair[M]]:
     return [(method, metric) for method in suite.attributions for metric in suite.metrics if isinstance(metric, kind)]
 
 
-def _cells(whole: Run, group: Sequence[Trained], pairs: Sequence[Pair], score: Score) -> Iterator[Part]:
+def _cells(whole: Run, group: Sequence[Trained], pairs: Sequence[Pair[M]], score: Score[M]) -> Iterator[Part]:
     """The cells of one network, or of a group that is compared, shard by shard: read, or computed and kept."""
     work, name = whole.work, f"{group[0].network.name} by {group[0].recipe}"
     pools = [references(work, trained) for trained in group]
@@ -83,12 +84,12 @@ def _computed(
     group: Sequence[Trained],
     pools: Sequence[Tensor],
     shard: Sequence[int],
-    pairs: Sequence[Pair],
-    score: Score,
+    pairs: Sequence[Pair[M]],
+    score: Score[M],
     name: str,
-) -> dict[Pair, pd.DataFrame]:
+) -> dict[Pair[M], pd.DataFrame]:
     work = whole.work
-    parts: dict[Pair, list[pd.DataFrame]] = {pair: [] for pair in pairs}
+    parts: dict[Pair[M], list[pd.DataFrame]] = {pair: [] for pair in pairs}
     for batch in batches(work.dataset, work.split, shard, work.table.batch, group[0].network, work.device):
         for pair, scored in score(work, group, pools, batch, pairs).items():
             parts[pair].append(rows(batch.ids, scored))

@@ -66,7 +66,7 @@ def score_across(
         own = [part[method] for part in explained]
         failed = next((part for part in own if isinstance(part, str)), None)
         ready = [part for part in own if isinstance(part, Explained)]
-        result = failed or attempt(partial(metric.score_networks, ready))
+        result = attempt(partial(metric.score_networks, ready)) if failed is None else failed
         scored[method, metric] = Scored.none([result] * len(batch.ids)) if isinstance(result, str) else result
     return scored
 

@@ -42,7 +42,7 @@ def draw(
     failures = [reason for reason in explained.values() if isinstance(reason, str)]
     if len(failures) == len(explained):
         raise HeatmarkError(failures[0])
-    panels = [("image", displayed(trained.network, batch.images)[0])]
+    panels: list[tuple[str, Tensor | str]] = [("image", displayed(trained.network, batch.images)[0])]
     panels += [("truth", batch.truth[0])] if batch.truth is not None else []
     panels += [
         (method.label, for_display(own.heatmaps)[0] if isinstance(own, Explained) else own)

@@ -80,7 +80,7 @@ class SuiteTable(_Table):
     metrics: Annotated[tuple[Settings, ...], Field(min_length=1)]
 
 
-_TABLES: dict[tuple[str, ...], type] = {
+_TABLES: dict[tuple[str, ...], Any] = {
     (): SuiteTable,
     ("dataset",): DatasetTable,
     ("networks",): NetworkTable,

@@ -1,1 +1,106 @@
-"""The networks of a suite, ready to be explained: built, with weights loaded from a file or trained."""
+"""The networks of a suite, ready to be explained: built, with weights from a file or trained by a recipe."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from bench.cells import Trained, code_hash
+from bench.errors import HeatmarkError
+from bench.handed import Network, Preprocess
+from bench.networks import build, call, is_callable, load_weights, weights_hash
+from bench.progress import Progress
+from bench.store import key_of
+from bench.suite import NetworkTable, Suite
+from bench.train import Course, described, train, write_trained
+
+
+def networks_of(
+    suite: Suite, number: int, kept: Path, device: torch.device, progress: Progress, *, retrain: bool = False
+) -> list[Trained]:
+    """The networks of one entry of the suite, one for each seed: loaded, or trained and kept in a folder.
+
+    HeatmarkError where the entry has neither weights nor training, or a file does not fit.
+    """
+    table = suite.table.networks[number]
+    if table.weights is not None and not (retrain and table.training):
+        return [_loaded(suite, number, device)]
+    if table.training is None:
+        raise HeatmarkError(f"networks[{number}] ({_name(table)}): neither weights nor training")
+    return [_trained(suite, number, seed, kept, device, progress) for seed in table.seeds]
+
+
+def _loaded(suite: Suite, number: int, device: torch.device) -> Trained:
+    table = suite.table.networks[number]
+    path = Path(str(table.weights))
+    if is_callable(table.architecture):
+        module = call(table.architecture, str(path))
+    else:
+        module = build(table.architecture, _outputs(suite, table))
+        load_weights(module, path)
+    about = path.with_suffix(".json")
+    log = json.loads(about.read_text(encoding="utf-8")).get("log", []) if about.exists() else []
+    return _ready(suite, number, table.seeds[0], module, json.dumps(log) if log else "", device)
+
+
+def _trained(suite: Suite, number: int, seed: int, kept: Path, device: torch.device, progress: Progress) -> Trained:
+    table = suite.table.networks[number]
+    assert table.training is not None
+    course = Course(suite.recipes[number], suite.dataset, table.training, seed)
+    identity = {
+        **described(course),
+        "architecture": [table.architecture, _outputs(suite, table)],
+        "preprocess": asdict(_preprocess(table)),
+        "code": code_hash(),
+        "torch": torch.__version__,
+        "device": device.type,
+    }
+    path = kept / f"{_name(table)}-{course.recipe.name}-{seed}-{key_of(identity)[:16]}.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        outputs = _outputs(suite, table)
+        module = (
+            call(table.architecture, outputs) if is_callable(table.architecture) else build(table.architecture, outputs)
+        )
+    about = path.with_suffix(".json")
+    if path.exists() and about.exists():
+        load_weights(module, path)
+        log = json.loads(about.read_text(encoding="utf-8"))["log"]
+    else:
+        network = _ready(suite, number, seed, module, "", device).network
+        log = train(course, network, device, path.with_suffix(".partial"), progress)
+        write_trained(path, module, {**identity, "log": log})
+        path.with_suffix(".partial").unlink()
+    return _ready(suite, number, seed, module, json.dumps(log), device)
+
+
+def _ready(suite: Suite, number: int, seed: int, module: torch.nn.Module, log: str, device: torch.device) -> Trained:
+    table = suite.table.networks[number]
+    module = module.to(device).eval()
+    network = Network(module, _name(table), suite.recipes[number].label, _preprocess(table), _label_map(suite, table))
+    return Trained(network, table.architecture, network.recipe, seed, weights_hash(module), log)
+
+
+def _name(table: NetworkTable) -> str:
+    return table.name or table.architecture.rpartition("/")[2].replace(":", "-")
+
+
+def _outputs(suite: Suite, table: NetworkTable) -> int:
+    return table.outputs or len(suite.dataset.classes)
+
+
+def _preprocess(table: NetworkTable) -> Preprocess:
+    return Preprocess(**table.preprocess.model_dump())
+
+
+def _label_map(suite: Suite, table: NetworkTable) -> tuple[int, ...] | None:
+    """The output for each label: as listed, or from a JSON file of class numbers, counted from 1."""
+    if not isinstance(table.label_map, str):
+        return table.label_map
+    try:
+        numbers = json.loads(Path(table.label_map).read_text(encoding="utf-8"))
+        known = {int(number): int(output) for number, output in numbers.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise HeatmarkError(f"{table.label_map}: expected JSON from class number to output: {error}") from error
+    return tuple(known.get(label + 1, -1) for label in range(len(suite.dataset.classes)))

@@ -62,7 +62,8 @@ def curves_of(jobs: Sequence[tuple["PerturbationMetric", Explained]]) -> list[Te
 
 
 def _batch(explanations: Sequence[Explained]) -> _Batch:
-    images, targets, clean, position = [], [], [], {}
+    images: list[Tensor] = []
+    targets, clean, position = [], [], {}
     for explained in explanations:
         for row, image_id in enumerate(explained.rng.image_ids):
             if image_id not in position:
