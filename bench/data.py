@@ -76,7 +76,7 @@ def batch_of(raw: Sequence[Sample], network: Network, device: torch.device) -> B
     points = [sample.fixations for sample in samples if sample.fixations is not None]
     return Batch(
         ids=tuple(sample.id for sample in samples),
-        images=torch.stack([sample.image for sample in samples]).to(device),
+        images=torch.stack([sample.image for sample in samples]).to(device, memory_format=torch.channels_last),
         labels=labels.to(device),
         outputs=network.outputs_of(labels).to(device),
         truth=torch.stack(truths).to(device) if len(truths) == len(samples) else None,

@@ -1,6 +1,6 @@
 """Carry out a suite: train or load, explain, score, store; skip every cell that is already there."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,6 +43,8 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
     """
     split = suite.table.dataset.split or suite.dataset.splits[-1]
     whole = Run(Work(suite, split, device), store, progress)
+    single = [metric for metric in suite.metrics if isinstance(metric, Metric)]
+    comparing = [metric for metric in suite.metrics if isinstance(metric, NetworkMetric)]
     parts: list[Part] = []
     networks, shown = [], []
     for number in range(len(suite.recipes)):
@@ -50,14 +52,14 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
         for trained in group:
             networks.append(network_row(trained, _accuracy(whole, trained)))
             shown.append((trained, _pictures(whole, trained)))
-            parts += _cells(whole, [trained], _pairs(suite, Metric), score_one)
+            parts += _cells(whole, [trained], _pairs(suite, single), score_one)
         if len(group) > 1:
-            parts += _cells(whole, group, _pairs(suite, NetworkMetric), score_across)
+            parts += _cells(whole, group, _pairs(suite, comparing), score_across)
     return gathered(suite, split, device, parts, networks, shown)
 
 
-def _pairs(suite: Suite, kind: type[M]) -> list[Pair[M]]:
-    return [(method, metric) for method in suite.attributions for metric in suite.metrics if isinstance(metric, kind)]
+def _pairs(suite: Suite, metrics: Iterable[M]) -> list[Pair[M]]:
+    return [(method, metric) for method in suite.attributions for metric in metrics]
 
 
 def _cells(whole: Run, group: Sequence[Trained], pairs: Sequence[Pair[M]], score: Score[M]) -> Iterator[Part]:

@@ -63,7 +63,7 @@ def train(course: Course, network: Network, device: torch.device, partial: Path,
     """
     if course.recipe.needs_truth and course.dataset.sample(course.dataset.splits[0], 0).truth is None:
         raise HeatmarkError(f"recipe {course.recipe.name} needs truth maps, and {course.dataset.name} has none")
-    module = network.module.to(device).to(memory_format=torch.channels_last)
+    module = network.module
     known = usable(course.dataset, "train", network)
     positions = [known[i] for i in spread(len(known), course.training.images)]
     steps = -(-len(positions) // course.training.batch)
@@ -134,7 +134,7 @@ def _epoch(
     network.module.train()
     total = 0.0
     for batch in _loader(course, network, positions):
-        images = batch.images.to(device).contiguous(memory_format=torch.channels_last)
+        images = batch.images.to(device)
         truth = None if batch.truth is None else batch.truth.to(device)
         loss = course.recipe.loss(network, images, batch.outputs.to(device), truth, rng)
         optimiser.zero_grad(set_to_none=True)

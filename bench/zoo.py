@@ -77,7 +77,7 @@ def _trained(suite: Suite, number: int, seed: int, kept: Path, device: torch.dev
 
 def _ready(suite: Suite, number: int, seed: int, module: torch.nn.Module, log: str, device: torch.device) -> Trained:
     table = suite.table.networks[number]
-    module = module.to(device).eval()
+    module = module.to(device).to(memory_format=torch.channels_last).eval()
     network = Network(module, _name(table), suite.recipes[number].label, _preprocess(table), _label_map(suite, table))
     return Trained(network, table.architecture, network.recipe, seed, weights_hash(module), log)
 

@@ -124,7 +124,9 @@ def _inner_outputs(batch: _Batch, curves: Sequence[_Curve], substrates: dict[str
 def _chunks(batch: _Batch, curves: Sequence[_Curve], substrates: dict[str, Tensor]) -> Iterator[Tensor]:
     """Every inner point of every curve, in order, as full chunks of perturbed images in one reused buffer."""
     chunk = batch.network.chunk
-    buffer = torch.empty_like(batch.images[:1].expand(chunk, -1, -1, -1))
+    buffer = torch.empty(
+        (chunk, *batch.images.shape[1:]), dtype=batch.images.dtype, device=batch.images.device
+    ).contiguous(memory_format=_memory_format(batch.images))
     filled = 0
     for curve in curves:
         start, end = substrates[curve.plan.start], substrates[curve.plan.end]
@@ -142,6 +144,11 @@ def _chunks(batch: _Batch, curves: Sequence[_Curve], substrates: dict[str, Tenso
                     filled = 0
     if filled:
         yield buffer[:filled]
+
+
+def _memory_format(images: Tensor) -> torch.memory_format:
+    last = images.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def _assembled(batch: _Batch, curve: _Curve, ends: dict[str, Tensor], inner: Tensor) -> Tensor:
