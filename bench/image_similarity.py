@@ -60,7 +60,8 @@ def total_variation(images: Tensor) -> Tensor:
 def gradient_difference(first: Tensor, second: Tensor) -> Tensor:
     """The L2 norm of the difference of both images' forward differences."""
     down, right = _differences(first - second)
-    return torch.cat([down.flatten(1), right.flatten(1)], 1).norm(dim=1)
+    norms: Tensor = torch.linalg.vector_norm(torch.cat([down.flatten(1), right.flatten(1)], 1), dim=1)
+    return norms
 
 
 def sobel_difference(first: Tensor, second: Tensor) -> Tensor:
