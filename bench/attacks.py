@@ -5,6 +5,7 @@ from torch import Tensor
 from bench.ceremony import untouched
 from bench.handed import Network
 from bench.perturbations import Objective, cross_entropy_of, iterative_l1
+from bench.pixels import from_pixels, to_pixels
 from bench.randomness import ImageRandom
 
 
@@ -16,12 +17,9 @@ def pixel_ascent(
     `images` (batch, channel, height, width) normalised; `start` the first offset in pixels, same shape;
     projected sign ascent in the mode the network is in (Madry et al., 2018, arXiv:1706.06083).
     """
-    mean, std = (
-        images.new_tensor(values)[:, None, None] for values in (network.preprocess.mean, network.preprocess.std)
-    )
-    pixels = (images * std + mean).clamp(0, 1)
+    pixels = to_pixels(images, network.preprocess).clamp(0, 1)
     moved = iterative_l1(
-        lambda pixels: objective((pixels - mean) / std),
+        lambda pixels: objective(from_pixels(pixels, network.preprocess)),
         pixels,
         epsilon,
         step,
@@ -29,7 +27,7 @@ def pixel_ascent(
         start=(pixels + start.clamp(-epsilon, epsilon)).clamp(0, 1),
         valid=(0, 1),
     )
-    return (moved - mean) / std
+    return from_pixels(moved, network.preprocess)
 
 
 def pgd(

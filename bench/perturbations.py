@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.handed import Network
+from bench.patches import patch_norms, per_pixel
 
 Objective = Callable[[Tensor], Tensor]
 
@@ -81,19 +82,19 @@ def iterative_elastic(
     return moved
 
 
-def fast_group(objective: Objective, images: Tensor, epsilon: float, blocks: int) -> Tensor:
-    """The change epsilon * g / ||g||, the norm per patch and channel; a patch without gradient stays as it is."""
+def fast_group(objective: Objective, images: Tensor, epsilon: float, patches: int) -> Tensor:
+    """The change epsilon * g / ||g||, the norm per patch of each channel; a patch without gradient stays as it is."""
     gradients = unit(gradient_of(objective, images))
-    norms = patch_norms(gradients, blocks)
+    norms = per_pixel(patch_norms(gradients, patches), gradients, patches)
     return images + epsilon * torch.where(norms > 0, gradients / torch.where(norms > 0, norms, 1), 0)
 
 
-def iterative_group(objective: Objective, images: Tensor, epsilon: float, steps: int, blocks: int) -> Tensor:
+def iterative_group(objective: Objective, images: Tensor, epsilon: float, steps: int, patches: int) -> Tensor:
     """Steps of length 1 along g per image; each patch longer than `epsilon` is brought back to it."""
     change = torch.zeros_like(images)
     for _ in range(steps):
         change = change + unit(gradient_of(objective, images + change))
-        norms = patch_norms(change, blocks)
+        norms = per_pixel(patch_norms(change, patches), change, patches)
         change = torch.where(norms > epsilon, change * (epsilon / norms.clamp_min(epsilon)), change)
     return images + change
 
@@ -114,20 +115,3 @@ def unit(gradients: Tensor) -> Tensor:
     flat = flat / torch.where(largest > 0, largest, 1)
     norms = flat.norm(dim=1, keepdim=True)
     return (flat / torch.where(norms > 0, norms, 1)).reshape(gradients.shape)
-
-
-def patch_norms(values: Tensor, blocks: int) -> Tensor:
-    """The L2 norm of each pixel's patch, in the shape of `values` (batch, channel, height, width).
-
-    Each channel is cut into `blocks` x `blocks` patches. Where a side does not divide, the first patches
-    are one pixel longer; a side shorter than `blocks` makes patches of one pixel.
-    """
-    rows, columns = (_patch_of_each(side, blocks).to(values.device) for side in values.shape[-2:])
-    strips = torch.stack([strip.sum(-2) for strip in values.square().tensor_split(blocks, -2)], -2)
-    sums = torch.stack([patch.sum(-1) for patch in strips.tensor_split(blocks, -1)], -1)
-    return sums.sqrt()[..., rows[:, None], columns]
-
-
-def _patch_of_each(side: int, blocks: int) -> Tensor:
-    lengths = [len(patch) for patch in torch.arange(side).tensor_split(blocks)]
-    return torch.arange(blocks).repeat_interleave(torch.tensor(lengths))

@@ -12,6 +12,11 @@ def to_pixels(images: Tensor, preprocess: Preprocess) -> Tensor:
     return images * pixel_scale(images, preprocess) + _per_channel(preprocess.mean, images)
 
 
+def from_pixels(pixels: Tensor, preprocess: Preprocess) -> Tensor:
+    """Normalised images from pixels (batch, channel, height, width) in [0, 1]."""
+    return (pixels - _per_channel(preprocess.mean, pixels)) / pixel_scale(pixels, preprocess)
+
+
 def pixel_scale(images: Tensor, preprocess: Preprocess) -> Tensor:
     """How much of the pixel range one normalised unit is, (channel | 1, 1, 1): the network's standard deviation."""
     return _per_channel(preprocess.std, images)

@@ -30,8 +30,8 @@ class NormAdversarial(Recipe):
     `mode` and `solver`: what moves the images (`bench.perturbations`); `standard` moves nothing and has no
     iterative solver. `epsilon`: the size of a pixel's move (l1, elastic) or of a patch's (group).
     `epsilon2`: the weight of the elastic's L2 part. `step`, `steps`: the iterative solver; l1 steps by
-    step * epsilon, elastic by step, group by 1 whatever `step` says. `blocks`: patches along each side,
-    per channel; 16 gives the published 14 x 14 pixels at 224.
+    step * epsilon, elastic by step, group by 1 whatever `step` says. `patches`: how many along each
+    side of a channel (`bench.patches`); 16 gives the published 14 x 14 pixels at 224.
 
     Source: Gong, Dou and Farnia, CVPR 2024, and its code. Kept: l1 and elastic differentiate the summed
     loss, so the elastic's raw gradient does not shrink with the batch; the iterative elastic is not projected;
@@ -46,7 +46,7 @@ class NormAdversarial(Recipe):
     epsilon2: float = 0.05
     step: float = 0.3
     steps: int = 7
-    blocks: int = 16
+    patches: int = 16
 
     def __post_init__(self) -> None:
         if self.mode == "standard" and self.solver == "iterative":
@@ -73,7 +73,7 @@ class NormAdversarial(Recipe):
             case "elastic", "iterative":
                 return iterative_elastic(objective, images, self.epsilon, self.epsilon2, self.step, self.steps)
             case "group", "fast":
-                return fast_group(objective, images, self.epsilon, self.blocks)
+                return fast_group(objective, images, self.epsilon, self.patches)
             case "group", "iterative":
-                return iterative_group(objective, images, self.epsilon, self.steps, self.blocks)
+                return iterative_group(objective, images, self.epsilon, self.steps, self.patches)
         raise HeatmarkError(f"recipe 'norm_adversarial': no mode {self.mode!r} with solver {self.solver!r}")

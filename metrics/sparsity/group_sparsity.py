@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch.nn.functional import pad
-
 from bench.api import Metric
 from bench.handed import Explained, Scored
+from bench.patches import patch_norms
 from bench.sparsity import gini
 
 
@@ -28,8 +27,5 @@ class GroupSparsity(Metric):
         """The index over all patches of all channels."""
         attributions = explained.attributions.double()
         largest = attributions.flatten(1).abs().amax(1)[:, None, None, None]
-        height, width = (max(side // self.patches, 1) for side in attributions.shape[2:])
-        missing = (0, -attributions.shape[3] % width, 0, -attributions.shape[2] % height)
-        whole = pad(attributions / largest.where(largest > 0, 1.0), missing)
-        patches = whole.unfold(2, height, height).unfold(3, width, width)
-        return Scored(gini(patches.square().sum((4, 5)).sqrt().flatten(1)))
+        norms = patch_norms(attributions / largest.where(largest > 0, 1.0), self.patches)
+        return Scored(gini(norms.flatten(1)))

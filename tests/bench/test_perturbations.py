@@ -5,8 +5,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers import as_tensor, golden, smooth_network
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 from bench.handed import Network
@@ -20,7 +18,6 @@ from bench.perturbations import (
     iterative_elastic,
     iterative_group,
     iterative_l1,
-    patch_norms,
     unit,
 )
 
@@ -176,21 +173,6 @@ def test_a_dead_patch_stays_and_the_others_move_by_epsilon():
     assert norms[0, :, 0, 0].tolist() == [0, 0, 0]
     assert norms[0, :, 0, 1].tolist() == pytest.approx([0.5] * 3)
     assert norms[0, :, 1].flatten().tolist() == pytest.approx([0.5] * 6)
-
-
-@settings(max_examples=40, deadline=None)
-@given(height=st.integers(1, 40), width=st.integers(1, 40), blocks=st.integers(1, 16))
-def test_patches_cover_every_side_evenly(height, width, blocks):
-    values = torch.randn(1, 2, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    norms = patch_norms(values, blocks)
-    rows, columns = (np.array_split(np.arange(side), blocks) for side in (height, width))
-    expected = np.empty(values.shape)
-    for own_rows in rows:
-        for own_columns in columns:
-            if len(own_rows) and len(own_columns):
-                patch = np.ix_([0], [0, 1], own_rows, own_columns)
-                expected[patch] = np.sqrt((values.numpy()[patch] ** 2).sum((2, 3), keepdims=True))
-    assert np.abs(norms.numpy() - expected).max() < 1e-12
 
 
 def test_unit_gradients_survive_underflow():
