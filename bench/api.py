@@ -217,6 +217,11 @@ class Dataset(Plugin):
     splits: ClassVar[tuple[str, ...]] = ("train", "val")
 
     @property
+    def present(self) -> tuple[str, ...]:
+        """The splits that have images here, which may be fewer than `splits` where only a part was copied."""
+        return self.splits
+
+    @property
     @abstractmethod
     def classes(self) -> tuple[str, ...]:
         """Class names; a label is a position in them."""

@@ -4,7 +4,8 @@ Each takes a plug-in instance and what it is tried on, and raises AssertionError
 `heatmark check NAME` and the tests run all checks of a kind over every plug-in that was found.
 """
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
@@ -177,12 +178,19 @@ def leaves_modes_and_gradients_alone(recipe: Recipe, network: Network, request: 
     network.module.eval()
 
 
-def offers_consistent_samples(dataset: Dataset, split: str) -> None:
-    """Ids, labels and samples agree; images and truth lie in [0, 1]; asking twice gives the same."""
+def lists_its_images(dataset: Dataset, split: str) -> None:
+    """Unique ids, a label with a class for each, the same when asked again."""
     ids, labels = dataset.ids(split), dataset.labels(split)
+    assert split in dataset.present, f"{dataset.name}: {split!r} is not among the splits that are present"
     assert len(ids) == len(labels) == len(set(ids)) > 0, f"{dataset.name} {split}: ids and labels do not match"
     assert all(0 <= label < len(dataset.classes) for label in labels), f"{dataset.name} {split}: a label has no class"
-    for position in {0, len(ids) // 2, len(ids) - 1}:
+    assert dataset.ids(split) == ids, f"{dataset.name} {split}: the ids change"
+
+
+def offers_consistent_samples(dataset: Dataset, split: str) -> None:
+    """Samples have the listed id and label; images and truth lie in [0, 1] and fit; asking twice gives the same."""
+    ids, labels = dataset.ids(split), dataset.labels(split)
+    for position in _some(ids):
         sample = dataset.sample(split, position)
         assert sample.id == ids[position], f"{dataset.name}: sample {position} has the id {sample.id!r}"
         assert sample.label == labels[position], f"{dataset.name}: sample {position} has the label {sample.label}"
@@ -193,7 +201,36 @@ def offers_consistent_samples(dataset: Dataset, split: str) -> None:
             same = sample.truth.shape == sample.image.shape[1:]
             assert same, f"{dataset.name}: truth {tuple(sample.truth.shape)} for an image {tuple(sample.image.shape)}"
             assert 0 <= sample.truth.min() <= sample.truth.max() <= 1, f"{dataset.name}: a truth map leaves [0, 1]"
-    assert dataset.fingerprint() == dataset.fingerprint(), f"{dataset.name}: the fingerprint changes"
+
+
+def has_truth_for_all_or_none(dataset: Dataset, split: str) -> None:
+    """Every sample has a truth map or none has, and the same of fixations: a batch never depends on its company."""
+    samples = [dataset.sample(split, position) for position in _some(dataset.ids(split))]
+    for part in ("truth", "fixations"):
+        without = {getattr(sample, part) is None for sample in samples}
+        assert len(without) == 1, f"{dataset.name} {split}: some samples have {part} and some have None"
+
+
+def places_fixations_on_the_image(dataset: Dataset, split: str) -> None:
+    """Fixations are (count, 4), from the top left corner to short of the bottom right."""
+    for position in _some(dataset.ids(split)):
+        sample = dataset.sample(split, position)
+        if sample.fixations is None:
+            continue
+        shape = tuple(sample.fixations.shape)
+        assert shape[1:] == (4,), f"{dataset.name}: fixations of shape {shape}, expected (count, 4)"
+        height, width = sample.image.shape[1:]
+        within = (sample.fixations[:, :2] >= 0) & (
+            sample.fixations[:, :2] < sample.fixations.new_tensor([width, height])
+        )
+        assert within.all(), f"{dataset.name}: a fixation of {sample.id} lies outside the image"
+
+
+def has_a_stable_fingerprint(dataset: Dataset, split: str) -> None:
+    """A copy made by pickling (as for a worker) has the same fingerprint and lists the same images."""
+    copy = pickle.loads(pickle.dumps(dataset))  # noqa: S301 (its own bytes)
+    assert copy.fingerprint() == dataset.fingerprint(), f"{dataset.name}: the fingerprint changes"
+    assert copy.ids(split) == dataset.ids(split), f"{dataset.name}: a copy lists other images"
 
 
 ATTRIBUTION_CHECKS: tuple[Callable[[Attribution, Network, Request], None], ...] = (
@@ -212,6 +249,17 @@ RECIPE_CHECKS: tuple[Callable[[Recipe, Network, Request], None], ...] = (
     draws_from_its_generator_alone,
     leaves_modes_and_gradients_alone,
 )
+DATASET_CHECKS: tuple[Callable[[Dataset, str], None], ...] = (
+    lists_its_images,
+    offers_consistent_samples,
+    has_truth_for_all_or_none,
+    places_fixations_on_the_image,
+    has_a_stable_fingerprint,
+)
+
+
+def _some(ids: Sequence[str]) -> list[int]:
+    return sorted({0, len(ids) // 2, len(ids) - 1})
 
 
 def _explained(network: Network, request: Request, method: Attribution) -> Explained:

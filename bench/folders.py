@@ -64,6 +64,11 @@ class FolderDataset(Dataset):
         return existing_folder(Path(self.root).expanduser(), self.layout)
 
     @property
+    def present(self) -> tuple[str, ...]:
+        """The splits that have images below this root."""
+        return tuple(split for split in self.splits if self._listed(split).ids)
+
+    @property
     def label(self) -> str:
         """The label without the places of folders, which differ from machine to machine."""
         placed: dict[str, Any] = {key: "" for key, value in self.settings.items() if key.endswith("root") and value}

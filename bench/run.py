@@ -144,8 +144,8 @@ def _kept(whole: Run, parts: dict[str, Any], schema: pa.Schema, compute: Callabl
 
 
 def references(work: Work, trained: Trained) -> Tensor:
-    """The fixed pool of other images: evenly spaced over the first split of the data set."""
-    split = work.dataset.splits[0]
+    """The fixed pool of other images: evenly spaced over the first split that has images here."""
+    split = work.dataset.present[0]
     positions = spread(len(work.dataset.ids(split)), work.table.dataset.references)
     return load(work.dataset, split, positions, trained.network, work.device).images
 

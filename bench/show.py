@@ -52,7 +52,7 @@ def draw(
 
 
 def _batch(work: Work, trained: Trained, image: str) -> Batch:
-    for split in work.dataset.splits:
+    for split in work.dataset.present:
         ids = work.dataset.ids(split)
         if image in ids:
             return load(work.dataset, split, [ids.index(image)], trained.network, work.device)

@@ -4,6 +4,7 @@ import pytest
 
 from bench import checks
 from bench.api import Attribution, Dataset, Metric, Recipe
+from bench.folders import FolderDataset
 from bench.plugins import BASES, find
 
 EVERY = [(kind, name) for kind in BASES for name in find(kind)]
@@ -37,8 +38,10 @@ def test_recipe(name: str, check) -> None:
     check(find("recipes")[name](), checks.tiny_network(), checks.tiny_request())
 
 
-@pytest.mark.parametrize("name", [name for name in of("datasets", Dataset) if name == "planted"])
-def test_dataset(name: str) -> None:
+@pytest.mark.parametrize("check", checks.DATASET_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", sorted(set(of("datasets", Dataset)) - set(of("datasets", FolderDataset))))
+def test_dataset(name: str, check) -> None:
+    """Data sets of files pass the same checks beside their own tests, on files made there."""
     dataset = find("datasets")[name]()
     for split in dataset.splits:
-        checks.offers_consistent_samples(dataset, split)
+        check(dataset, split)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from bench import checks
 from bench.api import HeatmarkError
 from bench.datasets.cub_gha import CubGha
 
@@ -55,6 +56,12 @@ def advgrad(root: Path) -> None:
 
 def birds(root: Path, **settings: str | int | bool) -> CubGha:
     return CubGha(root=str(root), **settings)
+
+
+@pytest.mark.parametrize("check", checks.DATASET_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("split", CubGha.splits)
+def test_conformance(root: Path, gaze_root: Path, check, split: str) -> None:
+    check(birds(root, gaze_root=str(gaze_root)), split)
 
 
 def test_the_original_text_files_alone_are_enough(root: Path) -> None:

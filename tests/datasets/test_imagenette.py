@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from bench import checks
 from bench.api import HeatmarkError
 from bench.datasets.imagenette import Imagenette
 from bench.handed import Preprocess
@@ -55,6 +56,12 @@ def test_folders_alone_are_enough(root: Path) -> None:
         "val/n03888257/n03888257_2.JPEG",
     )
     assert val.labels("val") == (0, 0, 0, 9, 9)
+
+
+@pytest.mark.parametrize("check", checks.DATASET_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("split", Imagenette.splits)
+def test_conformance(root: Path, check, split: str) -> None:
+    check(dataset(root), split)
 
 
 def test_a_grey_file_becomes_rgb(root: Path) -> None:
