@@ -147,7 +147,9 @@ def weights_hash(module: nn.Module) -> str:
     for name, values in sorted(module.state_dict().items()):
         array = values.detach().cpu().contiguous()
         digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
-        digest.update(array.view(torch.uint8).numpy().tobytes() if array.ndim else str(array.item()).encode())
+        digest.update(
+            array.reshape(-1).view(torch.uint8).numpy().tobytes() if array.ndim else str(array.item()).encode()
+        )
     return digest.hexdigest()
 
 
