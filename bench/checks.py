@@ -227,10 +227,17 @@ def places_fixations_on_the_image(dataset: Dataset, split: str) -> None:
 
 
 def has_a_stable_fingerprint(dataset: Dataset, split: str) -> None:
-    """A copy made by pickling (as for a worker) has the same fingerprint and lists the same images."""
+    """A data set made anew with the same settings has the same fingerprint and lists the same images."""
+    anew = replace(dataset)
+    assert anew.fingerprint() == dataset.fingerprint(), f"{dataset.name}: the fingerprint changes"
+    assert anew.ids(split) == dataset.ids(split), f"{dataset.name}: the ids change"
+
+
+def travels_to_workers(dataset: Dataset, split: str) -> None:
+    """It can be pickled after use, and the copy gives the same samples."""
+    expected = dataset.sample(split, 0)
     copy = pickle.loads(pickle.dumps(dataset))  # noqa: S301 (its own bytes)
-    assert copy.fingerprint() == dataset.fingerprint(), f"{dataset.name}: the fingerprint changes"
-    assert copy.ids(split) == dataset.ids(split), f"{dataset.name}: a copy lists other images"
+    assert torch.equal(copy.sample(split, 0).image, expected.image), f"{dataset.name}: a copy gives other images"
 
 
 ATTRIBUTION_CHECKS: tuple[Callable[[Attribution, Network, Request], None], ...] = (
@@ -255,6 +262,7 @@ DATASET_CHECKS: tuple[Callable[[Dataset, str], None], ...] = (
     has_truth_for_all_or_none,
     places_fixations_on_the_image,
     has_a_stable_fingerprint,
+    travels_to_workers,
 )
 
 

@@ -98,6 +98,11 @@ class FolderDataset(Dataset):
     @final
     def fingerprint(self) -> str:
         """A hash of the settings (but not of where the folders lie), and of names, labels and sizes of files."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """Made once: it asks for the size of every file."""
         digest = hashlib.sha256(repr((self.name, self._deciding_settings())).encode())
         for split in self.splits:
             listed = self._listed(split)
