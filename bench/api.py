@@ -17,11 +17,12 @@ from torch import Tensor
 
 from bench.ceremony import untouched
 from bench.errors import HeatmarkError
-from bench.handed import OK, Explained, Network, Plan, Request, Sample, Scored, refused
+from bench.handed import OK, Cost, Explained, Network, Plan, Request, Sample, Scored, refused
 from bench.heatmaps import Reduction, reduce_channels
 
 __all__ = [
     "Attribution",
+    "Cost",
     "Dataset",
     "Explained",
     "HeatmarkError",
@@ -87,15 +88,23 @@ class Recipe(Plugin):
 
 @dataclass(frozen=True)
 class Attribution(Plugin):
-    """How a network is explained. `reduction` turns the signed attributions into a heatmap."""
+    """How a network is explained. `reduction` turns the signed attributions into a heatmap.
+
+    A method that does not `follows_target` gives the same map for every target.
+    """
 
     reduction: Reduction = "absolute_sum"
     control: ClassVar[bool] = False
     needs_truth: ClassVar[bool] = False
+    follows_target: ClassVar[bool] = True
 
     @abstractmethod
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Signed attributions (batch, channel | 1, height, width) of the target logit."""
+
+    def cost(self, network: Network, request: Request) -> Cost | None:  # noqa: ARG002
+        """Passes through the network for each image, at most where images differ; None where nobody counted."""
+        return None
 
     @final
     def explain(self, network: Network, request: Request) -> Tensor:

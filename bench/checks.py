@@ -14,40 +14,30 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Attribution, Dataset, Metric, Plugin, Recipe
+from bench.errors import UnsupportedError
 from bench.handed import Explained, Network, Request
 from bench.measure import explained_by, measure
-from bench.randomness import ImageRandom
+from bench.passes import passes
+from bench.tiny import tiny_network, tiny_request, tiny_transformer
 
 TOLERANCE = 1e-9
+FEW = {"samples": 6, "masks": 24, "steps": 4, "nodes": 4}
+STEADY = 1e-4  # of the largest attribution: what passes for a difference that a target makes
 
 
-def tiny_network(chunk: int = 4) -> Network:
-    """A small random classifier of five classes in float64, for 16 x 16 RGB images."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = nn.Sequential(
-            nn.Conv2d(3, 6, 3, padding=1),
-            nn.BatchNorm2d(6),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(6, 8, 3, padding=1),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(8, 5),
-        )
-    return Network(module.double().eval(), name="tiny", chunk=chunk)
+def quick(method: Attribution) -> Attribution:
+    """The method with few samples, masks, steps and nodes."""
+    few: dict[str, Any] = {name: few for name, few in FEW.items() if name in method.settings}
+    return replace(method, **few)
 
 
-def tiny_request(count: int = 3, height: int = 16, width: int = 16) -> Request:
-    """A request for smooth random images with a random truth."""
-    rng = ImageRandom(0, "check", tuple(f"image-{i}" for i in range(count)))
-    like = torch.empty(0, dtype=torch.float64)
-    images = nn.functional.avg_pool2d(rng.normal((3, height + 2, width + 2), like), 3, 1) * 2
-    truth = torch.zeros(count, height, width, dtype=torch.float64)
-    truth[:, height // 4 : height // 2, width // 4 : width // 2] = 1
-    targets = torch.arange(count) % 5
-    return Request(images, targets, rng, truth, references=images.flip(0) * 0.5)
+def network_for(method: Attribution) -> Network:
+    """The small network to try a method on: convolutional, or a transformer where only that is supported."""
+    try:
+        method.explain(tiny_network(), tiny_request(1))
+    except UnsupportedError:
+        return tiny_transformer()
+    return tiny_network()
 
 
 def says_what_it_is(plugin: Plugin) -> None:
@@ -85,6 +75,37 @@ def explains_alone_as_in_company(method: Attribution, network: Network, request:
     _close(whole, chunked, f"{method.name} depends on the chunk size")
 
 
+def explains_channels_last_alike(method: Attribution, network: Network, request: Request) -> None:
+    """The same attributions whatever the memory format of the images."""
+    last = request.with_images(request.images.contiguous(memory_format=torch.channels_last))
+    breach = f"{method.name} depends on the memory format"
+    _close(method.explain(network, request), method.explain(network, last), breach)
+
+
+def explains_its_target(method: Attribution, network: Network, request: Request) -> None:
+    """Another target for an image changes its attributions, or never does, as declared; the others keep theirs."""
+    targets = request.targets.clone()
+    targets[0] = (targets[0] + 1) % network.logits(request.images[:1]).shape[1]
+    before, after = method.explain(network, request), method.explain(network, replace(request, targets=targets))
+    _close(before[1:], after[1:], f"{method.name}: the target of one image changed the attributions of another")
+    moved = bool((before[0] - after[0]).abs().max() > STEADY * before[0].abs().max())
+    assert moved == method.follows_target, (
+        f"{method.name} declares follows_target = {method.follows_target}, and another target "
+        f"{'changed' if moved else 'did not change'} the attributions"
+    )
+
+
+def costs_what_it_declares(method: Attribution, network: Network, request: Request) -> None:
+    """The declared passes through the network are those that are counted."""
+    declared = method.cost(network, request)
+    if declared is None:
+        return
+    counted = passes(_explained(network, request, method))
+    assert counted == (declared.forward, declared.backward), (
+        f"{method.name} declares {declared.forward} forward and {declared.backward} backward passes, counted {counted}"
+    )
+
+
 def explains_twice_the_same(method: Attribution, network: Network, request: Request) -> None:
     """The same request gives the same attributions."""
     first, second = method.explain(network, request), method.explain(network, request)
@@ -98,9 +119,10 @@ def leaves_everything_as_it_was(method: Attribution, network: Network, request: 
     assert _state(network.module) == before, f"{method.name} changed the network"
     assert torch.equal(images, request.images), f"{method.name} changed the images"
     assert not request.images.requires_grad, f"{method.name} left requires_grad on the images"
-    with suppress(_PlannedError):
-        method.explain(replace(network, module=_FailsAtTheEnd(network.module)), request)
-    assert _state(network.module) == before, f"{method.name} changed the network when it failed"
+    for failing in (_FailsForwards, _FailsBackwards):
+        with suppress(_PlannedError):
+            method.explain(replace(network, module=failing(network.module)), request)
+        assert _state(network.module) == before, f"{method.name} changed the network when it failed"
 
 
 def scores_each_image(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
@@ -243,7 +265,10 @@ def travels_to_workers(dataset: Dataset, split: str) -> None:
 ATTRIBUTION_CHECKS: tuple[Callable[[Attribution, Network, Request], None], ...] = (
     gives_maps_of_the_right_shape,
     explains_alone_as_in_company,
+    explains_channels_last_alike,
+    explains_its_target,
     explains_twice_the_same,
+    costs_what_it_declares,
     leaves_everything_as_it_was,
 )
 METRIC_CHECKS: tuple[Callable[[Metric, Network, Request, Attribution], None], ...] = (
@@ -283,7 +308,7 @@ def _close(first: Tensor, second: Tensor, breach: str) -> None:
 
 def _state(module: nn.Module) -> list[Any]:
     return [
-        [(name, values.sum().item()) for name, values in module.state_dict().items()],
+        [(name, values.tolist()) for name, values in module.state_dict().items()],
         [(weight.requires_grad, weight.grad is None) for weight in module.parameters()],
         [part.training for part in module.modules()],
         [len(part._forward_hooks) + len(part._backward_hooks) for part in module.modules()],
@@ -294,7 +319,7 @@ class _PlannedError(Exception):
     """The failure that a check brings about."""
 
 
-class _FailsAtTheEnd(nn.Module):
+class _FailsForwards(nn.Module):
     """A network that runs and then fails."""
 
     def __init__(self, inner: nn.Module) -> None:
@@ -304,3 +329,21 @@ class _FailsAtTheEnd(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         self.inner(images)
         raise _PlannedError
+
+
+class _FailsBackwards(nn.Module):
+    """A network that fails as soon as gradients are taken."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.inner(images)
+        if logits.requires_grad:
+            logits.register_hook(_fail)
+        return logits
+
+
+def _fail(_: Tensor) -> None:
+    raise _PlannedError

@@ -105,6 +105,14 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Images that go forward through the whole network, and gradients that come back, for one explained image."""
+
+    forward: int
+    backward: int
+
+
+@dataclass(frozen=True)
 class Explained:
     """A batch of explanations, as metrics see it.
 

@@ -48,8 +48,13 @@ def nonlinearity(rule: NonlinearityRule, network_name: str) -> Iterator[None]:
 class _Ruled(TorchDispatchMode):
     """Sees every operation of a backward pass, and carries out those of non-linearities by its rule."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # True, torch's own answer, imports its whole compiler: seconds, for a class that nobody compiles.
+        return False
+
     def __init__(self, rule: NonlinearityRule) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.rule = rule
         self.met = False
 

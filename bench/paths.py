@@ -1,7 +1,6 @@
 """Path integrals of gradients: quadrature rules, one batched queue of nodes, and the straight path."""
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -49,31 +48,32 @@ def per_pixel(values: Tensor) -> Tensor:
     return values[:, None, None, None]
 
 
+def queue(batch: int, nodes: int, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """All nodes of all images in chunks of `chunk`: positions of images, and numbers of nodes, on the CPU.
+
+    Image after image, so that every chunk but the last is full whatever the number of nodes.
+    """
+    total = batch * nodes
+    for start in range(0, total, chunk):
+        places = torch.arange(start, min(start + chunk, total))
+        yield places // nodes, places % nodes
+
+
 def sum_over_nodes(term: Term, like: Tensor, nodes: int, chunk: int) -> Tensor:
     """For each image of `like` (batch, ...) the sum of `term` over its nodes, (batch, ...) as `term` returns it.
 
-    `term(owners, node)` is handed positions of images and numbers of nodes, at most `chunk` of each at a time,
-    and returns one summand for each. All nodes of all images stand in one queue, so that every chunk but the
-    last is full whatever the number of nodes.
+    `term(owners, node)` is handed a chunk of the queue, on the device of `like`, and returns a summand for each place.
     """
     sums: list[Tensor] = []
-    total = len(like) * nodes
-    for start in range(0, total, chunk):
-        places = torch.arange(start, min(start + chunk, total), device=like.device)
-        summands = term(places // nodes, places % nodes)
-        for owner, first, last in _stretches(start, start + len(places), nodes):
-            part = summands[first:last].sum(0)
+    for owners, node in queue(len(like), nodes, chunk):
+        summands = term(owners.to(like.device), node.to(like.device))
+        present, sizes = owners.unique_consecutive(return_counts=True)
+        for owner, part in zip(present.tolist(), torch.split(summands, sizes.tolist()), strict=True):
             if owner < len(sums):
-                sums[owner] += part
+                sums[owner] += part.sum(0)
             else:
-                sums.append(part)
+                sums.append(part.sum(0))
     return torch.stack(sums)
-
-
-def _stretches(start: int, stop: int, nodes: int) -> list[tuple[int, int, int]]:
-    """Which image owns which stretch, counted from `start`, of the chunk [start, stop) of the queue."""
-    borders = [start, *range((start // nodes + 1) * nodes, stop, nodes), stop]
-    return [(first // nodes, first - start, last - start) for first, last in pairwise(borders)]
 
 
 def integrated_gradients(
@@ -95,6 +95,11 @@ def integrated_gradients(
     return sum_over_nodes(term, images, len(alphas), network.chunk).mul_(differences)
 
 
+def rounds(nodes: int, most_nodes: int) -> list[int]:
+    """The numbers of nodes that adaptive integrated gradients may try, each twice the one before."""
+    return [nodes << times for times in range((most_nodes // nodes).bit_length())]
+
+
 def adaptive_integrated_gradients(
     network: Network,
     images: Tensor,
@@ -113,16 +118,17 @@ def adaptive_integrated_gradients(
     """
     with torch.no_grad():
         change = target_values(network, images, targets) - target_values(network, baselines, targets)
-    result = torch.empty_like(images)
+    result = torch.zeros_like(images)
     taken = torch.zeros(len(images), dtype=torch.int64)
     open_ones = torch.arange(len(images), device=images.device)
-    while len(open_ones) and nodes <= most_nodes:
+    for count in rounds(nodes, most_nodes):
+        if not len(open_ones):
+            break
         attributions = integrated_gradients(
-            network, images[open_ones], targets[open_ones], baselines[open_ones], quadrature(rule, nodes)
+            network, images[open_ones], targets[open_ones], baselines[open_ones], quadrature(rule, count)
         )
         result[open_ones] = attributions
-        taken[open_ones.cpu()] += nodes
+        taken[open_ones.cpu()] += count
         gaps = attributions.sum((1, 2, 3)) - change[open_ones]
         open_ones = open_ones[gaps.abs() > tolerance * change[open_ones].abs()]
-        nodes *= 2
     return result, taken

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.gradients import target_gradients
-from bench.handed import Network, Request
+from bench.handed import Cost, Network, Request
 from bench.nonlinearity import NonlinearityRule
 from bench.paths import integrated_gradients, quadrature, sum_over_nodes
 
@@ -43,6 +43,11 @@ class Smoothing:
             return function(self._attributions(network, copies, targets[owners]))
 
         return sum_over_nodes(term, images, self.samples, network.chunk) / self.samples
+
+    def cost(self) -> Cost:
+        """Passes through the network for each image."""
+        gradients = self.samples * (self.nodes if self.of == "integrated_gradients" else 1)
+        return Cost(gradients, gradients)
 
     def _attributions(self, network: Network, images: Tensor, targets: Tensor) -> Tensor:
         match self.of:

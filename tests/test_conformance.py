@@ -22,7 +22,14 @@ def test_says_what_it_is(kind: str, name: str) -> None:
 @pytest.mark.parametrize("check", checks.ATTRIBUTION_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", of("attributions", Attribution))
 def test_attribution(name: str, check) -> None:
-    check(find("attributions")[name](), checks.tiny_network(), checks.tiny_request())
+    method = checks.quick(find("attributions")[name]())
+    check(method, checks.network_for(method), checks.tiny_request())
+
+
+@pytest.mark.parametrize("name", of("attributions", Attribution))
+def test_every_attribution_of_this_project_declares_its_cost(name: str) -> None:
+    method = find("attributions")[name]()
+    assert method.cost(checks.network_for(checks.quick(method)), checks.tiny_request()) is not None
 
 
 @pytest.mark.parametrize("check", checks.METRIC_CHECKS, ids=lambda check: check.__name__)

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.blur_path import BlurPath
 from bench.gradients import Output, target_gradients
 from bench.heatmaps import Reduction
@@ -43,3 +43,7 @@ class BlurIg(Attribution):
             return gradients.mul_(changes).mul_(per_pixel(-widths[node]))
 
         return sum_over_nodes(term, images, self.steps, network.chunk)
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One gradient per step."""
+        return Cost(self.steps, self.steps)

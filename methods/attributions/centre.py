@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Centre(Attribution):
 
     reference: ClassVar[str] = "Tatler, 2007, doi:10.1167/7.14.4"
     control: ClassVar[bool] = True
+    follows_target: ClassVar[bool] = False
 
     sigma: float = 0.2
 
@@ -27,6 +28,10 @@ class Centre(Attribution):
         batch, _, height, width = request.images.shape
         vertical, horizontal = (self._profile(size, request.images) for size in (height, width))
         return (vertical[:, None] * horizontal).expand(batch, 1, height, width).clone()
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """The network is not asked."""
+        return Cost(0, 0)
 
     def _profile(self, size: int, like: Tensor) -> Tensor:
         offsets = torch.arange(size, dtype=like.dtype, device=like.device) - (size - 1) / 2

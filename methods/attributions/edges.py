@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
+from bench.pixels import pixel_scale
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,17 @@ class Edges(Attribution):
 
     reference: ClassVar[str] = "Adebayo et al., 2018, arXiv:1810.03292"
     control: ClassVar[bool] = True
+    follows_target: ClassVar[bool] = False
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Edge magnitude (batch, 1, height, width)."""
         images = request.images
-        std = images.new_tensor(network.preprocess.std)[:, None, None]
-        grey = F.pad((images * std).mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+        pixels = images * pixel_scale(images, network.preprocess)
+        grey = F.pad(pixels.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
         down = images.new_tensor([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
         vertical, horizontal = F.conv2d(grey, torch.stack([down, down.T])[:, None]).unbind(1)
         return torch.hypot(vertical, horizontal)[:, None]
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """The network is not asked."""
+        return Cost(0, 0)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.errors import UnsupportedError
 from bench.gradients import target_gradients
 from bench.heatmaps import Reduction
@@ -42,3 +42,7 @@ class ExpectedGradients(Attribution):
             return target_gradients(network, points, targets[owners], self.nonlinearity).mul_(differences)
 
         return sum_over_nodes(term, images, self.samples, network.chunk) / self.samples
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One gradient per sample."""
+        return Cost(self.samples, self.samples)

@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.heatmaps import Reduction
+from bench.nonlinearity import NonlinearityRule
 from bench.paths import QuadratureRule, integrated_gradients, quadrature
 
 
@@ -31,5 +32,9 @@ class GnlIntegratedGradients(Attribution):
         """Attributions (batch, channel, height, width)."""
         images = request.images
         nodes = quadrature(self.quadrature, self.nodes)
-        rule = "gnl" if self.protocol == "exact" else "gnl_published"
+        rule: NonlinearityRule = "gnl" if self.protocol == "exact" else "gnl_published"
         return integrated_gradients(network, images, request.targets, torch.zeros_like(images), nodes, rule)
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One gradient per node."""
+        return Cost(self.nodes, self.nodes)

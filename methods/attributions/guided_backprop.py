@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.gradients import target_gradients
 
 
@@ -21,3 +21,7 @@ class GuidedBackprop(Attribution):
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Guided gradients (batch, channel, height, width)."""
         return target_gradients(network, request.images, request.targets, "guided_backprop")
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One gradient."""
+        return Cost(1, 1)

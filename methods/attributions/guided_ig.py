@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.gradients import Output, values_and_gradients
 from bench.guided_path import GuidedPath
 from bench.heatmaps import Reduction
@@ -41,3 +41,7 @@ class GuidedIg(Attribution):
         ):
             attributions.addcmul_(step.gradients, step.moves)
         return attributions
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One gradient per step."""
+        return Cost(self.steps, self.steps)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.blur_path import BlurPath
 from bench.gradients import Output, target_values, values_and_gradients
 from bench.guided_path import GuidedPath
@@ -45,6 +45,10 @@ class Idgi(Attribution):
         with torch.no_grad():
             last = target_values(network, images, targets, self.output)
         return attributions + per_pixel(last - before) * shares
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One gradient per step, and the output at the end."""
+        return Cost(self.steps + 1, self.steps)
 
     def _along(self, network: Network, request: Request) -> Iterator[tuple[Tensor, Tensor]]:
         """Outputs (batch,) and gradients at the beginning of each step."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.gradients import target_gradients
 from bench.nonlinearity import NonlinearityRule
 
@@ -25,3 +25,7 @@ class InputXGradient(Attribution):
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Pixel times gradient (batch, channel, height, width)."""
         return request.images * target_gradients(network, request.images, request.targets, self.nonlinearity)
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One gradient."""
+        return Cost(1, 1)

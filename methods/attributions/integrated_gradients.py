@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.heatmaps import Reduction
-from bench.paths import QuadratureRule, adaptive_integrated_gradients, integrated_gradients, quadrature
+from bench.paths import QuadratureRule, adaptive_integrated_gradients, integrated_gradients, quadrature, rounds
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,10 @@ class IntegratedGradients(Attribution):
                 network, images, targets, baselines, self.quadrature, self.nodes, self.most_nodes, self.tolerance
             )[0]
         return integrated_gradients(network, images, targets, baselines, quadrature(self.quadrature, self.nodes))
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One gradient per node; with a tolerance at most those of all rounds, and the outputs at both ends."""
+        if self.tolerance > 0:
+            nodes = sum(rounds(self.nodes, self.most_nodes))
+            return Cost(nodes + 2, nodes)
+        return Cost(self.nodes, self.nodes)

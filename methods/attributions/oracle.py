@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bench.api import Attribution, HeatmarkError, Network, Request
+from bench.api import Attribution, Cost, HeatmarkError, Network, Request
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Oracle(Attribution):
 
     reference: ClassVar[str] = "Control of this project"
     control: ClassVar[bool] = True
+    follows_target: ClassVar[bool] = False
     needs_truth: ClassVar[bool] = True
 
     def attribute(self, network: Network, request: Request) -> Tensor:
@@ -24,3 +25,7 @@ class Oracle(Attribution):
         if request.truth is None:
             raise HeatmarkError("attribution 'oracle' needs a truth map")
         return request.truth[:, None].to(request.images)
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """The network is not asked."""
+        return Cost(0, 0)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,12 @@ class RandomMap(Attribution):
 
     reference: ClassVar[str] = "Control of this project"
     control: ClassVar[bool] = True
+    follows_target: ClassVar[bool] = False
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Uniform numbers (batch, 1, height, width)."""
         return request.rng.uniform((1, *request.images.shape[2:]), request.images)
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """The network is not asked."""
+        return Cost(0, 0)

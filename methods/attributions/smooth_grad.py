@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.nonlinearity import NonlinearityRule
 from bench.smoothing import GradientMethod, Smoothing
 
@@ -29,5 +29,11 @@ class SmoothGrad(Attribution):
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Mean attributions (batch, channel, height, width)."""
-        smoothing = Smoothing(self.samples, self.noise, self.of, self.nonlinearity, self.nodes)
-        return smoothing.mean(network, request, lambda attributions: attributions)
+        return self._smoothing().mean(network, request, lambda attributions: attributions)
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """What the gradient method takes, for every copy."""
+        return self._smoothing().cost()
+
+    def _smoothing(self) -> Smoothing:
+        return Smoothing(self.samples, self.noise, self.of, self.nonlinearity, self.nodes)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.nonlinearity import NonlinearityRule
 from bench.smoothing import GradientMethod, Smoothing
 
@@ -30,5 +30,11 @@ class SquareGrad(Attribution):
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Mean squares (batch, channel, height, width)."""
-        smoothing = Smoothing(self.samples, self.noise, self.of, self.nonlinearity, self.nodes)
-        return smoothing.mean(network, request, torch.square)
+        return self._smoothing().mean(network, request, torch.square)
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """What the gradient method takes, for every copy."""
+        return self._smoothing().cost()
+
+    def _smoothing(self) -> Smoothing:
+        return Smoothing(self.samples, self.noise, self.of, self.nonlinearity, self.nodes)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, Network, Request
+from bench.api import Attribution, Cost, Network, Request
 from bench.nonlinearity import NonlinearityRule
 from bench.smoothing import GradientMethod, Smoothing
 
@@ -30,8 +30,16 @@ class VarGrad(Attribution):
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Variances (batch, channel, height, width)."""
-        smoothing = Smoothing(self.samples, self.noise, self.of, self.nonlinearity, self.nodes)
-        mean, mean_of_squares = smoothing.mean(
-            network, request, lambda attributions: torch.stack([attributions, attributions.square()], 1)
-        ).unbind(1)
+        mean, mean_of_squares = (
+            self._smoothing()
+            .mean(network, request, lambda attributions: torch.stack([attributions, attributions.square()], 1))
+            .unbind(1)
+        )
         return (mean_of_squares - mean.square()).clamp_min(0)
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """What the gradient method takes, for every copy."""
+        return self._smoothing().cost()
+
+    def _smoothing(self) -> Smoothing:
+        return Smoothing(self.samples, self.noise, self.of, self.nonlinearity, self.nodes)

@@ -7,6 +7,9 @@ from bench.methods.attributions.centre import Centre
 from bench.methods.attributions.edges import Edges
 from bench.methods.attributions.oracle import Oracle
 from bench.methods.attributions.random_map import RandomMap
+from bench.methods.attributions.randomised_network import RandomisedNetwork
+from bench.methods.attributions.simple_gradient import SimpleGradient
+from bench.randomised import layers_of, randomised
 
 
 def test_every_control_says_that_it_is_one():
@@ -47,3 +50,17 @@ def test_centre_is_highest_in_the_middle_and_symmetric(network, request_of):
 def test_oracle_is_the_truth(network, request_of):
     request = request_of(3)
     assert torch.equal(Oracle().explain(network, request)[:, 0], request.truth)
+
+
+def test_a_randomised_network_is_a_stranger_and_the_network_stays(network, request_of):
+    request = request_of(2)
+    weights = [values.clone() for values in network.module.state_dict().values()]
+    stranger = RandomisedNetwork().explain(network, request)
+    assert all(torch.equal(*pair) for pair in zip(weights, network.module.state_dict().values(), strict=True))
+    own = SimpleGradient().explain(network, request)
+    alike = torch.nn.functional.cosine_similarity(stranger.flatten(1), own.flatten(1))
+    assert alike.abs().max() < 0.5
+    expected = SimpleGradient().explain(randomised(network, layers_of(network.module), request.rng), request)
+    assert torch.equal(stranger, expected)
+    averaged = RandomisedNetwork(of="integrated_gradients", nodes=3).explain(network, request)
+    assert not torch.equal(averaged, stranger)

@@ -1,0 +1,33 @@
+"""Class activation maps weighted place by place."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from bench.api import Attribution, Cost, Network, Request
+from bench.layers import enlarged, features_of
+
+
+@dataclass(frozen=True)
+class LayerCam(Attribution):
+    """Feature maps times their positive gradients, place by place (Layer-CAM).
+
+    The sum over maps, its negative part cut off.
+    `layer` is the name of the layer, by default the last one with a spatial map (`bench.layers`). One channel,
+    never negative, enlarged bilinearly.
+    """
+
+    reference: ClassVar[str] = "Jiang et al., 2021, doi:10.1109/TIP.2021.3089943"
+
+    layer: str = ""
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        """Enlarged class activation maps (batch, 1, height, width)."""
+        seen = features_of(network, request.images, request.targets, self.layer)
+        products = seen.gradients.clamp_min(0) * seen.maps
+        return enlarged(products.sum(1, keepdim=True).clamp_min(0), request.images)
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One gradient, as far as the layer."""
+        return Cost(1, 1)

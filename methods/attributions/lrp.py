@@ -1,0 +1,60 @@
+"""Layer-wise relevance propagation by zennit."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from bench.api import Attribution, Cost, HeatmarkError, Network, Request
+from bench.errors import UnsupportedError
+from bench.heatmaps import Reduction
+
+Composite = Literal["epsilon_plus_flat", "epsilon_plus", "epsilon_alpha2_beta1_flat", "epsilon_alpha2_beta1"]
+
+
+@dataclass(frozen=True)
+class Lrp(Attribution):
+    """The target logit shared out backwards, layer by layer (LRP, by zennit).
+
+    `composite` names zennit's rules: epsilon for linear layers, z-plus or alpha2-beta1 for convolutions, flat for
+    the first layer. Batch norms are merged into the convolutions before them, and the sums of torchvision's
+    residual networks share relevance; for both the network is changed while this runs. Transformers have no rules.
+    """
+
+    reference: ClassVar[str] = "Bach et al., 2015, doi:10.1371/journal.pone.0130140"
+
+    reduction: Reduction = "sum"
+    composite: Composite = "epsilon_plus_flat"
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        """Relevances (batch, channel, height, width)."""
+        try:
+            import zennit.composites
+        except ImportError as error:
+            raise HeatmarkError("attribution 'lrp' needs zennit: pip install \"heatmark[zennit]\"") from error
+        if any(isinstance(part, nn.LayerNorm | nn.MultiheadAttention) for part in network.module.modules()):
+            raise UnsupportedError(f"zennit has no rules for the layer norms and attention of network {network.name!r}")
+        name = "".join(word.capitalize() for word in self.composite.split("_"))
+        rules = getattr(zennit.composites, name)(canonizers=[_canonizer(network.module)])
+        images = request.images.requires_grad_()
+        with rules.context(network.module) as module:
+            logits = module(images)
+            wanted = nn.functional.one_hot(request.targets, logits.shape[1]).to(logits)
+            (relevances,) = torch.autograd.grad(logits, images, wanted * logits.detach())
+        return relevances
+
+    def cost(self, network: Network, request: Request) -> Cost:
+        """One modified gradient."""
+        return Cost(1, 1)
+
+
+def _canonizer(module: nn.Module) -> Any:
+    """What prepares the network for the rules."""
+    import torchvision.models.resnet
+    import zennit.torchvision
+    from zennit.canonizers import SequentialMergeBatchNorm
+
+    if isinstance(module, torchvision.models.resnet.ResNet):
+        return zennit.torchvision.ResNetCanonizer()
+    return SequentialMergeBatchNorm()

@@ -1,0 +1,117 @@
+"""Grad-CAM, Grad-CAM++, Layer-CAM, Score-CAM and the layer that they look at."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from bench.errors import UnsupportedError
+from bench.layers import features_of
+from bench.methods.attributions.grad_cam import GradCam
+from bench.methods.attributions.grad_cam_plus_plus import GradCamPlusPlus
+from bench.methods.attributions.layer_cam import LayerCam
+from bench.methods.attributions.score_cam import ScoreCam
+from bench.tiny import tiny_network, tiny_request, tiny_transformer
+
+REQUEST = tiny_request()
+
+
+def maps_and_gradients() -> tuple[np.ndarray, np.ndarray]:
+    """Activations of the last ReLU and the gradients there, layer by layer."""
+    module = tiny_network().module
+    maps = module[:6](REQUEST.images).detach().requires_grad_()
+    values = module[6:](maps).gather(1, REQUEST.targets[:, None]).sum()
+    (gradients,) = torch.autograd.grad(values, maps)
+    return maps.detach().numpy(), gradients.numpy()
+
+
+def enlarged(maps: np.ndarray) -> np.ndarray:
+    return F.interpolate(torch.from_numpy(maps)[:, None], (16, 16), mode="bilinear").numpy()
+
+
+def test_grad_cam_weights_maps_by_their_mean_gradients():
+    maps, gradients = maps_and_gradients()
+    expected = np.maximum((gradients.mean((2, 3), keepdims=True) * maps).sum(1), 0)
+    found = GradCam().explain(tiny_network(), REQUEST)
+    np.testing.assert_allclose(found, enlarged(expected), atol=1e-15)
+    assert found.any()
+
+
+def test_layer_cam_weights_maps_place_by_place():
+    maps, gradients = maps_and_gradients()
+    expected = np.maximum((np.maximum(gradients, 0) * maps).sum(1), 0)
+    np.testing.assert_allclose(LayerCam().explain(tiny_network(), REQUEST), enlarged(expected), atol=1e-15)
+
+
+def test_grad_cam_plus_plus_follows_its_closed_form():
+    maps, gradients = maps_and_gradients()
+    expected = np.zeros((3, 8, 8))
+    for image in range(3):
+        for one, gradient in zip(maps[image], gradients[image], strict=True):
+            alpha = gradient**2 / (2 * gradient**2 + one.sum() * gradient**3 + 1e-6)
+            expected[image] += (alpha * np.maximum(gradient, 0)).sum() * one
+    found = GradCamPlusPlus().explain(tiny_network(), REQUEST)
+    np.testing.assert_allclose(found, enlarged(np.maximum(expected, 0)), atol=1e-15)
+
+
+def test_score_cam_weights_maps_by_the_logits_behind_their_masks():
+    network = tiny_network()
+    maps, _ = maps_and_gradients()
+    expected = np.zeros((3, 8, 8))
+    for image in range(3):
+        scores = []
+        for one in maps[image]:
+            mask = enlarged(one[None])[0, 0]
+            mask = (mask - mask.min()) / (mask.max() - mask.min()) if mask.max() > mask.min() else mask * 0
+            with torch.no_grad():
+                logits = network.logits(REQUEST.images[image : image + 1] * torch.from_numpy(mask))
+            scores.append(float(logits[0, REQUEST.targets[image]]))
+        weights = np.exp(scores) / np.exp(scores).sum()
+        expected[image] = np.maximum(np.tensordot(weights, maps[image], 1), 0)
+    np.testing.assert_allclose(ScoreCam().explain(network, REQUEST), enlarged(expected), atol=1e-14)
+
+
+def test_a_layer_can_be_named():
+    network = tiny_network()
+    seen = features_of(network, REQUEST.images, REQUEST.targets, "2")
+    torch.testing.assert_close(seen.maps, network.module[:3](REQUEST.images).detach())
+    with pytest.raises(UnsupportedError, match="no layer 'twelve'"):
+        features_of(network, REQUEST.images, REQUEST.targets, "twelve")
+
+
+def test_a_map_of_one_place_is_not_spatial_and_tokens_after_the_maps_are_refused():
+    seen = features_of(tiny_network(), REQUEST.images, REQUEST.targets)
+    assert seen.maps.shape == (3, 8, 8, 8)
+    for module in (tiny_transformer(),):
+        with pytest.raises(UnsupportedError, match="'tiny_transformer' does not end in a spatial map"):
+            GradCam().explain(module, REQUEST)
+
+
+def test_features_changed_in_place_afterwards_are_seen_as_they_became():
+    network = tiny_network()
+
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolutions, self.head = network.module[:5], network.module[6:]
+
+        def forward(self, images):
+            return self.head(F.relu(self.convolutions(images), inplace=True))
+
+    from dataclasses import replace
+
+    outer = replace(network, module=Outer())
+    torch.testing.assert_close(GradCam().explain(outer, REQUEST), GradCam().explain(network, REQUEST))
+
+
+def test_equals_pytorch_grad_cam_before_it_scales():
+    library = pytest.importorskip("pytorch_grad_cam")
+    maps, gradients = maps_and_gradients()
+    ours = {library.GradCAM: GradCam, library.GradCAMPlusPlus: GradCamPlusPlus, library.LayerCAM: LayerCam}
+    for theirs, own in ours.items():
+        module = tiny_network().module
+        with theirs(module, [module[5]]) as cam:
+            image = cam.get_cam_image(REQUEST.images, module[5], None, maps, gradients, False)
+        found = own().explain(tiny_network(), REQUEST)
+        np.testing.assert_allclose(found, enlarged(np.maximum(image, 0)), atol=1e-14)
