@@ -85,6 +85,10 @@ class Recipe(Plugin):
         `truth` (batch, height, width) in [0, 1]; `rng` a CPU generator, the only source of chance.
         """
 
+    def penalty(self, network: Network, images: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor | None:  # noqa: ARG002
+        """What the loss adds to the error before it is scaled, (batch,), for the training log; None without one."""
+        return None
+
 
 @dataclass(frozen=True)
 class Attribution(Plugin):

@@ -1,7 +1,7 @@
 """From a data set to batches that a network can take: chosen, prepared, normalised, on the device."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,6 +29,17 @@ class Batch:
     outputs: Tensor
     truth: Tensor | None
     fixations: tuple[Tensor, ...] | None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return replace(
+            self,
+            images=self.images.to(device),
+            labels=self.labels.to(device),
+            outputs=self.outputs.to(device),
+            truth=None if self.truth is None else self.truth.to(device),
+            fixations=None if self.fixations is None else tuple(part.to(device) for part in self.fixations),
+        )
 
 
 def spread(count: int, wanted: int | None) -> list[int]:
@@ -70,15 +81,19 @@ def load(dataset: Dataset, split: str, positions: Sequence[int], network: Networ
 
 def batch_of(raw: Sequence[Sample], network: Network, device: torch.device) -> Batch:
     """These samples as the network sees them."""
-    samples = [prepare(sample, network.preprocess) for sample in raw]
+    return stacked([prepare(sample, network.preprocess) for sample in raw], network).to(device)
+
+
+def stacked(samples: Sequence[Sample], network: Network) -> Batch:
+    """Samples that are prepared already, as one batch on the CPU."""
     labels = torch.tensor([sample.label for sample in samples])
     truths = [sample.truth for sample in samples if sample.truth is not None]
     points = [sample.fixations for sample in samples if sample.fixations is not None]
     return Batch(
         ids=tuple(sample.id for sample in samples),
-        images=torch.stack([sample.image for sample in samples]).to(device, memory_format=torch.channels_last),
-        labels=labels.to(device),
-        outputs=network.outputs_of(labels).to(device),
-        truth=torch.stack(truths).to(device) if len(truths) == len(samples) else None,
-        fixations=tuple(part.to(device) for part in points) if len(points) == len(samples) else None,
+        images=torch.stack([sample.image for sample in samples]).contiguous(memory_format=torch.channels_last),
+        labels=labels,
+        outputs=network.outputs_of(labels),
+        truth=torch.stack(truths) if len(truths) == len(samples) else None,
+        fixations=tuple(points) if len(points) == len(samples) else None,
     )

@@ -1,7 +1,7 @@
 """What gradient-regularised training penalises: measures of an input gradient that weights can be trained on.
 
-`gradients` and `images` are (batch, channel, height, width); every penalty is a scalar. The gradients keep their graph
-(double backpropagation), so that a penalty's own gradient reaches the weights.
+`gradients` and `images` are (batch, channel, height, width), penalties (batch,), the published ones their means. The
+gradients keep their graph (double backpropagation), so that a penalty's own gradient reaches the weights.
 """
 
 from typing import Literal
@@ -53,41 +53,43 @@ def target_gradient(logits: Tensor, labels: Tensor, images: Tensor) -> Tensor:
 
 def datagrad(logits: Tensor, labels: Tensor, images: Tensor) -> Tensor:
     """Mean squared gradient of the summed cross-entropy with plain labels (Ross and Doshi-Velez, 2018)."""
-    return gradient_with_graph(F.cross_entropy(logits, labels, reduction="sum"), images).square().mean()
+    return _mean_square(gradient_with_graph(F.cross_entropy(logits, labels, reduction="sum"), images))
 
 
 def spectreg(logits: Tensor, draws: Tensor, images: Tensor) -> Tensor:
     """Mean squared gradient of sum(logits * draws), `draws` standard normal (Varga et al., 2018)."""
-    return gradient_with_graph(logits * draws, images).square().mean()
+    return _mean_square(gradient_with_graph(logits * draws, images))
 
 
 def map_penalty(regulariser: MapRegulariser, gradients: Tensor, images: Tensor) -> Tensor:
     """The penalty of this name on the gradients of the true-class logits, alone or against the images."""
     match regulariser:
         case "l2":
-            return gradients.square().mean()
+            return _mean_square(gradients)
         case "tv":
-            return total_variation(gradients).mean()
+            return total_variation(gradients)
         case "tv_abs":
             return tv_abs(gradients, images)
         case "tv_abs_unscaled":
-            return total_variation(gradients.abs().sum(1, keepdim=True)).mean()
+            return total_variation(gradients.abs().sum(1, keepdim=True))
         case "cor":
-            return 1 - squared_correlation(gradients, images).mean()
+            return 1 - squared_correlation(gradients, images)
+    maps, pictures = normalised(gradients), normalised(images)
+    match regulariser:
         case "mse":
-            return (normalised(gradients) - normalised(images)).square().mean()
+            return _mean_square(maps - pictures)
         case "grad_diff":
-            return gradient_difference(normalised(gradients), normalised(images)).mean()
+            return gradient_difference(maps, pictures)
         case "sobel_edges":
-            return sobel_difference(normalised(gradients), normalised(images)).mean()
+            return sobel_difference(maps, pictures)
         case "psnr":
-            return inverse_psnr(normalised(gradients), normalised(images)).mean()
+            return inverse_psnr(maps, pictures)
         case "psnr_hvs":
-            return inverse_psnr_hvs(normalised(gradients), normalised(images)).mean()
+            return inverse_psnr_hvs(maps, pictures)
         case "ssim":
-            return -ssim(normalised(gradients), normalised(images)).mean()
+            return -ssim(maps, pictures)
         case "ssim_unfiltered":
-            return -ssim_unfiltered(normalised(gradients), normalised(images)).mean()
+            return -ssim_unfiltered(maps, pictures)
 
 
 def tv_abs(gradients: Tensor, images: Tensor) -> Tensor:
@@ -98,4 +100,8 @@ def tv_abs(gradients: Tensor, images: Tensor) -> Tensor:
     valid = varies(images, (2, 3))
     deviation = images.std((2, 3), correction=0, keepdim=True)
     maps = gradients.abs().sum(1, keepdim=True)
-    return total_variation(torch.where(valid, maps / torch.where(valid, deviation, 1), 0)).mean()
+    return total_variation(torch.where(valid, maps / torch.where(valid, deviation, 1), 0))
+
+
+def _mean_square(gradients: Tensor) -> Tensor:
+    return gradients.square().mean((1, 2, 3))

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bench.api import Attribution, Dataset, Metric, NetworkMetric, Plugin, Recipe
+from bench.augment import Augmentation
 from bench.errors import HeatmarkError, nearest
+from bench.optimisers import Training
 from bench.plugins import plugin_class
-from bench.train import Training
 
 SHIPPED = Path(__file__).parent / "suites"
 
@@ -86,6 +87,7 @@ _TABLES: dict[tuple[str, ...], Any] = {
     ("networks",): NetworkTable,
     ("networks", "preprocess"): PreprocessTable,
     ("networks", "training"): Training,
+    ("networks", "training", "augmentation"): Augmentation,
 }
 
 

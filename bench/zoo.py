@@ -7,13 +7,15 @@ from pathlib import Path
 import torch
 
 from bench.cells import Trained, code_hash
+from bench.checkpoints import write_trained
 from bench.errors import HeatmarkError
 from bench.handed import Network, Preprocess
 from bench.networks import build, call, is_callable, load_weights, weights_hash
+from bench.parallel import rank, wait
 from bench.progress import Progress
 from bench.store import key_of
 from bench.suite import NetworkTable, Suite
-from bench.train import Course, described, train, write_trained
+from bench.train import Course, described, train
 
 
 def networks_of(
@@ -70,8 +72,10 @@ def _trained(suite: Suite, number: int, seed: int, kept: Path, device: torch.dev
     else:
         network = _ready(suite, number, seed, module, "", device).network
         log = train(course, network, device, path.with_suffix(".partial"), progress)
-        write_trained(path, module, {**identity, "log": log})
-        path.with_suffix(".partial").unlink()
+        if rank() == 0:
+            write_trained(path, module, {**identity, "log": log})
+            path.with_suffix(".partial").unlink()
+        wait()
     return _ready(suite, number, seed, module, json.dumps(log), device)
 
 

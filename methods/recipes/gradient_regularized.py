@@ -48,10 +48,14 @@ class GradientRegularized(Recipe):
         if self.batch_norm == "constant":
             with constant_statistics(network.module):
                 logits = network.logits(images)
-        return error + self.scale * self.penalty(logits, labels, images, rng)
+        return error + self.scale * self._penalty(logits, labels, images, rng).mean()
 
-    def penalty(self, logits: Tensor, labels: Tensor, images: Tensor, rng: torch.Generator) -> Tensor:
-        """R, from logits (batch, outputs) that were computed from `images` with gradients on; a scalar."""
+    def penalty(self, network: Network, images: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
+        """R of each image, (batch,)."""
+        images = images.detach().requires_grad_()
+        return self._penalty(network.logits(images), labels, images, rng)
+
+    def _penalty(self, logits: Tensor, labels: Tensor, images: Tensor, rng: torch.Generator) -> Tensor:
         if self.regulariser == "datagrad":
             return datagrad(logits, labels, images)
         if self.regulariser == "spectreg":

@@ -27,10 +27,10 @@ def measured(name, network, images, labels, draws):
     images = images.detach().requires_grad_()
     logits = network.logits(images)
     if name == "datagrad":
-        return datagrad(logits, labels, images)
+        return datagrad(logits, labels, images).mean()
     if name == "spectreg":
-        return spectreg(logits, draws, images)
-    return map_penalty(name, target_gradient(logits, labels, images), images.detach())
+        return spectreg(logits, draws, images).mean()
+    return map_penalty(name, target_gradient(logits, labels, images), images.detach()).mean()
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name != "psnr_hvs"])
@@ -62,7 +62,7 @@ def test_tv_abs_is_summed_over_a_map_per_image_channel(given_numbers):
     unscaled = measured("tv_abs_unscaled", network, images, labels, None)
     images_of_one_deviation = images / images.std((2, 3), correction=0, keepdim=True)
     gradients = target_gradient(network.logits(images.requires_grad_()), labels, images)
-    assert map_penalty("tv_abs", gradients, images_of_one_deviation).item() == pytest.approx(3 * unscaled.item())
+    assert map_penalty("tv_abs", gradients, images_of_one_deviation).mean().item() == pytest.approx(3 * unscaled.item())
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -83,7 +83,7 @@ def test_datagrad_penalises_the_error_of_plain_labels(network, request_of):
     logits = network.logits(images)
     error = F.cross_entropy(logits, request.targets, reduction="sum", label_smoothing=0.1)
     (smoothed,) = torch.autograd.grad(error, images, retain_graph=True)
-    plain = datagrad(logits, request.targets, images)
+    plain = datagrad(logits, request.targets, images).mean()
     assert plain.item() != pytest.approx(smoothed.square().mean().item(), rel=1e-3)
 
 
