@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +19,8 @@ from bench.optimisers import Training
 from bench.plugins import plugin_class
 
 SHIPPED = Path(__file__).parent / "suites"
+
+_UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 
 Settings = dict[str, Any]
 Positive = Annotated[int, Field(gt=0)]
@@ -133,8 +135,11 @@ def load_suite(
     return _suite(_expanded(raw, path), path.name)
 
 
-def make_plugin(kind: str, settings: Settings, where: str) -> Plugin:
-    """A plug-in of `kind` from its table: `name` and its settings. `where` begins every error message."""
+def make_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str] = ()) -> Plugin:
+    """A plug-in of `kind` from its table: `name` and its settings.
+
+    `where` begins every error message; `beside` are keys that the table has for others than the plug-in.
+    """
     own = dict(settings)
     name = own.pop("name", None)
     if not isinstance(name, str):
@@ -146,10 +151,10 @@ def make_plugin(kind: str, settings: Settings, where: str) -> Plugin:
     try:
         made: Plugin = TypeAdapter(plugin).validate_json(json.dumps(own))
     except ValidationError as error:
-        problem = error.errors()[0]
+        problem = _first(error)
         key = ".".join(map(str, problem["loc"]))
-        if problem["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-            hint = nearest(key, [field.name for field in fields(plugin)])
+        if problem["type"] in _UNKNOWN:
+            hint = nearest(key, [*beside, *(field.name for field in fields(plugin))])
             raise HeatmarkError(f"{where}.{key}: {name} has no such setting; {hint}") from error
         raise HeatmarkError(f"{where}.{key}: {_complaint(problem)}") from error
     except ValueError as error:
@@ -205,7 +210,9 @@ def _suite(raw: Settings, file: str) -> Suite:
     except ValidationError as error:
         raise HeatmarkError(f"{file}: {_explained(error)}") from error
     own = table.dataset.model_extra or {}
-    dataset = make_plugin("datasets", {"name": table.dataset.name, **own}, f"{file}: dataset")
+    dataset = make_plugin(
+        "datasets", {"name": table.dataset.name, **own}, f"{file}: dataset", DatasetTable.model_fields
+    )
     assert isinstance(dataset, Dataset)
     _check_split(table.dataset.split, dataset, file)
     recipes = _plugins("recipes", Recipe, [network.recipe for network in table.networks], f"{file}: networks", "recipe")
@@ -238,13 +245,18 @@ def _check_distinct(labels: list[str], where: str) -> None:
 
 
 def _explained(error: ValidationError) -> str:
-    problem = error.errors()[0]
+    problem = _first(error)
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
-    if problem["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+    if problem["type"] in _UNKNOWN:
         table = _TABLES.get(tuple(part for part in problem["loc"][:-1] if isinstance(part, str)), SuiteTable)
         known = table.model_fields if issubclass(table, BaseModel) else [field.name for field in fields(table)]
         return f"{key}: unknown key; {nearest(str(problem['loc'][-1]), known)}"
     return f"{key}: {_complaint(problem)}"
+
+
+def _first(error: ValidationError) -> Any:
+    """The problem to tell of: an unknown key before all, since a missing one is often its twin."""
+    return min(error.errors(), key=lambda problem: problem["type"] not in _UNKNOWN)
 
 
 def _complaint(problem: Any) -> str:
