@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.ceremony import untouched
-from bench.engine.predict import logits_in_chunks
+from bench.engine.predict import forward, logits_in_chunks
 from bench.engine.substrates import substrate
 from bench.handed import Explained, Network, Plan
 from bench.heatmaps import ranks
@@ -105,9 +105,9 @@ def _inner_outputs(batch: _Batch, curves: Sequence[_Curve], substrates: dict[str
         [batch.targets[curve.rows].repeat_interleave(len(curve.inner)) for curve in curves] or [batch.targets[:0]]
     )
     values = torch.empty(len(targets), 2, dtype=batch.clean.dtype, device=batch.images.device)
-    done = 0
+    done, limit = 0, batch.network.chunk
     for shown in _chunks(batch, curves, substrates):
-        logits = batch.network.logits(shown)
+        logits, limit = forward(batch.network, shown, limit)
         of = targets[done : done + len(shown), None]
         values[done : done + len(shown), 0] = logits.softmax(1).gather(1, of)[:, 0]
         values[done : done + len(shown), 1] = logits.gather(1, of)[:, 0]
@@ -124,20 +124,21 @@ def _inner_outputs(batch: _Batch, curves: Sequence[_Curve], substrates: dict[str
 def _chunks(batch: _Batch, curves: Sequence[_Curve], substrates: dict[str, Tensor]) -> Iterator[Tensor]:
     """Every inner point of every curve, in order, as full chunks of perturbed images in one reused buffer."""
     chunk = batch.network.chunk
-    buffer = torch.empty(
-        (chunk, *batch.images.shape[1:]), dtype=batch.images.dtype, device=batch.images.device
-    ).contiguous(memory_format=_memory_format(batch.images))
+    layout = _memory_format(batch.images)
+    buffer = batch.images.new_empty(chunk, *batch.images.shape[1:]).contiguous(memory_format=layout)
     filled = 0
     for curve in curves:
         start, end = substrates[curve.plan.start], substrates[curve.plan.end]
         counts = torch.tensor(curve.inner, device=batch.images.device, dtype=curve.ranks.dtype)
         for own, row in enumerate(curve.rows):
-            rank, first, last = curve.ranks[own], start[row % len(start)], end[row % len(end)]
+            first, last = start[row % len(start)][None], end[row % len(end)][None]
+            # One rank for each channel, laid out as the images are: comparing and choosing then run over plain memory.
+            rank = curve.ranks[own].expand_as(first).contiguous(memory_format=layout)
             at = 0
             while at < len(counts):
                 take = min(chunk - filled, len(counts) - at)
-                replaced = rank < counts[at : at + take, None, None]
-                torch.where(replaced[:, None], last, first, out=buffer[filled : filled + take])
+                replaced = rank < counts[at : at + take, None, None, None]
+                torch.where(replaced, last, first, out=buffer[filled : filled + take])
                 at, filled = at + take, filled + take
                 if filled == chunk:
                     yield buffer

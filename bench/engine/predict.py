@@ -1,4 +1,7 @@
-"""Forward passes in chunks."""
+"""Forward passes in chunks, and how large a chunk should be."""
+
+import logging
+import time
 
 import torch
 from torch import Tensor
@@ -6,8 +9,63 @@ from torch import Tensor
 from bench.ceremony import untouched
 from bench.handed import Network
 
+_log = logging.getLogger("heatmark")
+_CANDIDATES = (4, 8, 16, 32, 64, 128, 256, 512)
+# A larger chunk must be this much faster per image to be worth its memory.
+_WORTHWHILE = 0.97
+_TRIALS = 3
+
 
 def logits_in_chunks(network: Network, images: Tensor) -> Tensor:
     """Logits (batch, outputs) of images (batch, channel, height, width), the network in evaluation mode."""
     with untouched(network.module), torch.inference_mode():
-        return torch.cat([network.logits(part) for part in images.split(network.chunk)]).clone()
+        return forward(network, images, network.chunk)[0].clone()
+
+
+def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
+    """Logits of images that go through at most `limit` at a time, and the limit to go on with.
+
+    Out of memory halves the limit, says so in one line of the log, and carries on.
+    """
+    done: list[Tensor] = []
+    position = 0
+    while position < len(images):
+        try:
+            done.append(network.logits(images[position : position + limit]))
+            position += limit
+        except torch.OutOfMemoryError:
+            if limit == 1:
+                raise
+            limit = (limit + 1) // 2
+            _log.warning("out of memory on %s: going on with chunks of %d", network.name, limit)
+    return torch.cat(done) if len(done) > 1 else done[0], limit
+
+
+def fastest_chunk(network: Network, images: Tensor) -> int:
+    """The chunk size with the least time per image, measured on images (any, channel, height, width)."""
+    best, chunk = float("inf"), _CANDIDATES[0]
+    with untouched(network.module), torch.inference_mode():
+        for candidate in _CANDIDATES:
+            inputs = images[torch.arange(candidate) % len(images)]
+            try:
+                seconds = min(_seconds(network, inputs) for _ in range(_TRIALS)) / candidate
+            except torch.OutOfMemoryError:
+                break
+            if seconds < best * _WORTHWHILE:
+                best, chunk = seconds, candidate
+            elif candidate >= 4 * chunk:
+                break
+    return chunk
+
+
+def _seconds(network: Network, inputs: Tensor) -> float:
+    _wait(inputs)
+    began = time.perf_counter()
+    network.logits(inputs)
+    _wait(inputs)
+    return time.perf_counter() - began
+
+
+def _wait(inputs: Tensor) -> None:
+    if inputs.device.type == "cuda":
+        torch.cuda.synchronize(inputs.device)
