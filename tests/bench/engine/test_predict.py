@@ -1,0 +1,56 @@
+import logging
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.engine.predict import fastest_chunk, forward, logits_in_chunks
+from bench.handed import Network
+from bench.measure import explained_by, measure
+from bench.methods.attributions.random_map import RandomMap
+from bench.metrics.faithfulness.insertion import Insertion
+
+
+class Limited(nn.Module):
+    """A device that holds only so many images."""
+
+    def __init__(self, inner: nn.Module, room: int) -> None:
+        super().__init__()
+        self.inner, self.room, self.seen = inner, room, []
+
+    def forward(self, images: Tensor) -> Tensor:
+        if len(images) > self.room:
+            raise torch.OutOfMemoryError("no room")
+        self.seen.append(len(images))
+        return self.inner(images)
+
+
+def test_out_of_memory_halves_says_so_and_carries_on(network: Network, caplog: pytest.LogCaptureFixture) -> None:
+    images = torch.randn(20, 3, 8, 8, dtype=torch.float64)
+    limited = replace(network, module=Limited(network.module, 3), chunk=16)
+    with caplog.at_level(logging.WARNING), torch.no_grad():
+        logits, limit = forward(limited, images, 16)
+        torch.testing.assert_close(logits, network.logits(images), rtol=0, atol=1e-12)
+    assert limit == 2
+    assert [record.args[1] for record in caplog.records] == [8, 4, 2]
+    assert limited.module.seen[:10] == [2] * 10
+
+
+def test_one_image_that_does_not_fit_is_an_error(network: Network) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        logits_in_chunks(replace(network, module=Limited(network.module, 0)), torch.zeros(2, 3, 8, 8))
+
+
+def test_curves_are_the_same_when_memory_runs_out(network: Network, request_of) -> None:
+    request = request_of(3)
+    scores = []
+    for tried in (network, replace(network, module=Limited(network.module, 2), chunk=64)):
+        explained = explained_by(RandomMap(), tried, request, network.logits(request.images).detach())
+        scores.append(measure([(Insertion(), explained)])[0].score)
+    torch.testing.assert_close(*scores, rtol=0, atol=1e-12)
+
+
+def test_the_fastest_chunk_is_one_that_fits(network: Network) -> None:
+    limited = replace(network, module=Limited(network.module, 10))
+    assert fastest_chunk(limited, torch.zeros(2, 3, 8, 8, dtype=torch.float64)) in {4, 8}
