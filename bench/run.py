@@ -1,7 +1,7 @@
 """Carry out a suite: train or load, explain, score, store; skip every cell that is already there."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -13,6 +13,7 @@ from bench.accuracy import ACCURACY, accuracy_of, network_row
 from bench.api import Attribution, Metric, NetworkMetric
 from bench.cells import Trained, Work, identity
 from bench.data import Batch, batches, load, shards, spread, usable
+from bench.engine.chunks import remembered_chunk
 from bench.gallery import PICTURES, pictures
 from bench.gather import Part, gathered
 from bench.handed import Scored
@@ -48,7 +49,8 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
     parts: list[Part] = []
     networks, shown = [], []
     for number in range(len(suite.recipes)):
-        group = networks_of(suite, number, store.networks, device, progress, retrain=retrain)
+        ready = networks_of(suite, number, store.networks, device, progress, retrain=retrain)
+        group = [_in_chunks(trained, store, device) for trained in ready]
         for trained in group:
             networks.append(network_row(trained, _accuracy(whole, trained)))
             shown.append((trained, _pictures(whole, trained)))
@@ -131,6 +133,11 @@ def _pictures(whole: Run, trained: Trained) -> pd.DataFrame:
         return pd.DataFrame(columns=PICTURES.names)
     parts = identity(work, [trained], _ids(work, shown), "pictures", *work.suite.attributions)
     return _kept(whole, parts, PICTURES, compute)
+
+
+def _in_chunks(trained: Trained, store: Store, device: torch.device) -> Trained:
+    chunk = remembered_chunk(trained.network, trained.architecture, device, store.root / "chunks.json")
+    return replace(trained, network=replace(trained.network, chunk=chunk))
 
 
 def _kept(whole: Run, parts: dict[str, Any], schema: pa.Schema, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:

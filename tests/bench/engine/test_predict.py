@@ -1,10 +1,12 @@
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.engine.chunks import remembered_chunk
 from bench.engine.predict import fastest_chunk, forward, logits_in_chunks
 from bench.handed import Network
 from bench.measure import explained_by, measure
@@ -54,3 +56,12 @@ def test_curves_are_the_same_when_memory_runs_out(network: Network, request_of) 
 def test_the_fastest_chunk_is_one_that_fits(network: Network) -> None:
     limited = replace(network, module=Limited(network.module, 10))
     assert fastest_chunk(limited, torch.zeros(2, 3, 8, 8, dtype=torch.float64)) in {4, 8}
+
+
+def test_a_measured_chunk_is_remembered(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    single = replace(network, module=network.module.float())
+    cpu = torch.device("cpu")
+    first = remembered_chunk(single, "tiny", cpu, tmp_path / "chunks.json")
+    monkeypatch.setattr("bench.engine.chunks.fastest_chunk", lambda *_: 12345)
+    assert remembered_chunk(single, "tiny", cpu, tmp_path / "chunks.json") == first
+    assert remembered_chunk(single, "another", cpu, tmp_path / "chunks.json") == 12345
