@@ -28,14 +28,20 @@ Folder = Annotated[Path, typer.Option(help="Where finished cells and trained net
 Names = Annotated[str | None, typer.Option(help="Only these, comma-separated.")]
 
 
-@app.callback()
-def _options(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, also of plug-ins that failed.")] = False,
-) -> None:
-    if show_version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         _out.print(f"heatmark {version}")
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, also of plug-ins that failed.")] = False,
+) -> None:
+    del show_version  # its callback has done all of it
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
     logging.getLogger("heatmark").setLevel(logging.DEBUG if debug else logging.INFO)
 

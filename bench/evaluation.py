@@ -1,17 +1,20 @@
 """The same path as a suite's, for somebody's own network and images."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import pandas as pd
 from torch import Tensor, nn
 
-from bench.api import Attribution, Metric
+from bench.api import Attribution, Metric, Plugin
 from bench.engine import logits_in_chunks
 from bench.errors import HeatmarkError
 from bench.handed import OK, Network, Preprocess, Request
 from bench.measure import explained_by, measure
 from bench.randomness import ImageRandom
 from bench.suite import make_plugin
+
+P = TypeVar("P", bound=Plugin)
 
 
 def evaluate(
@@ -34,8 +37,8 @@ def evaluate(
     A plug-in that fails raises; an image that cannot be scored has a status. HeatmarkError where shapes disagree.
     """
     network = model if isinstance(model, Network) else Network(model, preprocess=_sized(images))
-    methods = [_made("attributions", method) for method in attributions]
-    scorers = [_made("metrics", metric) for metric in metrics]
+    methods = [_made("attributions", Attribution, method) for method in attributions]
+    scorers = [_made("metrics", Metric, metric) for metric in metrics]
     _check(images, targets=targets, truth=truth, image_ids=image_ids)
     ids = tuple(str(row) for row in range(len(images))) if image_ids is None else tuple(image_ids)
     clean = logits_in_chunks(network, images)
@@ -62,8 +65,11 @@ def evaluate(
     return pd.concat(frames, ignore_index=True)
 
 
-def _made(kind: str, plugin: str | Attribution | Metric):  # type: ignore[no-untyped-def]
-    return make_plugin(kind, {"name": plugin}, kind) if isinstance(plugin, str) else plugin
+def _made(kind: str, base: type[P], plugin: str | P) -> P:
+    made = make_plugin(kind, {"name": plugin}, kind) if isinstance(plugin, str) else plugin
+    if not isinstance(made, base):
+        raise HeatmarkError(f"{kind}: {plugin!r} is not one; expected a name or an instance")
+    return made
 
 
 def _sized(images: Tensor) -> Preprocess:

@@ -1,0 +1,110 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+SUITE = """
+name = "tiny"
+batch = 4
+gallery = 1
+[dataset]
+name = "planted"
+train_images = 16
+val_images = 8
+test_images = 8
+images = 4
+references = 2
+[[networks]]
+architecture = "small_plain"
+training = { epochs = 1, batch = 16 }
+[[attributions]]
+name = "simple_gradient"
+[[attributions]]
+name = "oracle"
+[[metrics]]
+name = "pointing_game"
+[[metrics]]
+name = "deletion"
+step = 1024
+"""
+
+
+def heatmark(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", *arguments]
+    root = str(Path(__file__).parents[2])
+    environment = {"PYTHONPATH": root, "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("somewhere")
+    (folder / "tiny.toml").write_text(SUITE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(folder: Path) -> subprocess.CompletedProcess[str]:
+    return heatmark("run", "tiny.toml", "--out", "board", folder=folder)
+
+
+def test_a_run_ends_with_a_leaderboard_and_a_result_set(ran: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert ran.returncode == 0, ran.stderr
+    assert "oracle" in ran.stdout
+    assert "pointing_game" in ran.stdout
+    assert ran.stderr == ""
+    scores = pd.read_parquet(folder / "board" / "scores.parquet")
+    assert len(scores) == 4 * 2 * 2
+    assert json.loads((folder / "board" / "manifest.json").read_text())["suite"] == "tiny"
+
+
+def test_a_board_can_be_printed_again_as_a_table(ran: subprocess.CompletedProcess[str], folder: Path) -> None:
+    printed = heatmark("report", "board", "--table", "markdown", "--metrics", "pointing_game", folder=folder)
+    assert printed.returncode == 0, printed.stderr
+    assert printed.stdout.lstrip().startswith("|")
+    assert "oracle" in printed.stdout
+
+
+def test_show_draws_an_image_of_the_data_set_and_a_file(folder: Path) -> None:
+    Image.new("RGB", (80, 60), "teal").save(folder / "photo.png")
+    for image in ("test/000001", "photo.png"):
+        shown = heatmark(
+            "show", image, "--suite", "tiny.toml", "--methods", "edges,centre", "--out", "x.png", folder=folder
+        )
+        assert shown.returncode == 0, shown.stderr
+        assert Image.open(folder / "x.png").width > 500
+        (folder / "x.png").unlink()
+
+
+def test_list_names_every_kind(folder: Path) -> None:
+    listed = heatmark("list", folder=folder)
+    assert listed.returncode == 0, listed.stderr
+    for name in ("standard", "integrated_gradients", "deletion", "planted", "embedded"):
+        assert name in listed.stdout
+    assert "arXiv:1806.07421" in heatmark("list", "metrics", "--long", folder=folder).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "tinny.toml"], "no suite 'tinny.toml'"),
+        (["run", "tiny.toml", "--metrics", "deletionn"], "did you mean 'deletion'"),
+        (["run", "tiny.toml", "--device", "abacus"], "--device abacus"),
+        (["report", "nowhere"], "nowhere/scores.parquet is not a table of a result set"),
+        (["show", "nothing.png", "--suite", "tiny.toml"], "neither an image file nor an image id"),
+        (["show", "test/000001", "--suite", "tiny.toml", "--network", "small_plane"], "did you mean 'small_plain'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_no_traceback(folder: Path, arguments: list[str], message: str) -> None:
+    failed = heatmark(*arguments, folder=folder)
+    assert failed.returncode == 2
+    assert message in failed.stderr
+    assert len(failed.stderr.splitlines()) == 1
+
+
+def test_the_version(folder: Path) -> None:
+    assert heatmark("--version", folder=folder).stdout.startswith("heatmark 0.")

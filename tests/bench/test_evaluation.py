@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+import bench
+from bench.errors import HeatmarkError
+from bench.handed import Network
+from bench.methods.attributions.simple_gradient import SimpleGradient
+from bench.metrics.faithfulness.deletion import Deletion
+
+NAMES = {"attributions": ["simple_gradient", "oracle"], "metrics": ["deletion", "pointing_game"]}
+
+
+def test_one_row_per_image_attribution_and_metric(network: Network, request_of) -> None:
+    request = request_of(5)
+    scores = bench.evaluate(network.module, request.images, truth=request.truth, **NAMES)
+    assert len(scores) == 5 * 2 * 2
+    assert scores.status.eq("ok").all()
+    np.testing.assert_allclose(scores.query("attribution == 'oracle' and metric == 'pointing_game'").score, 1)
+    assert scores.target[:5].tolist() == request.targets.tolist()
+
+
+def test_the_model_and_images_are_left_alone(network: Network, request_of) -> None:
+    request = request_of(2)
+    network.module.train()
+    before = [weight.clone() for weight in network.module.parameters()]
+    images = request.images.clone()
+    bench.evaluate(network.module, request.images, attributions=["simple_gradient"], metrics=["deletion"])
+    assert network.module.training
+    assert all(weight.requires_grad and weight.grad is None for weight in network.module.parameters())
+    assert all(torch.equal(*pair) for pair in zip(before, network.module.parameters(), strict=True))
+    assert torch.equal(images, request.images)
+
+
+def test_instances_and_names_may_be_mixed(network: Network, request_of) -> None:
+    images = request_of(2).images
+    scores = bench.evaluate(
+        network.module,
+        images,
+        torch.tensor([1, 2]),
+        attributions=["random_map", SimpleGradient(reduction="sum")],
+        metrics=[Deletion(step=30)],
+    )
+    assert set(scores.attribution) == {"random_map", "simple_gradient(reduction=sum)"}
+    assert set(scores.target) == {1, 2}
+
+
+def test_a_score_belongs_to_the_image_id(network: Network, request_of) -> None:
+    images = request_of(3).images
+    names = {"attributions": ["random_map"], "metrics": ["gini"]}
+    whole = bench.evaluate(network.module, images, image_ids=["a", "b", "c"], **names)
+    alone = bench.evaluate(network.module, images[2:], image_ids=["c"], **names)
+    assert whole.score[2] == alone.score[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"attributions": ["simple_gradent"]}, "did you mean 'simple_gradient'"),
+        ({"metrics": ["deletio"]}, "did you mean 'deletion'"),
+        ({"targets": torch.tensor([1])}, "targets: expected 2, one for each image, got 1"),
+        ({"truth": torch.zeros(3, 12, 10)}, "truth: expected 2"),
+        ({"attributions": ["oracle"], "truth": None}, "oracle.*needs a truth map"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(network: Network, request_of, settings: dict, message: str) -> None:
+    request = request_of(2)
+    with pytest.raises(HeatmarkError, match=message):
+        bench.evaluate(network.module, request.images, **{**NAMES, "truth": request.truth, **settings})
+
+
+def test_images_must_be_a_batch(network: Network) -> None:
+    with pytest.raises(HeatmarkError, match=r"images: expected floating point \(batch, channel, height, width\)"):
+        bench.evaluate(network.module, torch.zeros(3, 8, 8), **NAMES)
