@@ -45,6 +45,11 @@ class Work:
         return self.suite.dataset
 
     @property
+    def shares_its_pool(self) -> bool:
+        """Whether the reference images are taken from the split that is scored, and so depend on what is."""
+        return self.dataset.present[0] == self.split
+
+    @property
     def table(self) -> SuiteTable:
         """The settings of the suite."""
         return self.suite.table
@@ -60,7 +65,7 @@ def identity(work: Work, trained: Sequence[Trained], ids: Sequence[str], *parts:
         "parts": [_signature(part) if isinstance(part, Plugin) else part for part in parts],
         "target": [work.table.target, work.table.only_correct],
         "seed": work.table.seed,
-        "references": work.table.dataset.references,
+        "references": [work.table.dataset.references, work.table.dataset.images if work.shares_its_pool else None],
         "device": work.device.type,
         "code": code_hash(),
         "torch": torch.__version__,

@@ -1,20 +1,17 @@
 """The same path as a suite's, for somebody's own network and images."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import pandas as pd
 from torch import Tensor, nn
 
-from bench.api import Attribution, Metric, Plugin
+from bench.api import Attribution, Metric
 from bench.engine import logits_in_chunks
 from bench.errors import HeatmarkError
 from bench.handed import OK, Network, Preprocess, Request
 from bench.measure import explained_by, measure
 from bench.randomness import ImageRandom
 from bench.suite import make_plugin
-
-P = TypeVar("P", bound=Plugin)
 
 
 def evaluate(
@@ -37,8 +34,8 @@ def evaluate(
     A plug-in that fails raises; an image that cannot be scored has a status. HeatmarkError where shapes disagree.
     """
     network = model if isinstance(model, Network) else Network(model, preprocess=_sized(images))
-    methods = [_made("attributions", Attribution, method) for method in attributions]
-    scorers = [_made("metrics", Metric, metric) for metric in metrics]
+    methods = [_attribution(method) for method in attributions]
+    scorers = [_metric(metric) for metric in metrics]
     _check(images, targets=targets, truth=truth, image_ids=image_ids)
     ids = tuple(str(row) for row in range(len(images))) if image_ids is None else tuple(image_ids)
     clean = logits_in_chunks(network, images)
@@ -65,10 +62,17 @@ def evaluate(
     return pd.concat(frames, ignore_index=True)
 
 
-def _made(kind: str, base: type[P], plugin: str | P) -> P:
-    made = make_plugin(kind, {"name": plugin}, kind) if isinstance(plugin, str) else plugin
-    if not isinstance(made, base):
-        raise HeatmarkError(f"{kind}: {plugin!r} is not one; expected a name or an instance")
+def _attribution(plugin: str | Attribution) -> Attribution:
+    made = make_plugin("attributions", {"name": plugin}, "attributions") if isinstance(plugin, str) else plugin
+    if not isinstance(made, Attribution):
+        raise HeatmarkError(f"attributions: {plugin!r} is not one; expected a name or an instance")
+    return made
+
+
+def _metric(plugin: str | Metric) -> Metric:
+    made = make_plugin("metrics", {"name": plugin}, "metrics") if isinstance(plugin, str) else plugin
+    if not isinstance(made, Metric):
+        raise HeatmarkError(f"metrics: {plugin!r} does not score a single network; expected a name or an instance")
     return made
 
 

@@ -106,7 +106,7 @@ def _manifest(suite: Suite, split: str, device: torch.device, scores: pd.DataFra
             "classes": list(suite.dataset.classes),
             "fingerprint": suite.dataset.fingerprint(),
         },
-        "settings": table.model_dump(mode="json"),
+        "settings": suite.written,
         "code": code_hash(),
         "metrics": {metric.label: _metric_card(metric) for metric in suite.metrics},
         "attributions": {

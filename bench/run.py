@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 import torch
-from torch import Tensor
 
 from bench.accuracy import ACCURACY, accuracy_of, network_row
 from bench.api import Attribution, Metric, NetworkMetric
@@ -25,7 +24,7 @@ from bench.zoo import networks_of
 
 M = TypeVar("M", Metric, NetworkMetric)
 Pair = tuple[Attribution, M]
-Score = Callable[[Work, Sequence[Trained], Sequence[Tensor], Batch, Sequence[Pair[M]]], dict[Pair[M], Scored]]
+Score = Callable[[Work, Sequence[Trained], Sequence[Batch | None], Batch, Sequence[Pair[M]]], dict[Pair[M], Scored]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def _cells(whole: Run, group: Sequence[Trained], pairs: Sequence[Pair[M]], score
 def _computed(
     whole: Run,
     group: Sequence[Trained],
-    pools: Sequence[Tensor],
+    pools: Sequence[Batch | None],
     shard: Sequence[int],
     pairs: Sequence[Pair[M]],
     score: Score[M],
@@ -126,8 +125,9 @@ def _pictures(whole: Run, trained: Trained) -> pd.DataFrame:
 
     def compute() -> pd.DataFrame:
         batch = load(work.dataset, work.split, shown, trained.network, work.device)
-        request, clean = asked(work, trained, references(work, trained), batch)
-        return pictures(trained, batch, explanations(trained, request, clean, batch, work.suite.attributions))
+        pool = references(work, trained)
+        request, clean = asked(work, trained, pool, batch)
+        return pictures(trained, batch, explanations(trained, request, clean, batch, pool, work.suite.attributions))
 
     if not shown:
         return pd.DataFrame(columns=PICTURES.names)
@@ -150,11 +150,13 @@ def _kept(whole: Run, parts: dict[str, Any], schema: pa.Schema, compute: Callabl
     return table
 
 
-def references(work: Work, trained: Trained) -> Tensor:
-    """The fixed pool of other images: evenly spaced over the first split that has images here."""
+def references(work: Work, trained: Trained) -> Batch | None:
+    """A fixed pool of images that are not scored, evenly spaced over the first split that has some."""
     split = work.dataset.present[0]
-    positions = spread(len(work.dataset.ids(split)), work.table.dataset.references)
-    return load(work.dataset, split, positions, trained.network, work.device).images
+    scored = set(_chosen(work, trained, work.table.dataset.images)) if work.shares_its_pool else set()
+    others = [position for position in range(len(work.dataset.ids(split))) if position not in scored]
+    pool = [others[i] for i in spread(len(others), work.table.dataset.references)]
+    return load(work.dataset, split, pool, trained.network, work.device) if pool else None
 
 
 def _chosen(work: Work, trained: Trained, wanted: int | None) -> list[int]:

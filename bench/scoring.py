@@ -26,7 +26,7 @@ T = TypeVar("T")
 def score_one(
     work: Work,
     group: Sequence[Trained],
-    pools: Sequence[Tensor],
+    pools: Sequence[Batch | None],
     batch: Batch,
     pairs: Sequence[tuple[Attribution, Metric]],
 ) -> dict[tuple[Attribution, Metric], Scored]:
@@ -34,7 +34,7 @@ def score_one(
     (trained,), (pool,) = group, pools
     request, clean = asked(work, trained, pool, batch)
     kept, status = _counted(work, batch, clean)
-    explained = explanations(trained, request, clean, batch, {method: None for method, _ in pairs})
+    explained = explanations(trained, request, clean, batch, pool, {method: None for method, _ in pairs})
     scored: dict[tuple[Attribution, Metric], Scored] = {}
     for together in _groups(pairs):
         ready = [(pair, own.select(kept)) for pair in together if isinstance(own := explained[pair[0]], Explained)]
@@ -50,7 +50,7 @@ def score_one(
 def score_across(
     work: Work,
     group: Sequence[Trained],
-    pools: Sequence[Tensor],
+    pools: Sequence[Batch | None],
     batch: Batch,
     pairs: Sequence[tuple[Attribution, NetworkMetric]],
 ) -> dict[tuple[Attribution, NetworkMetric], Scored]:
@@ -60,7 +60,7 @@ def score_across(
     for trained, pool in zip(group, pools, strict=True):
         request, clean = asked(work, trained, pool, batch)
         methods = {method: None for method, _ in pairs}
-        explained.append(explanations(trained, replace(request, targets=targets), clean, batch, methods))
+        explained.append(explanations(trained, replace(request, targets=targets), clean, batch, pool, methods))
     scored = {}
     for method, metric in pairs:
         own = [part[method] for part in explained]
@@ -71,22 +71,30 @@ def score_across(
     return scored
 
 
-def asked(work: Work, trained: Trained, references: Tensor, batch: Batch) -> tuple[Request, Tensor]:
+def asked(work: Work, trained: Trained, pool: Batch | None, batch: Batch) -> tuple[Request, Tensor]:
     """The request for a batch under the suite's target rule, and the logits of the untouched images."""
     clean = logits_in_chunks(trained.network, batch.images)
     targets = clean.argmax(1) if work.table.target == "predicted" else batch.outputs
     rng = ImageRandom(work.table.seed, "run", batch.ids)
-    return Request(batch.images, targets, rng, batch.truth, references), clean
+    return Request(batch.images, targets, rng, batch.truth, None if pool is None else pool.images), clean
 
 
 def explanations(
-    trained: Trained, request: Request, clean: Tensor, batch: Batch, methods: Iterable[Attribution]
+    trained: Trained,
+    request: Request,
+    clean: Tensor,
+    batch: Batch,
+    pool: Batch | None,
+    methods: Iterable[Attribution],
 ) -> dict[Attribution, Explained | str]:
     """The batch explained by each method, or one line that says why it could not be."""
+    others = None if pool is None or pool.fixations is None else torch.cat(pool.fixations)
     outcome: dict[Attribution, Explained | str] = {}
     for method in methods:
         own = attempt(partial(explained_by, method, trained.network, request, clean))
-        outcome[method] = own if isinstance(own, str) else replace(own, fixations=batch.fixations)
+        if isinstance(own, Explained):
+            own = replace(own, fixations=batch.fixations, fixation_pool=others)
+        outcome[method] = own
     return outcome
 
 

@@ -37,8 +37,9 @@ def draw(
     trained = networks_of(suite, number, kept, device, progress)[0]
     work = Work(suite, suite.table.dataset.split or suite.dataset.splits[-1], device)
     batch = _batch(work, trained, image)
-    request, clean = asked(work, trained, references(work, trained), batch)
-    explained = explanations(trained, request, clean, batch, suite.attributions)
+    pool = references(work, trained)
+    request, clean = asked(work, trained, pool, batch)
+    explained = explanations(trained, request, clean, batch, pool, suite.attributions)
     failures = [reason for reason in explained.values() if isinstance(reason, str)]
     if len(failures) == len(explained):
         raise HeatmarkError(failures[0])

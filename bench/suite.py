@@ -95,8 +95,9 @@ _TABLES: dict[tuple[str, ...], Any] = {
 
 @dataclass(frozen=True)
 class Suite:
-    """A validated suite: its table, and the plug-ins that it names."""
+    """A validated suite: its table, as written and as validated, and the plug-ins that it names."""
 
+    written: Settings
     table: SuiteTable
     dataset: Dataset
     recipes: tuple[Recipe, ...]
@@ -132,7 +133,7 @@ def load_suite(
         raw = _laid_over(raw, layer)
     for key, names in (only or {}).items():
         raw = raw if names is None else raw | {key: _of_these_names(raw.get(key, []), names)}
-    return _suite(_expanded(raw, path), path.name)
+    return _suite(raw, _expanded(raw, path), path.name)
 
 
 def make_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str] = ()) -> Plugin:
@@ -204,7 +205,7 @@ def _expanded(raw: Any, path: Path, key: str = "") -> Any:
     return re.sub(r"\$([A-Za-z_]\w*)", value_of, raw)
 
 
-def _suite(raw: Settings, file: str) -> Suite:
+def _suite(written: Settings, raw: Settings, file: str) -> Suite:
     try:
         table = SuiteTable.model_validate_json(json.dumps(raw, default=str))
     except ValidationError as error:
@@ -222,7 +223,7 @@ def _suite(raw: Settings, file: str) -> Suite:
     _check_distinct([plugin.label for plugin in metrics], f"{file}: metrics")
     names = [f"{t.name or t.architecture} by {r.label}" for t, r in zip(table.networks, recipes, strict=True)]
     _check_distinct(names, f"{file}: networks")
-    return Suite(table, dataset, recipes, attributions, metrics)
+    return Suite(written, table, dataset, recipes, attributions, metrics)
 
 
 def _plugins(kind: str, base: Any, tables: Sequence[Settings], where: str, key: str = "") -> tuple[Any, ...]:
