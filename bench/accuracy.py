@@ -6,7 +6,7 @@ import torch
 
 from bench.cells import Trained
 from bench.data import Batch
-from bench.engine import logits_in_chunks
+from bench.engine import clean_logits
 from bench.handed import Network
 
 ACCURACY = pa.schema([("image", pa.string()), ("correct", pa.bool_()), ("correct_among_classes", pa.bool_())])
@@ -14,7 +14,7 @@ ACCURACY = pa.schema([("image", pa.string()), ("correct", pa.bool_()), ("correct
 
 def accuracy_of(network: Network, batch: Batch) -> pd.DataFrame:
     """Whether each image's label has the highest of all outputs, and the highest of those that stand for a class."""
-    logits = logits_in_chunks(network, batch.images)
+    logits = clean_logits(network, batch.images)
     known = torch.tensor(network.known_outputs(logits.shape[1]), device=logits.device)
     best_of_all, best_known = logits.argmax(1), known[logits[:, known].argmax(1)]
     return pd.DataFrame(

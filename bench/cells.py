@@ -29,6 +29,7 @@ class Trained:
     seed: int
     weights: str
     log: str
+    audits: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def identity(work: Work, trained: Sequence[Trained], ids: Sequence[str], *parts:
     return {
         "dataset": [work.dataset.fingerprint(), work.split, list(ids)],
         "networks": [
-            [t.architecture, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed] for t in trained
+            [t.architecture, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed, t.network.precision]
+            for t in trained
         ],
         "parts": [_signature(part) if isinstance(part, Plugin) else part for part in parts],
         "target": [work.table.target, work.table.only_correct],

@@ -6,7 +6,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from bench.api import Attribution, Metric
-from bench.engine import logits_in_chunks
+from bench.engine import clean_logits
 from bench.errors import HeatmarkError
 from bench.handed import OK, Network, Preprocess, Request
 from bench.measure import explained_by, measure
@@ -38,7 +38,7 @@ def evaluate(
     scorers = [_metric(metric) for metric in metrics]
     _check(images, targets=targets, truth=truth, image_ids=image_ids)
     ids = tuple(str(row) for row in range(len(images))) if image_ids is None else tuple(image_ids)
-    clean = logits_in_chunks(network, images)
+    clean = clean_logits(network, images)
     wanted = clean.argmax(1) if targets is None else targets.to(clean.device)
     request = Request(images, wanted, ImageRandom(seed, "run", ids), truth, references)
     pairs = []

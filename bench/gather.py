@@ -45,7 +45,7 @@ def gathered(
         curves=_frame("curves", [own[own.curve.notna()] for own in rows]),
         networks=_frame("networks", [own]),
         heatmaps=_frame("heatmaps", pictures),
-        manifest=_manifest(suite, split, device, scores),
+        manifest=_manifest(suite, split, device, scores, shown),
     )
 
 
@@ -79,7 +79,9 @@ def _frame(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)
 
 
-def _manifest(suite: Suite, split: str, device: torch.device, scores: pd.DataFrame) -> dict[str, Any]:
+def _manifest(
+    suite: Suite, split: str, device: torch.device, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.DataFrame]]
+) -> dict[str, Any]:
     table = suite.table
     unscored = scores[~scores.status.eq(OK)]
     failures = (
@@ -95,6 +97,9 @@ def _manifest(suite: Suite, split: str, device: torch.device, scores: pd.DataFra
             "torchvision": torchvision.__version__,
         },
         "device": device.type,
+        "audits": [
+            {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, **own} for t, _ in shown for own in t.audits
+        ],
         "seed": table.seed,
         "target": _rule(suite),
         "dataset": {

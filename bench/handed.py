@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 OK = "ok"
 
+Precision = Literal["fp32", "tf32", "bf16"]
+
 
 @dataclass(frozen=True)
 class Preprocess:
@@ -33,7 +35,8 @@ class Network:
     """A classifier, what it expects of its input, and how data set labels map to its outputs.
 
     `label_map[label]` is the output for a label of the data set, -1 where the network has none;
-    None means that labels are outputs. `chunk` is how many inputs go through at once.
+    None means that labels are outputs. `chunk` is how many inputs go through at once, `precision` that of the
+    engine's forward passes (gradients and clean predictions are always computed as the module is).
     """
 
     module: nn.Module
@@ -42,6 +45,7 @@ class Network:
     preprocess: Preprocess = Preprocess()
     label_map: tuple[int, ...] | None = None
     chunk: int = 32
+    precision: Precision = "fp32"
 
     def logits(self, images: Tensor) -> Tensor:
         """All logits (batch, outputs) of images (batch, channel, height, width)."""

@@ -1,7 +1,7 @@
 """Carry out a suite: train or load, explain, score, store; skip every cell that is already there."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -9,13 +9,14 @@ import pyarrow as pa
 import torch
 
 from bench.accuracy import ACCURACY, accuracy_of, network_row
-from bench.api import Attribution, Metric, NetworkMetric
+from bench.api import Attribution, Metric, NetworkMetric, PerturbationMetric
 from bench.cells import Trained, Work, identity
 from bench.data import Batch, batches, load, shards, spread, usable
+from bench.engine.audit import AUDIT, LOWER, Audit, audit
 from bench.engine.chunks import remembered_chunk
 from bench.gallery import PICTURES, pictures
 from bench.gather import Part, gathered
-from bench.handed import Scored
+from bench.handed import Explained, Scored
 from bench.progress import Progress
 from bench.scoring import asked, explanations, rows, score_across, score_one
 from bench.store import CELL, Results, Store, key_of
@@ -49,7 +50,7 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
     networks, shown = [], []
     for number in range(len(suite.recipes)):
         ready = networks_of(suite, number, store.networks, device, progress, retrain=retrain)
-        group = [_in_chunks(trained, store, device) for trained in ready]
+        group = [_in_chunks(whole, _in_precision(whole, _in_chunks(whole, trained))) for trained in ready]
         for trained in group:
             networks.append(network_row(trained, _accuracy(whole, trained)))
             shown.append((trained, _pictures(whole, trained)))
@@ -135,9 +136,36 @@ def _pictures(whole: Run, trained: Trained) -> pd.DataFrame:
     return _kept(whole, parts, PICTURES, compute)
 
 
-def _in_chunks(trained: Trained, store: Store, device: torch.device) -> Trained:
-    chunk = remembered_chunk(trained.network, trained.architecture, device, store.root / "chunks.json")
+def _in_chunks(whole: Run, trained: Trained) -> Trained:
+    file = whole.store.root / "chunks.json"
+    chunk = remembered_chunk(trained.network, trained.architecture, whole.work.device, file)
     return replace(trained, network=replace(trained.network, chunk=chunk))
+
+
+def _in_precision(whole: Run, trained: Trained) -> Trained:
+    """The network in the suite's precision, with the audits of what that does to the scores."""
+    work, table = whole.work, whole.work.table.engine
+    metrics = [metric for metric in work.suite.metrics if isinstance(metric, PerturbationMetric)]
+    if table.precision == "fp32" or not metrics:
+        return trained
+    chosen = _chosen(work, trained, work.table.dataset.images)
+    sample = [chosen[i] for i in spread(len(chosen), table.audit_images)]
+
+    def compute() -> pd.DataFrame:
+        batch = load(work.dataset, work.split, sample, trained.network, work.device)
+        pool = references(work, trained)
+        request, clean = asked(work, trained, pool, batch)
+        explained = explanations(trained, request, clean, batch, pool, work.suite.attributions).values()
+        ready = [own for own in explained if isinstance(own, Explained)]
+        lower = LOWER[work.device.type] if table.precision == "auto" else (table.precision,)
+        return pd.DataFrame([asdict(audit(metrics, ready, precision)) for precision in lower])
+
+    parts = identity(work, [trained], _ids(work, sample), "audit", *metrics, *work.suite.attributions, table.precision)
+    audits = [Audit(*row) for row in _kept(whole, parts, AUDIT, compute).itertuples(index=False)]
+    good = [own for own in audits if (own.passes(table.tolerance) and own.speed > 1) or table.precision != "auto"]
+    best = max(good, key=lambda own: own.speed).precision if good else "fp32"
+    records = tuple(own.record(table.tolerance) for own in audits)
+    return replace(trained, network=replace(trained.network, precision=best), audits=records)
 
 
 def _kept(whole: Run, parts: dict[str, Any], schema: pa.Schema, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:

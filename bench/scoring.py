@@ -13,7 +13,7 @@ from torch import Tensor
 from bench.api import Attribution, Metric, NetworkMetric, PerturbationMetric
 from bench.cells import Trained, Work
 from bench.data import Batch
-from bench.engine import logits_in_chunks
+from bench.engine import clean_logits
 from bench.errors import HeatmarkError, UnsupportedError
 from bench.handed import OK, Explained, Request, Scored
 from bench.measure import explained_by, measure
@@ -73,7 +73,7 @@ def score_across(
 
 def asked(work: Work, trained: Trained, pool: Batch | None, batch: Batch) -> tuple[Request, Tensor]:
     """The request for a batch under the suite's target rule, and the logits of the untouched images."""
-    clean = logits_in_chunks(trained.network, batch.images)
+    clean = clean_logits(trained.network, batch.images)
     targets = clean.argmax(1) if work.table.target == "predicted" else batch.outputs
     rng = ImageRandom(work.table.seed, "run", batch.ids)
     return Request(batch.images, targets, rng, batch.truth, None if pool is None else pool.images), clean

@@ -68,6 +68,19 @@ class NetworkTable(_Table):
     preprocess: PreprocessTable = PreprocessTable()
 
 
+class EngineTable(_Table):
+    """How perturbation metrics are carried out.
+
+    `auto` takes the fastest precision that moves no score of a sample of images by more than `tolerance` and
+    changes no significant rank; the audit is in the manifest, also for a precision that is set by name.
+    """
+
+    precision: Literal["fp32", "tf32", "bf16", "auto"] = "fp32"
+    tolerance: Annotated[float, Field(gt=0)] = 0.002
+    audit_images: Positive = 8
+    compile: bool = False
+
+
 class SuiteTable(_Table):
     """The whole file."""
 
@@ -77,6 +90,7 @@ class SuiteTable(_Table):
     only_correct: bool = False
     batch: Positive = 32
     gallery: Annotated[int, Field(ge=0)] = 4
+    engine: EngineTable = EngineTable()
     dataset: DatasetTable
     networks: Annotated[tuple[NetworkTable, ...], Field(min_length=1)]
     attributions: Annotated[tuple[Settings, ...], Field(min_length=1)]
@@ -86,6 +100,7 @@ class SuiteTable(_Table):
 _TABLES: dict[tuple[str, ...], Any] = {
     (): SuiteTable,
     ("dataset",): DatasetTable,
+    ("engine",): EngineTable,
     ("networks",): NetworkTable,
     ("networks", "preprocess"): PreprocessTable,
     ("networks", "training"): Training,

@@ -14,7 +14,7 @@ def remembered_chunk(network: Network, architecture: str, device: torch.device, 
     """The chunk size for this architecture, input size and device; measured when `file` does not know it."""
     height, width = network.preprocess.size
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    name = f"{architecture} {height}x{width} {device.type} {kind}"
+    name = f"{architecture} {height}x{width} {network.precision} {device.type} {kind}"
     known: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if name not in known:
         channels = len(network.preprocess.mean)

@@ -2,12 +2,15 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from bench.ceremony import untouched
-from bench.handed import Network
+from bench.handed import Network, Precision
 
 _log = logging.getLogger("heatmark")
 _CANDIDATES = (4, 8, 16, 32, 64, 128, 256, 512)
@@ -22,6 +25,11 @@ def logits_in_chunks(network: Network, images: Tensor) -> Tensor:
         return forward(network, images, network.chunk)[0].clone()
 
 
+def clean_logits(network: Network, images: Tensor) -> Tensor:
+    """Logits of untouched images in the precision of the module: they decide targets and accuracy."""
+    return logits_in_chunks(replace(network, precision="fp32"), images)
+
+
 def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
     """Logits of images that go through at most `limit` at a time, and the limit to go on with.
 
@@ -31,7 +39,8 @@ def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
     position = 0
     while position < len(images):
         try:
-            done.append(network.logits(images[position : position + limit]))
+            with _in_precision(network.precision, images.device):
+                done.append(network.logits(images[position : position + limit]).to(images.dtype))
             position += limit
         except torch.OutOfMemoryError:
             if limit == 1:
@@ -39,6 +48,22 @@ def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
             limit = (limit + 1) // 2
             _log.warning("out of memory on %s: going on with chunks of %d", network.name, limit)
     return torch.cat(done) if len(done) > 1 else done[0], limit
+
+
+@contextmanager
+def _in_precision(precision: Precision, device: torch.device) -> Iterator[None]:
+    if precision == "fp32":
+        yield
+    elif precision == "bf16":
+        with torch.autocast(device.type, torch.bfloat16):
+            yield
+    else:
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high")
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before)
 
 
 def fastest_chunk(network: Network, images: Tensor) -> int:
@@ -61,7 +86,8 @@ def fastest_chunk(network: Network, images: Tensor) -> int:
 def _seconds(network: Network, inputs: Tensor) -> float:
     _wait(inputs)
     began = time.perf_counter()
-    network.logits(inputs)
+    with _in_precision(network.precision, inputs.device):
+        network.logits(inputs)
     _wait(inputs)
     return time.perf_counter() - began
 
