@@ -165,6 +165,11 @@ class Metric(Plugin):
         """The published convention the number follows; `heatmark` where this project defines it."""
         return "heatmark"
 
+    @property
+    def stamp(self) -> str:
+        """What the score may be compared with: the protocol, and what settings change about it."""
+        return self.protocol
+
     @abstractmethod
     def score(self, explained: Explained) -> Scored:
         """One score per image; every map is finite and everything that the metric needs is there."""
@@ -217,6 +222,11 @@ class NetworkMetric(Plugin):
     def protocol(self) -> str:
         """The published convention the number follows; `heatmark` where this project defines it."""
         return "heatmark"
+
+    @property
+    def stamp(self) -> str:
+        """What the score may be compared with."""
+        return self.protocol
 
     @abstractmethod
     def score_networks(self, explained: Sequence[Explained]) -> Scored:

@@ -51,7 +51,7 @@ def evaluate(
                 "image": list(ids),
                 "attribution": explained.method.label,
                 "metric": metric.label,
-                "protocol": metric.protocol,
+                "protocol": metric.stamp,
                 "target": wanted.cpu().numpy(),
                 "score": scored.score.double().cpu().numpy(),
                 "status": list(scored.status or (OK,) * len(ids)),

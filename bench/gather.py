@@ -54,7 +54,7 @@ def _rows(suite: Suite, part: Part) -> pd.DataFrame:
         **_of(suite, part.trained),
         attribution=part.method.label,
         metric=part.metric.label,
-        protocol=part.metric.protocol,
+        protocol=part.metric.stamp,
         target=_rule(suite),
         seed=part.trained.seed,
     )
@@ -134,6 +134,6 @@ def _metric_card(metric: Metric | NetworkMetric) -> dict[str, Any]:
         "direction": metric.direction,
         "range": [value if abs(value) != float("inf") else None for value in metric.range],
         "chance": metric.chance if isinstance(metric, Metric) else None,
-        "protocol": metric.protocol,
+        "protocol": metric.stamp,
         "blind_spot": metric.blind_spot,
     }

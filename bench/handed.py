@@ -216,7 +216,8 @@ class Plan:
     """What a perturbation metric asks of the engine.
 
     `counts[k]` pixels (all channels together) have gone from `start` to `end` at point k of the curve,
-    highest first (`descending`) or lowest first; `start` and `end` name substrates of the engine.
+    highest first (`descending`) or lowest first; `start` and `end` name substrates of the engine. With a
+    `tolerance` only as many points are evaluated as the area under the curve needs to be that certain.
     """
 
     counts: tuple[int, ...]
@@ -225,6 +226,7 @@ class Plan:
     order: Literal["descending", "ascending"] = "descending"
     output: Literal["probability", "logit"] = "probability"
     ties: Literal["stable", "random"] = "random"
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,5 +22,11 @@ def insertion_plan(protocol: Protocol, height: int, width: int, step: int | None
             return Plan(_even_counts(height * width, step or width), start="rise_blur", end="image", ties="stable")
 
 
+def stamp(protocol: Protocol, step: int | None, tolerance: float | None) -> str:
+    """The protocol's name, and what is not as published."""
+    changes = [f"step {step}" if step is not None else "", f"adaptive {tolerance:g}" if tolerance is not None else ""]
+    return ", ".join([protocol, *filter(None, changes)])
+
+
 def _even_counts(pixels: int, step: int) -> tuple[int, ...]:
     return tuple(min(k * step, pixels) for k in range(math.ceil(pixels / step) + 1))

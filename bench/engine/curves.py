@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bench.ceremony import untouched
 from bench.engine.predict import forward, logits_in_chunks
+from bench.engine.refine import Curve, Points, first_points, next_points, straightened
 from bench.engine.substrates import substrate
 from bench.handed import Explained, Network, Plan
 from bench.heatmaps import ranks
@@ -33,32 +35,30 @@ class _Batch:
 
 
 @dataclass(frozen=True)
-class _Curve:
-    """One curve to be drawn for each of some images: `ranks` (image, height, width), `rows` in the batch."""
+class _Job:
+    """The curve of one image: its plan, its rank map (height, width) and its row in the batch."""
 
     plan: Plan
     ranks: Tensor
-    rows: list[int]
-
-    @property
-    def inner(self) -> list[int]:
-        """The counts that show a mixture and so depend on the map."""
-        pixels = self.ranks[0].numel()
-        return [count for count in self.plan.counts if 0 < count < pixels]
+    row: int
 
 
-def curves_of(jobs: Sequence[tuple["PerturbationMetric", Explained]]) -> list[Tensor]:
-    """The curve of each image of each job, float64 (batch, points), in the order of the jobs.
+def curves_of(pairs: Sequence[tuple["PerturbationMetric", Explained]]) -> list[Tensor]:
+    """The curve of each image of each pair, float64 (batch, points), in the order of the pairs.
 
-    The jobs are explanations of one network and one batch: the same id stands for the same image and target.
+    The pairs are explanations of one network and one batch: the same id stands for the same image and target.
     """
-    batch = _batch([explained for _, explained in jobs])
-    curves = _curves(jobs, batch)
-    substrates = {name: substrate(name)(batch.images) for c in curves for name in (c.plan.start, c.plan.end)}
-    ends = {name: batch.clean if name == "image" else _logits(batch, shown) for name, shown in substrates.items()}
+    batch = _batch([explained for _, explained in pairs])
+    jobs = _jobs(pairs, batch)
+    substrates = {name: substrate(name)(batch.images) for job in jobs for name in (job.plan.start, job.plan.end)}
+    curves = _with_ends(batch, jobs, substrates)
+    wanted = [_first(job, curve) for job, curve in zip(jobs, curves, strict=True)]
     with untouched(batch.network.module), torch.inference_mode():
-        inner = _inner_outputs(batch, curves, substrates)
-    return [_assembled(batch, curve, ends, values) for curve, values in zip(curves, inner, strict=True)]
+        while any(map(len, wanted)):
+            _fill(batch, jobs, substrates, curves, wanted)
+            wanted = [_next(job, own, points) for job, own, points in zip(jobs, curves, wanted, strict=True)]
+    whole = iter([straightened(curve) for curve in curves])
+    return [torch.from_numpy(np.stack([next(whole) for _ in explained.rng.image_ids])) for _, explained in pairs]
 
 
 def _batch(explanations: Sequence[Explained]) -> _Batch:
@@ -77,10 +77,10 @@ def _batch(explanations: Sequence[Explained]) -> _Batch:
     return _Batch(first.network, torch.stack(images), torch.stack(targets), torch.stack(clean), position)
 
 
-def _curves(jobs: Sequence[tuple["PerturbationMetric", Explained]], batch: _Batch) -> list[_Curve]:
+def _jobs(pairs: Sequence[tuple["PerturbationMetric", Explained]], batch: _Batch) -> list[_Job]:
     known: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
-    curves = []
-    for metric, explained in jobs:
+    jobs = []
+    for metric, explained in pairs:
         maps = metric.ranking(explained)
         height, width = maps.shape[1:]
         plan = metric.plan(height, width)
@@ -91,76 +91,90 @@ def _curves(jobs: Sequence[tuple["PerturbationMetric", Explained]], batch: _Batc
         _, order = known[key]
         if plan.order == "ascending":
             order = height * width - 1 - order
-        curves.append(_Curve(plan, order, [batch.position[i] for i in explained.rng.image_ids]))
+        rows = [batch.position[image_id] for image_id in explained.rng.image_ids]
+        jobs += [_Job(plan, own, row) for own, row in zip(order, rows, strict=True)]
+    return jobs
+
+
+def _with_ends(batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor]) -> list[Curve]:
+    """A curve for each job, NaN but where nothing or everything has been replaced."""
+    outputs = {}
+    for name, shown in substrates.items():
+        logits = batch.clean if name == "image" else logits_in_chunks(batch.network, shown)
+        logits = logits.expand(len(batch.images), -1)
+        outputs[name, "logit"] = _of_targets(logits, batch.targets).double().cpu().numpy()
+        outputs[name, "probability"] = _of_targets(logits.softmax(1), batch.targets).double().cpu().numpy()
+    curves = []
+    for job in jobs:
+        counts = np.array(job.plan.counts)
+        curve = np.full(len(counts), np.nan)
+        curve[counts <= 0] = outputs[job.plan.start, job.plan.output][job.row]
+        curve[counts >= job.ranks.numel()] = outputs[job.plan.end, job.plan.output][job.row]
+        curves.append(curve)
     return curves
 
 
-def _logits(batch: _Batch, shown: Tensor) -> Tensor:
-    return logits_in_chunks(batch.network, shown).expand(len(batch.images), -1)
+def _first(job: _Job, curve: Curve) -> Points:
+    return np.flatnonzero(np.isnan(curve)) if job.plan.tolerance is None else first_points(curve)
 
 
-def _inner_outputs(batch: _Batch, curves: Sequence[_Curve], substrates: dict[str, Tensor]) -> list[Tensor]:
-    """The target's output at every inner point: for each curve float64 (image, inner points)."""
-    targets = torch.cat(
-        [batch.targets[curve.rows].repeat_interleave(len(curve.inner)) for curve in curves] or [batch.targets[:0]]
-    )
-    values = torch.empty(len(targets), 2, dtype=batch.clean.dtype, device=batch.images.device)
+def _next(job: _Job, curve: Curve, asked: Points) -> Points:
+    return asked[:0] if job.plan.tolerance is None else next_points(curve, asked, job.plan.tolerance)
+
+
+def _fill(
+    batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor], curves: list[Curve], wanted: Sequence[Points]
+) -> None:
+    """Predict the wanted points of all curves and write them there; the host waits for the device once."""
+    rows = torch.tensor([job.row for job in jobs]).repeat_interleave(torch.tensor(list(map(len, wanted))))
+    targets = batch.targets[rows.to(batch.targets.device)]
+    values = torch.empty(2, len(targets), dtype=batch.clean.dtype, device=batch.images.device)
     done, limit = 0, batch.network.chunk
-    for shown in _chunks(batch, curves, substrates):
+    for shown in _chunks(batch, jobs, substrates, wanted):
         logits, limit = forward(batch.network, shown, limit)
-        of = targets[done : done + len(shown), None]
-        values[done : done + len(shown), 0] = logits.softmax(1).gather(1, of)[:, 0]
-        values[done : done + len(shown), 1] = logits.gather(1, of)[:, 0]
+        chunk = slice(done, done + len(shown))
+        values[0, chunk] = _of_targets(logits, targets[chunk])
+        values[1, chunk] = _of_targets(logits.softmax(1), targets[chunk])
         done += len(shown)
-    sizes = [len(curve.rows) * len(curve.inner) for curve in curves]
-    parts = values.double().cpu().split(sizes)
-    column = {"probability": 0, "logit": 1}
-    return [
-        part[:, column[curve.plan.output]].reshape(len(curve.rows), -1)
-        for part, curve in zip(parts, curves, strict=True)
-    ]
+    logit, probability = values.double().cpu().numpy()
+    at = 0
+    for job, curve, points in zip(jobs, curves, wanted, strict=True):
+        outputs = logit if job.plan.output == "logit" else probability
+        curve[points] = outputs[at : at + len(points)]
+        at += len(points)
 
 
-def _chunks(batch: _Batch, curves: Sequence[_Curve], substrates: dict[str, Tensor]) -> Iterator[Tensor]:
-    """Every inner point of every curve, in order, as full chunks of perturbed images in one reused buffer."""
+def _chunks(
+    batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor], wanted: Sequence[Points]
+) -> Iterator[Tensor]:
+    """The perturbed images of all wanted points, in order, as full chunks in one reused buffer."""
     chunk = batch.network.chunk
     layout = _memory_format(batch.images)
     buffer = batch.images.new_empty(chunk, *batch.images.shape[1:]).contiguous(memory_format=layout)
     filled = 0
-    for curve in curves:
-        start, end = substrates[curve.plan.start], substrates[curve.plan.end]
-        counts = torch.tensor(curve.inner, device=batch.images.device, dtype=curve.ranks.dtype)
-        for own, row in enumerate(curve.rows):
-            first, last = start[row % len(start)][None], end[row % len(end)][None]
-            # One rank for each channel, laid out as the images are: comparing and choosing then run over plain memory.
-            rank = curve.ranks[own].expand_as(first).contiguous(memory_format=layout)
-            at = 0
-            while at < len(counts):
-                take = min(chunk - filled, len(counts) - at)
-                replaced = rank < counts[at : at + take, None, None, None]
-                torch.where(replaced, last, first, out=buffer[filled : filled + take])
-                at, filled = at + take, filled + take
-                if filled == chunk:
-                    yield buffer
-                    filled = 0
+    for job, points in zip(jobs, wanted, strict=True):
+        start, end = substrates[job.plan.start], substrates[job.plan.end]
+        first, last = start[job.row % len(start)][None], end[job.row % len(end)][None]
+        # One rank for each channel, laid out as the images are: comparing and choosing then run over plain memory.
+        rank = job.ranks.expand_as(first).contiguous(memory_format=layout)
+        counts = torch.tensor([job.plan.counts[point] for point in points], dtype=rank.dtype, device=rank.device)
+        at = 0
+        while at < len(counts):
+            take = min(chunk - filled, len(counts) - at)
+            replaced = rank < counts[at : at + take, None, None, None]
+            torch.where(replaced, last, first, out=buffer[filled : filled + take])
+            at, filled = at + take, filled + take
+            if filled == chunk:
+                yield buffer
+                filled = 0
     if filled:
         yield buffer[:filled]
+
+
+def _of_targets(outputs: Tensor, targets: Tensor) -> Tensor:
+    return outputs.gather(1, targets[:, None])[:, 0]
 
 
 def _memory_format(images: Tensor) -> torch.memory_format:
     last = images.is_contiguous(memory_format=torch.channels_last)
     return torch.channels_last if last else torch.contiguous_format
-
-
-def _assembled(batch: _Batch, curve: _Curve, ends: dict[str, Tensor], inner: Tensor) -> Tensor:
-    """The whole curve of each image: shared end points and inner points in the order of the counts."""
-    pixels = curve.ranks[0].numel()
-    targets = batch.targets[curve.rows][:, None]
-    full = torch.empty(len(curve.rows), len(curve.plan.counts), dtype=torch.float64)
-    counts = torch.tensor(curve.plan.counts)
-    full[:, (counts > 0) & (counts < pixels)] = inner
-    for name, there in ((curve.plan.start, counts <= 0), (curve.plan.end, counts >= pixels)):
-        logits = ends[name][curve.rows]
-        output = logits.softmax(1) if curve.plan.output == "probability" else logits
-        full[:, there] = output.gather(1, targets).double().cpu()
-    return full

@@ -1,11 +1,11 @@
 """Deletion (Petsiuk et al., 2018)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from bench.api import PerturbationMetric
 from bench.handed import Plan
-from bench.protocols import Protocol, deletion_plan
+from bench.protocols import Protocol, deletion_plan, stamp
 
 
 @dataclass(frozen=True)
@@ -14,10 +14,14 @@ class Deletion(PerturbationMetric):
 
     Score in [0, 1]; curve (batch, height + 1) under `rise2018`: `step` pixels a point (None: the image's width),
     towards zero in normalised space, ties from the highest flat index to the lowest.
+
+    With a `tolerance` only as many points are evaluated as that certainty of the area needs; the curve is
+    straight in between, and the score carries another protocol stamp.
     """
 
     protocol: Protocol = "rise2018"
     step: int | None = None
+    tolerance: float | None = None
     question: ClassVar[str] = "Does the prediction fall as soon as the pixels the map calls important are gone?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     blind_spot: ClassVar[str] = (
@@ -28,4 +32,9 @@ class Deletion(PerturbationMetric):
 
     def plan(self, height: int, width: int) -> Plan:
         """The protocol's plan."""
-        return deletion_plan(self.protocol, height, width, self.step)
+        return replace(deletion_plan(self.protocol, height, width, self.step), tolerance=self.tolerance)
+
+    @property
+    def stamp(self) -> str:
+        """The protocol, and what the settings change about it."""
+        return stamp(self.protocol, self.step, self.tolerance)
