@@ -1,6 +1,7 @@
 """From a data set to batches that a network can take: chosen, prepared, normalised, on the device."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,9 +70,15 @@ def shards(positions: Sequence[int]) -> list[list[int]]:
 def batches(
     dataset: Dataset, split: str, positions: Sequence[int], size: int, network: Network, device: torch.device
 ) -> Iterator[Batch]:
-    """The images at these positions, `size` at a time."""
-    for start in range(0, len(positions), size):
-        yield load(dataset, split, positions[start : start + size], network, device)
+    """The images at these positions, `size` at a time; the next batch is loaded while one is worked on."""
+    parts = [positions[start : start + size] for start in range(0, len(positions), size)]
+    with ThreadPoolExecutor(1) as loader:
+        coming = [loader.submit(load, dataset, split, part, network, device) for part in parts[:1]]
+        for part in [*parts[1:], None] if parts else []:
+            batch = coming.pop().result()
+            if part is not None:
+                coming.append(loader.submit(load, dataset, split, part, network, device))
+            yield batch
 
 
 def load(dataset: Dataset, split: str, positions: Sequence[int], network: Network, device: torch.device) -> Batch:
