@@ -40,27 +40,36 @@ def _convolution(inputs: int, outputs: int, stride: int, side: int = 3) -> tuple
 
 
 def small_resnet(outputs: int) -> nn.Module:
-    """A residual network of 180,000 weights for images of about 64 pixels."""
+    """A residual network of 79,000 weights for images of about 64 pixels."""
     return nn.Sequential(
-        *_convolution(3, 24, 1),
+        *_convolution(3, 16, 2, side=5),
         nn.ReLU(),
-        nn.MaxPool2d(2),
-        _Residual(24, 32, 1),
-        _Residual(32, 48, 2),
-        _Residual(48, 72, 2),
+        _Residual(16, 16, 1),
+        _Residual(16, 32, 2),
+        _Residual(32, 64, 2),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(72, outputs),
+        nn.Linear(64, outputs),
     )
 
 
 def small_plain(outputs: int) -> nn.Module:
-    """A plain convolutional network with max-pools for images of about 64 pixels."""
-    widths = (3, 24, 40, 64, 80)
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [*_convolution(before, after, 1), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], outputs))
+    """A plain convolutional network of 63,000 weights with max-pools for images of about 64 pixels."""
+    return nn.Sequential(
+        *_convolution(3, 16, 1, side=5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        *_convolution(16, 32, 1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        *_convolution(32, 64, 1),
+        nn.ReLU(),
+        *_convolution(64, 64, 1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(64, outputs),
+    )
 
 
 SMALL: dict[str, Callable[[int], nn.Module]] = {"small_plain": small_plain, "small_resnet": small_resnet}
