@@ -4,7 +4,6 @@ import hashlib
 import importlib
 import importlib.util
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
