@@ -82,6 +82,28 @@ def run(
 
 
 @app.command()
+def train(
+    suite: SuiteName = "embedded",
+    network: Annotated[str | None, typer.Option(help="A network of the suite by name; default: its first.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The suite's own small size.")] = False,
+    device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
+    store: Folder = Path(".heatmark"),
+    out: Annotated[Path | None, typer.Option(help="Where a copy of the weights goes, as .safetensors.")] = None,
+) -> None:
+    """Train one network of a suite by its recipe and say how accurate it is; a killed training goes on."""
+    from bench.progress import progress
+    from bench.run import train_one
+    from bench.store import Store
+    from bench.suite import load_suite
+
+    with progress() as bars:
+        row = train_one(load_suite(suite, quick=quick), network, Store(store), _device(device), bars, out)
+    _out.print(
+        f"{row['network']} by {row['recipe']}: accuracy {row['accuracy']:.1%} on {row['images']} images", soft_wrap=True
+    )
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it.")],
     table: Annotated[

@@ -32,10 +32,11 @@ class Batch:
     fixations: tuple[Tensor, ...] | None
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
+        """The same batch on another device; from pinned memory a GPU fetches the images while it works."""
+        images = self.images.pin_memory() if device.type == "cuda" else self.images
         return replace(
             self,
-            images=self.images.to(device),
+            images=images.to(device, non_blocking=True),
             labels=self.labels.to(device),
             outputs=self.outputs.to(device),
             truth=None if self.truth is None else self.truth.to(device),

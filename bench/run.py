@@ -1,7 +1,9 @@
 """Carry out a suite: train or load, explain, score, store; skip every cell that is already there."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -11,6 +13,7 @@ import torch
 from bench.accuracy import ACCURACY, accuracy_of, network_row
 from bench.api import Attribution, Metric, NetworkMetric, PerturbationMetric
 from bench.cells import Trained, Work, identity
+from bench.checkpoints import write_trained
 from bench.data import Batch, batches, load, shards, spread, usable
 from bench.engine.audit import AUDIT, LOWER, Audit, audit
 from bench.engine.chunks import remembered_chunk
@@ -21,7 +24,7 @@ from bench.progress import Progress
 from bench.scoring import asked, explanations, rows, score_across, score_one
 from bench.store import CELL, Results, Store, key_of
 from bench.suite import Suite
-from bench.zoo import networks_of
+from bench.zoo import networks_of, number_of
 
 M = TypeVar("M", Metric, NetworkMetric)
 Pair = tuple[Attribution, M]
@@ -42,7 +45,7 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
 
     With `retrain` networks are trained by their recipes even where weights are at hand.
     """
-    split = suite.table.dataset.split or suite.dataset.splits[-1]
+    split = _split(suite)
     whole = Run(Work(suite, split, device), store, progress)
     single = [metric for metric in suite.metrics if isinstance(metric, Metric)]
     comparing = [metric for metric in suite.metrics if isinstance(metric, NetworkMetric)]
@@ -58,6 +61,26 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
         if len(group) > 1:
             parts += _cells(whole, group, _pairs(suite, comparing), score_across)
     return gathered(suite, split, device, parts, networks, shown)
+
+
+def train_one(
+    suite: Suite, network: str | None, store: Store, device: torch.device, progress: Progress, out: Path | None
+) -> dict[str, Any]:
+    """Train a network of the suite, by name, and measure its accuracy; the row of the result set that tells of it.
+
+    `out` gets a copy of the weights, and beside it a JSON file of how they came about.
+    """
+    whole = Run(Work(suite, _split(suite), device), store, progress)
+    trained = networks_of(suite, number_of(suite, network), store.networks, device, progress, retrain=True)[0]
+    row = network_row(trained, _accuracy(whole, trained))
+    if out is not None:
+        about = {name: value for name, value in row.items() if name not in {"log", "robust_accuracy"}}
+        write_trained(out, trained.network.module, {**about, "suite": suite.written, "log": json.loads(trained.log)})
+    return row
+
+
+def _split(suite: Suite) -> str:
+    return suite.table.dataset.split or suite.dataset.splits[-1]
 
 
 def _pairs(suite: Suite, metrics: Iterable[M]) -> list[Pair[M]]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.cells import Trained, Work
 from bench.data import Batch, batch_of, load
-from bench.errors import HeatmarkError, nearest
+from bench.errors import HeatmarkError
 from bench.gallery import displayed
 from bench.handed import Explained, Sample
 from bench.heatmaps import for_display
@@ -20,7 +20,7 @@ from bench.run import references
 from bench.scoring import asked, explanations
 from bench.store import write_whole
 from bench.suite import Suite
-from bench.zoo import networks_of
+from bench.zoo import networks_of, number_of
 
 
 def draw(
@@ -30,11 +30,7 @@ def draw(
 
     `image` is a file or an image id of the suite's data set; `network` a name of the suite, None for its first.
     """
-    names = [table.name or table.architecture for table in suite.table.networks]
-    if network is not None and network not in names:
-        raise HeatmarkError(f"suite {suite.table.name} has no network {network!r}; {nearest(network, names)}")
-    number = 0 if network is None else names.index(network)
-    trained = networks_of(suite, number, kept, device, progress)[0]
+    trained = networks_of(suite, number_of(suite, network), kept, device, progress)[0]
     work = Work(suite, suite.table.dataset.split or suite.dataset.splits[-1], device)
     batch = _batch(work, trained, image)
     pool = references(work, trained)

@@ -8,7 +8,7 @@ import torch
 
 from bench.cells import Trained, code_hash
 from bench.checkpoints import write_trained
-from bench.errors import HeatmarkError
+from bench.errors import HeatmarkError, nearest
 from bench.handed import Network, Preprocess
 from bench.networks import build, call, is_callable, load_weights, weights_hash
 from bench.parallel import rank, wait
@@ -31,6 +31,14 @@ def networks_of(
     if table.training is None:
         raise HeatmarkError(f"networks[{number}] ({_name(table)}): neither weights nor training")
     return [_trained(suite, number, seed, kept, device, progress) for seed in table.seeds]
+
+
+def number_of(suite: Suite, network: str | None) -> int:
+    """The position of a network of the suite by name, the first for None; HeatmarkError with the nearest name."""
+    names = [_name(table) for table in suite.table.networks]
+    if network is not None and network not in names:
+        raise HeatmarkError(f"suite {suite.table.name} has no network {network!r}; {nearest(network, names)}")
+    return 0 if network is None else names.index(network)
 
 
 def _loaded(suite: Suite, number: int, device: torch.device) -> Trained:
