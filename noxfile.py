@@ -25,26 +25,24 @@ def benchmark(session: nox.Session) -> None:
     session.run("heatmark", "run", *arguments)
 
 
+# One thread each: two workers that both use all cores wait for each other more than they compute.
+PARALLEL = ("-n", "2", "-p", "no:benchmark", "--ignore", "tests/perf")
+THREADS = {"OMP_NUM_THREADS": "1"}
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests with coverage."""
     _install(session, "test")
-    session.run(
-        "pytest",
-        "-m",
-        "not long",
-        "--cov",
-        "--cov-report=term-missing:skip-covered",
-        "--cov-fail-under=90",
-        *session.posargs,
-    )
+    coverage = ("--cov", "--cov-report=term:skip-covered", "--cov-fail-under=90")
+    session.run("pytest", "-m", "not long", *PARALLEL, *coverage, *session.posargs, env=THREADS)
 
 
 @nox.session
 def tests_long(session: nox.Session) -> None:
     """Run the checks that take minutes: training, simulations, kill loops, thousands of images."""
     _install(session, "test")
-    session.run("pytest", "-m", "long", *session.posargs)
+    session.run("pytest", "-m", "long", *PARALLEL, *session.posargs, env=THREADS)
 
 
 @nox.session

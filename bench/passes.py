@@ -15,7 +15,7 @@ def passes(explained: Explained) -> tuple[float, float]:
     def count_forward(_: nn.Module, __: tuple[object, ...], outputs: Tensor) -> None:
         counts["forward"] += len(outputs)
         if outputs.requires_grad:
-            outputs.register_hook(count_backward)  # type: ignore[no-untyped-call]
+            outputs.register_hook(count_backward)
 
     handle = explained.network.module.register_forward_hook(count_forward)
     try:

@@ -14,15 +14,17 @@ from bench.errors import HeatmarkError, nearest
 from bench.randomness import generator
 from bench.textures import QUARTERS, FloatArray, Photograph, file_hash, quarter, relief
 
+# Textures that go on much alike all over a photograph, three of them from near and from far: a class is an
+# arrangement of pixels at a scale.
 EVIDENCE = {
     "brick": Photograph("brick.png", 0.5),
-    "coins": Photograph("coins.png", 0.4),
     "galaxies": Photograph("hubble_deep_field.jpg", 0.4),
-    "grass": Photograph("grass.png", 0.75),
     "gravel": Photograph("gravel.png", 0.7),
-    "handwriting": Photograph("text.png", 0.5),
+    "letters": Photograph("page.png", 1.05, (0.0, 0.0, 0.75, 1.0)),
+    "masonry": Photograph("brick.png", 0.95),
     "pebbles": Photograph("gravel.png", 0.3),
     "print": Photograph("page.png", 0.6, (0.0, 0.0, 0.75, 1.0)),
+    "wall": Photograph("brick.png", 0.27),
 }
 # None of them shows what a class shows: of the cameraman's photograph the lawn is left out.
 SCENES = (
@@ -33,10 +35,10 @@ SCENES = (
     Photograph("motorcycle_left.png", 0.5),
     Photograph("rocket.jpg", 0.55),
 )
-ZOOMS = (0.93, 1.0, 1.07)
+ZOOMS = (0.93, 0.965, 1.0, 1.035, 1.07)
 SIDES = (30.0, 32.0)
 SURROUNDINGS = 10.0
-CROPS = 3
+CROPS = 6
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Planted(Dataset):
     size: int = 64
     seed: int = 0
     distractors: int = 1
-    train_images: int = 20000
+    train_images: int = 16000
     val_images: int = 1000
     test_images: int = 2000
 

@@ -1,0 +1,67 @@
+"""The networks inside the package are as good as said, and look only at the evidence."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.accuracy import accuracy_of
+from bench.data import Batch, load
+from bench.gallery import displayed
+from bench.progress import progress
+from bench.run import train_one
+from bench.store import Store
+from bench.suite import SHIPPED, load_suite
+from bench.zoo import networks_of
+
+SUITE = load_suite("embedded")
+TRAINED = SHIPPED.parent / "trained"
+IMAGES = 400
+CPU = torch.device("cpu")
+
+
+def shares_right(number: int, kept: Path) -> tuple[float, float, float]:
+    """Accuracy on test images as they are, with the evidence painted grey, and with all else painted grey."""
+    with progress() as bars:
+        network = networks_of(SUITE, number, kept, CPU, bars)[0].network
+    batch = load(SUITE.dataset, "test", list(range(IMAGES)), network, CPU)
+    assert batch.truth is not None
+    evidence = batch.truth[:, None] > 0
+    grey = (torch.tensor(network.preprocess.mean) * 0)[:, None, None]
+    shown = [batch.images, torch.where(evidence, grey, batch.images), torch.where(evidence, batch.images, grey)]
+    assert displayed(network, grey[None]).unique().tolist() == [0.5]
+    whole, hidden, only = (_accuracy(network, batch, images) for images in shown)
+    return whole, hidden, only
+
+
+def _accuracy(network, batch: Batch, images: torch.Tensor) -> float:
+    return float(accuracy_of(network, replace(batch, images=images)).correct.mean())
+
+
+@pytest.mark.parametrize("number", range(len(SUITE.table.networks)))
+def test_a_shipped_network_decides_by_the_evidence_alone(number: int, tmp_path: Path) -> None:
+    whole, hidden, only = shares_right(number, tmp_path)
+    chance = 1 / len(SUITE.dataset.classes)
+    assert whole > 0.95
+    assert hidden < chance + 4 * (chance * (1 - chance) / IMAGES) ** 0.5
+    assert only > 0.9
+
+
+def test_the_weights_are_small_and_say_where_they_come_from() -> None:
+    assert sum(path.stat().st_size for path in TRAINED.iterdir()) < 2e6
+    for table in SUITE.table.networks:
+        about = json.loads(Path(str(table.weights)).with_suffix(".json").read_text())
+        assert about["architecture"] == table.architecture
+        assert about["accuracy"] > 0.95
+        assert len(about["log"]) == table.training.epochs
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("network", [table.architecture for table in SUITE.table.networks])
+def test_training_again_gives_the_same_accuracy_within_two_points(network: str, tmp_path: Path) -> None:
+    about = json.loads((TRAINED / f"{network}-standard.json").read_text())
+    with progress() as bars:
+        again = train_one(SUITE, network, Store(tmp_path), CPU, bars, None)
+    assert again["accuracy"] == pytest.approx(about["accuracy"], abs=0.02)
