@@ -55,14 +55,14 @@ def small_resnet(outputs: int) -> nn.Module:
 def small_plain(outputs: int) -> nn.Module:
     """A plain convolutional network of 63,000 weights with max-pools for images of about 64 pixels."""
     return nn.Sequential(
-        *_convolution(3, 16, 1, side=5),
+        *_convolution(3, 16, 2, side=5),
         nn.ReLU(),
-        nn.MaxPool2d(2),
         *_convolution(16, 32, 1),
         nn.ReLU(),
         nn.MaxPool2d(2),
         *_convolution(32, 64, 1),
         nn.ReLU(),
+        nn.MaxPool2d(2),
         *_convolution(64, 64, 1),
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),
