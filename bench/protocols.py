@@ -3,6 +3,8 @@
 import math
 from typing import Literal
 
+from torch import Tensor
+
 from bench.handed import Plan
 
 Protocol = Literal["rise2018"]
@@ -30,3 +32,16 @@ def stamp(protocol: Protocol, step: int | None, tolerance: float | None) -> str:
 
 def _even_counts(pixels: int, step: int) -> tuple[int, ...]:
     return tuple(min(k * step, pixels) for k in range(math.ceil(pixels / step) + 1))
+
+
+def removal_plan(
+    pixels: int, steps: int, order: Literal["descending", "ascending"], output: Literal["probability", "logit"]
+) -> Plan:
+    """Pixels removed towards zero in `steps` equal steps."""
+    counts = tuple(round(k * pixels / steps) for k in range(steps + 1))
+    return Plan(counts, start="image", end="zeros", order=order, output=output)
+
+
+def aopc(curves: Tensor) -> Tensor:
+    """Area over the perturbation curve (Samek et al., 2017): the mean drop below the first point, (batch,)."""
+    return (curves[:, :1] - curves[:, 1:]).mean(1)

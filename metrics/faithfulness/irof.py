@@ -1,0 +1,76 @@
+"""IROF: iterative removal of features (Rieger & Hansen, 2020)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.api import Metric
+from bench.handed import Explained, Scored
+from bench.heatmaps import ranks
+from bench.masking import target_of, targets_of
+from bench.pixels import to_pixels
+
+
+@dataclass(frozen=True)
+class Irof(Metric):
+    """Area over the curve of the target's probability while superpixels are removed, the highest on average first.
+
+    About `segments` superpixels (SLIC) of the image, each replaced by the image's mean colour. Curve (batch, 51): the
+    probability over that of the untouched image, at even shares of the superpixels; score: one minus the area under
+    the whole curve by the trapezoid rule. Superpixels of equal mean go in random order.
+    """
+
+    segments: int = 300
+    question: ClassVar[str] = "Is the prediction lost as soon as the regions that the map calls important are gone?"
+    range: ClassVar[tuple[float, float]] = (-torch.inf, 1.0)
+    blind_spot: ClassVar[str] = "Anything finer than a superpixel, whose borders decide what is removed together."
+    reference: ClassVar[str] = "Rieger & Hansen, 2020, arXiv:2003.08747"
+
+    def score(self, explained: Explained) -> Scored:
+        """The area over each curve."""
+        regions = _superpixels(to_pixels(explained.images, explained.network.preprocess), self.segments)
+        counts = regions.flatten(1).amax(1) + 1
+        turn = _turns(explained, regions)
+        clean = target_of(explained.clean.double(), explained.targets, probability=True)
+        shown = self._without(explained, turn, int(counts.max()))
+        curve = torch.cat([clean[:, None], targets_of(explained, shown, probability=True)], 1) / clean[:, None]
+        inside = torch.arange(curve.shape[1] - 1, device=curve.device) < counts[:, None]
+        area = ((curve[:, :-1] + curve[:, 1:]) / 2 * inside).sum(1) / counts
+        return Scored(1 - area, _resampled(curve, counts))
+
+    def _without(self, explained: Explained, turn: Tensor, steps: int) -> Iterator[Tensor]:
+        """The images without the superpixels of the first step, of the first two, ..."""
+        mean = explained.images.mean((2, 3), keepdim=True)
+        for step in range(1, steps + 1):
+            yield torch.where((turn < step)[:, None], mean, explained.images)
+
+
+def _turns(explained: Explained, regions: Tensor) -> Tensor:
+    """At which step, from 0, each pixel is removed, (batch, height, width)."""
+    flat, heights = regions.flatten(1), explained.heatmaps.double().flatten(1)
+    sums, sizes = torch.zeros_like(heights), torch.zeros_like(heights)
+    sums.scatter_add_(1, flat, heights)
+    sizes.scatter_add_(1, flat, torch.ones_like(heights))
+    means = torch.where(sizes > 0, sums / sizes.clamp_min(1), -torch.inf)
+    noise = explained.rng.of("ties").uniform((1, means.shape[1]), means)
+    return ranks(means[:, None], noise)[:, 0].gather(1, flat).reshape(regions.shape)
+
+
+def _resampled(curves: Tensor, counts: Tensor, points: int = 51) -> Tensor:
+    """Curves of `counts` steps each at even shares of their steps, linear in between."""
+    places = torch.linspace(0, 1, points, dtype=curves.dtype, device=curves.device) * counts[:, None]
+    below = places.floor().long().clamp_max(counts[:, None] - 1)
+    low, high = curves.gather(1, below), curves.gather(1, below + 1)
+    return low + (high - low) * (places - below)
+
+
+def _superpixels(pixels: Tensor, segments: int) -> Tensor:
+    """The superpixel (batch, height, width), from 0, of each pixel of images in [0, 1]."""
+    from skimage.segmentation import slic
+
+    images = pixels.permute(0, 2, 3, 1).double().cpu().numpy()
+    labels = [slic(own, n_segments=segments, start_label=0, convert2lab=own.shape[2] == 3) for own in images]
+    return torch.stack([torch.from_numpy(own).long() for own in labels]).to(pixels.device)

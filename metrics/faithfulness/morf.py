@@ -1,0 +1,34 @@
+"""MoRF: most relevant first (Samek et al., 2017)."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from bench.api import PerturbationMetric
+from bench.handed import Plan
+from bench.protocols import aopc, removal_plan
+
+
+@dataclass(frozen=True)
+class Morf(PerturbationMetric):
+    """Mean drop of the target's output while the highest pixels are removed first (AOPC).
+
+    `steps` equal steps to an empty image in normalised space, ties broken at random; curve (batch, steps + 1). The
+    paper removes regions of 9 x 9 pixels; here single pixels of all channels together.
+    """
+
+    steps: int = 20
+    output: Literal["probability", "logit"] = "probability"
+    question: ClassVar[str] = "How much of the prediction is lost with the pixels the map calls important?"
+    range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    blind_spot: ClassVar[str] = "Removed pixels are off the data distribution: a map that breaks the network wins."
+    reference: ClassVar[str] = "Samek et al., 2017, arXiv:1509.06321"
+
+    def plan(self, height: int, width: int) -> Plan:
+        """Highest pixels first."""
+        return removal_plan(height * width, self.steps, "descending", self.output)
+
+    def score_of(self, curves: Tensor) -> Tensor:
+        """The mean drop over the steps."""
+        return aopc(curves)

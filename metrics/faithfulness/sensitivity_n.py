@@ -1,0 +1,53 @@
+"""Sensitivity-n (Ancona et al., 2018)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.api import Metric
+from bench.correlation import pearson
+from bench.handed import Explained, Scored
+from bench.heatmaps import ranks
+from bench.masking import target_of, targets_of
+
+
+@dataclass(frozen=True)
+class SensitivityN(Metric):
+    """Correlation of the attributions' sum over random pixels with the drop of the target's logit without them.
+
+    Curve (batch, shares): for each of `shares` of the pixels, over `samples` random sets of that size, put to zero
+    in normalised space; score: its mean. Every method is asked about the same sets. Signed attributions, all
+    channels of a pixel together. 0 where sums or drops do not vary.
+    """
+
+    shares: tuple[float, ...] = (0.01, 0.05, 0.2, 0.5)
+    samples: int = 32
+    question: ClassVar[str] = "Do attributions add up to what their pixels do together?"
+    range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    blind_spot: ClassVar[str] = "Scattered single pixels: what an object as a whole does is hardly ever removed."
+    reference: ClassVar[str] = "Ancona et al., 2018, arXiv:1711.06104"
+    chance: ClassVar[float | None] = 0.0
+
+    def score(self, explained: Explained) -> Scored:
+        """Correlations at each share, and their mean."""
+        pixels = explained.attributions.double().sum(1)
+        clean = target_of(explained.clean.double(), explained.targets, probability=False)
+        curve = []
+        for share in self.shares:
+            sets = list(self._sets(explained, share))
+            without = targets_of(
+                explained, (explained.images.masked_fill(own[:, None], 0) for own in sets), probability=False
+            )
+            sums = torch.stack([(pixels * own).flatten(1).sum(1) for own in sets], 1)
+            curve.append(pearson(sums, clean[:, None] - without))
+        return Scored(torch.stack(curve, 1).mean(1), torch.stack(curve, 1))
+
+    def _sets(self, explained: Explained, share: float) -> Iterator[Tensor]:
+        """Random sets of pixels, bool (batch, height, width), of this share of the image, one pixel at least."""
+        shape = explained.heatmaps.shape[1:]
+        count = max(1, round(share * shape.numel()))
+        for sample in range(self.samples):
+            yield ranks(explained.rng.of("sets").uniform(shape, explained.clean.double(), sample)) < count
