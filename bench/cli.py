@@ -21,7 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Measure how good attribution heatmaps are.",
 )
-_out = Console()
+# A table in a file or a log is not cut to the width of no terminal.
+_out = Console(width=None if sys.stdout.isatty() else 200)
 
 SuiteName = Annotated[str, typer.Argument(help="A shipped suite by name, or a TOML file.")]
 Folder = Annotated[Path, typer.Option(help="Where finished cells and trained networks are kept.")]
