@@ -71,12 +71,12 @@ def test_a_board_can_be_printed_again_as_a_table(ran: subprocess.CompletedProces
 
 def test_show_draws_an_image_of_the_data_set_and_a_file(folder: Path) -> None:
     Image.new("RGB", (80, 60), "teal").save(folder / "photo.png")
+    options = ("--suite", "tiny.toml", "--methods", "edges,centre", "--out", "x.png")
     for image in ("test/000001", "photo.png"):
-        shown = heatmark(
-            "show", image, "--suite", "tiny.toml", "--methods", "edges,centre", "--out", "x.png", folder=folder
-        )
+        shown = heatmark("show", image, *options, folder=folder)
         assert shown.returncode == 0, shown.stderr
-        assert Image.open(folder / "x.png").width > 500
+        with Image.open(folder / "x.png") as picture:
+            assert picture.width > 500
         (folder / "x.png").unlink()
 
 

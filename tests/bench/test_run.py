@@ -74,7 +74,7 @@ def test_every_entry_has_a_score_for_every_image_and_metric(results: Results) ->
     assert len(counts) == 6
     assert (counts == 6).all()
     assert (results.scores.status == "ok").all()
-    assert set(results.scores.protocol) == {"rise2018", "heatmark"}
+    assert set(results.scores.protocol) == {"rise2018, step 512", "heatmark"}
 
 
 def test_the_tables_fit_together(results: Results) -> None:
