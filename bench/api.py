@@ -94,11 +94,15 @@ class Recipe(Plugin):
 class Attribution(Plugin):
     """How a network is explained. `reduction` turns the signed attributions into a heatmap.
 
+    A `control` competes with nobody: it shows what a map of known worth scores. The `floor` is the control that
+    knows nothing at all, from which metrics are calibrated.
+
     A method that does not `follows_target` gives the same map for every target.
     """
 
     reduction: Reduction = "absolute_sum"
     control: ClassVar[bool] = False
+    floor: ClassVar[bool] = False
     needs_truth: ClassVar[bool] = False
     follows_target: ClassVar[bool] = True
 

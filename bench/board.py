@@ -1,7 +1,7 @@
-"""The scores of a result set as an array, and the order of its entries."""
+"""A result set as a board: entries x metrics, with tests, ranks and an order over all metrics."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,19 +9,52 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import HeatmarkError, nearest
-from bench.stats import Array, Means, means
+from bench.pairs import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
+from bench.stats import Array, Counts, Means, means, over_seeds, ratio
 from bench.store import Results
+from bench.wins import overall_scores, wins
 
-ENTRY = ["network", "recipe", "attribution"]
-_COLUMN = ["metric", "protocol", "target"]
+RUN = ["network", "recipe"]
+ENTRY = [*RUN, "attribution"]
+COLUMN = ["metric", "protocol", "target"]
+_COST = "cost"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The competing methods under one metric, or over all: what is sure about their order.
+
+    `rows` are their entries, best first, and everything else is in that order; `adjusted` p-values by Holm over
+    all their pairs; `first` and `last` the ends of the rank intervals; `groups` hold positions in `rows`.
+    """
+
+    rows: list[int]
+    pairs: Pairs
+    adjusted: Array
+    first: Counts
+    last: Counts
+    groups: list[list[int]]
+
+    @property
+    def letters(self) -> list[str]:
+        """For each row the letters of its groups; two that share one cannot be told apart."""
+        return [
+            " ".join(_letter(i) for i, group in enumerate(self.groups) if row in group) for row in range(len(self.rows))
+        ]
+
+    @property
+    def leaders(self) -> list[int]:
+        """The entries that are not surely worse than any other."""
+        return [row for row, first in zip(self.rows, self.first, strict=True) if first == 1]
 
 
 @dataclass(frozen=True)
 class Board:
     """Entries x metrics of a result set.
 
-    `entries` has the columns network, recipe, attribution, label, control; `metrics` the columns metric,
-    protocol, target, label, direction, ...; `scores` (entry, metric, seed, image), NaN where refused.
+    `entries` has the columns network, recipe, attribution, label, control, ...; `metrics` the columns metric,
+    protocol, target, label, direction, ...; `scores` (entry, metric, seed, image), NaN where refused; `asked`
+    weights of metrics by label, for the order over all metrics (default: every family of metrics alike).
     """
 
     entries: pd.DataFrame
@@ -29,40 +62,103 @@ class Board:
     images: tuple[str, ...]
     scores: Array
     manifest: dict[str, Any]
+    asked: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
-    def by_image(self) -> Array:
-        """Scores (entry, metric, image): the mean over the seeds that have one."""
-        if self.scores.shape[2] == 1:
-            return self.scores[:, :, 0]
-        known = np.isfinite(self.scores)
-        count = known.sum(2)
-        total = np.where(known, self.scores, 0).sum(2)
-        return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    def quality(self) -> Array:
+        """The scores with the sign that makes higher better."""
+        return self.scores * np.where(self.metrics.direction.eq("lower"), -1.0, 1.0)[:, None, None]
 
     @cached_property
     def means(self) -> Means:
         """Mean and interval of every entry under every metric."""
-        return means(self.by_image, seed=int(self.manifest.get("seed", 0)))
+        return means(self.scores)
 
     @cached_property
-    def ranks(self) -> Array:
-        """Rank of every method under every metric, 1 for the best mean, ties sharing; NaN for controls and no score."""
-        better = np.where(self.metrics.direction.eq("lower"), self.means.mean, -self.means.mean)
-        better[self.entries.control.to_numpy(bool)] = np.nan
-        return np.asarray(pd.DataFrame(better).rank(method="min"))
+    def run(self) -> Counts:
+        """A number for the trainings by which each entry came about."""
+        return np.asarray(self.entries.groupby(RUN, sort=False).ngroup(), np.int64)
+
+    @cached_property
+    def methods(self) -> list[int]:
+        """The entries that compete: all but the controls."""
+        return [int(row) for row in np.flatnonzero(~self.entries.control.to_numpy(bool))]
+
+    @cached_property
+    def pairs(self) -> list[Pairs]:
+        """Paired tests of all entries, controls too, under each metric; a positive difference is a better row."""
+        return [paired(self.quality[:, metric], self.run) for metric in range(len(self.metrics))]
+
+    @cached_property
+    def standings(self) -> list[Standing]:
+        """The order of the methods under each metric."""
+        return [self._standing(self.quality[:, m], pairs) for m, pairs in enumerate(self.pairs)]
+
+    @cached_property
+    def superiority(self) -> Array:
+        """Common-language effect sizes (metric, entry, entry)."""
+        return np.array([superiority(self.quality[:, metric]) for metric in range(len(self.metrics))])
+
+    @cached_property
+    def weights(self) -> Array:
+        """The weight of each metric in the order over all metrics; they sum to 1.
+
+        Every family of metrics counts alike and is shared by its metrics; cost, and metrics without scores, count
+        nothing. Weights that were asked for replace this, metrics not mentioned then count nothing.
+        """
+        scored = np.isfinite(self.quality[self.methods]).any((0, 2, 3))
+        if self.asked:
+            unknown = [label for label in self.asked if label not in set(self.metrics.label)]
+            if unknown:
+                raise HeatmarkError(
+                    f"no metric named {unknown[0]!r} to weigh; {nearest(unknown[0], self.metrics.label)}"
+                )
+            raw = np.array([self.asked.get(label, 0.0) for label in self.metrics.label]) * scored
+        else:
+            counts = scored & self.metrics.family.ne(_COST).to_numpy(bool)
+            size = pd.Series(counts).groupby(self.metrics.family.to_numpy()).transform("sum").to_numpy()
+            raw = ratio(counts, size, 0)
+        if not raw.sum() > 0:
+            return np.zeros(len(raw))
+        return np.asarray(raw / raw.sum())
+
+    @cached_property
+    def wins(self) -> Array:
+        """How often each entry beats the methods, (entry, metric, seed, image), as `bench.wins` says."""
+        return wins(self.quality, self.methods)
+
+    @cached_property
+    def overall_scores(self) -> Array:
+        """Weighted wins (entry, seed, image); NaN for an entry that some weighted metric could not score."""
+        return overall_scores(self.wins, self.weights)
+
+    @cached_property
+    def overall_means(self) -> Means:
+        """The share of comparisons each entry wins, over all metrics."""
+        return means(self.overall_scores)
+
+    @cached_property
+    def overall(self) -> Standing:
+        """The order of the methods over all metrics."""
+        return self._standing(self.overall_scores, paired(self.overall_scores, self.run))
 
     @cached_property
     def order(self) -> list[int]:
-        """Entries, best first: by mean rank over the metrics, controls last."""
-        score = pd.DataFrame(self.ranks).mean(axis=1)
-        frame = pd.DataFrame({"control": self.entries.control, "score": score})
-        return [int(row) for row in frame.sort_values(["control", "score"], kind="stable").index]
+        """All entries, best first over all metrics; methods that miss a metric after them, then controls."""
+        rest = [row for row in self.methods if row not in self.overall.rows]
+        share = np.nan_to_num(self.overall_means.mean, nan=-1)
+        controls = [row for row in np.argsort(-share, kind="stable") if self.entries.control[row]]
+        return [*self.overall.rows, *rest, *(int(row) for row in controls)]
+
+    def place(self, metric: int, entry: int) -> int | None:
+        """Where an entry stands in the order under a metric, 0 for the first; None for controls and no score."""
+        rows = self.standings[metric].rows
+        return rows.index(entry) if entry in rows else None
 
     def select(self, metrics: Sequence[str] | None = None, entries: Sequence[str] | None = None) -> "Board":
         """Some metrics and entries, by label or name; HeatmarkError where none is called so."""
         columns = _chosen(metrics, self.metrics, ["label", "metric", "name"], "metric")
-        rows = _chosen(entries, self.entries, ["label", "attribution", "name", "recipe", "network"], "entry")
+        rows = _chosen(entries, self.entries, ["label", "attribution", "name", *RUN], "entry")
         return replace(
             self,
             entries=self.entries.iloc[rows].reset_index(drop=True),
@@ -70,72 +166,89 @@ class Board:
             scores=self.scores[np.ix_(rows, columns)],
         )
 
+    def _standing(self, scores: Array, everyone: Pairs) -> Standing:
+        own = over_seeds(scores)
+        known = np.isfinite(own)
+        centre = np.where(known, own, 0).sum(1) / np.maximum(known.sum(1), 1)
+        rows = sorted((row for row in self.methods if known[row].any()), key=lambda row: -centre[row])
+        pairs = everyone.among(rows)
+        adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
+        first, last = rank_intervals(pairs.difference, adjusted)
+        return Standing(rows, pairs, adjusted, first, last, groups(adjusted < ALPHA))
 
-def board_of(results: Results) -> Board:
-    """The board of a result set.
 
-    Raises HeatmarkError when a score is there twice.
+def board_of(results: Results, weights: Mapping[str, float] | None = None) -> Board:
+    """The board of a result set, with `weights` of metrics by label.
+
+    Raises HeatmarkError when there are no scores, or one is there twice.
     """
     scores, manifest = results.scores, results.manifest
+    if not len(scores):
+        raise HeatmarkError("the result set holds no scores; expected at least one entry, metric and image")
     entry, entries = _codes(scores, ENTRY)
-    metric, metrics = _codes(scores, _COLUMN)
+    metric, metrics = _codes(scores, COLUMN)
     image, images = _codes(scores, ["image"])
     seed = _slots(scores, entry, len(entries))
-    shape = (len(entries), len(metrics), int(seed.max(initial=0)) + 1, len(images))
-    flat = np.ravel_multi_index((entry, metric, seed, image), shape) if len(scores) else np.empty(0, int)
-    if len(flat) and np.bincount(flat).max() > 1:
+    shape = (len(entries), len(metrics), int(seed.max()) + 1, len(images))
+    flat = np.ravel_multi_index((entry, metric, seed, image), shape)
+    if np.bincount(flat).max() > 1:
         raise HeatmarkError("the scores hold a value twice for one entry, metric, seed and image; expected it once")
     array = np.full(int(np.prod(shape)), np.nan)
     array[flat] = np.where(scores["status"].eq("ok"), scores["score"], np.nan)
     return Board(
-        entries=_described(entries, ENTRY, "attribution", manifest.get("attributions", {})),
-        metrics=_described(metrics, _COLUMN, "metric", manifest.get("metrics", {})),
+        entries=_described(entries, "attribution", RUN, manifest.get("attributions", {}), _ATTRIBUTION),
+        metrics=_described(metrics, "metric", COLUMN[1:], manifest.get("metrics", {}), _METRIC),
         images=tuple(images["image"]),
         scores=array.reshape(shape),
         manifest=manifest,
+        asked=weights or {},
     )
 
 
-def _codes(frame: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
+_ATTRIBUTION: dict[str, Any] = {"control": False, "needs_truth": False, "floor": False, "summary": "", "reference": ""}
+_METRIC: dict[str, Any] = {
+    "direction": "higher",
+    "family": "",
+    "question": "",
+    "summary": "",
+    "blind_spot": "",
+    "reference": "",
+    "chance": None,
+    "range": None,
+    "settings": None,
+}
+
+
+def _codes(frame: pd.DataFrame, columns: list[str]) -> tuple[Counts, pd.DataFrame]:
     """A number for every row's combination of columns, and the combinations, in order of first appearance."""
     combined = np.zeros(len(frame), np.int64)
     for column in columns:
         codes, known = pd.factorize(frame[column])
-        combined = combined * max(len(known), 1) + codes
-    codes, first = pd.factorize(combined)
-    where = np.full(len(first), len(frame))
-    np.minimum.at(where, codes, np.arange(len(frame)))
+        combined = combined * len(known) + codes
+    codes, _ = pd.factorize(combined)
+    _, where = np.unique(codes, return_index=True)
     return codes, frame[columns].iloc[where].astype(str).reset_index(drop=True)
 
 
-def _slots(scores: pd.DataFrame, entry: np.ndarray, entries: int) -> np.ndarray:
+def _slots(scores: pd.DataFrame, entry: Counts, entries: int) -> Counts:
     """The position of each row's seed among the seeds of its entry."""
     seeds, known = pd.factorize(scores["seed"], sort=True)
-    present = np.zeros((entries, max(len(known), 1)), bool)
+    present = np.zeros((entries, len(known)), bool)
     present[entry, seeds] = True
-    return (present.cumsum(1) - 1)[entry, seeds]
+    slots: Counts = (present.cumsum(1) - 1)[entry, seeds]
+    return slots
 
 
-def _described(frame: pd.DataFrame, key: list[str], main: str, cards: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """The key columns with a label as short as it may be, and what the manifest says of each."""
-    others = [column for column in key if column != main and len(set(frame[column])) > 1]
-    label = frame[[*others, main]].agg(" / ".join, axis=1) if others else frame[main]
-    said = [cards.get(value, {}) for value in frame[main]]
-    card = {"name": [own.get("name", value) for own, value in zip(said, frame[main], strict=True)]}
-    if main == "metric":
-        card |= {
-            "direction": [own.get("direction", "higher") for own in said],
-            "question": [own.get("question", "") for own in said],
-            "summary": [own.get("summary", "") for own in said],
-            "blind_spot": [own.get("blind_spot", "") for own in said],
-            "reference": [own.get("reference", "") for own in said],
-        }
-    else:
-        card |= {
-            "control": [bool(own.get("control", False)) for own in said],
-            "needs_truth": [bool(own.get("needs_truth", False)) for own in said],
-        }
-    return frame.assign(label=label, **card)
+def _described(
+    frame: pd.DataFrame, main: str, others: list[str], cards: Mapping[str, Mapping[str, Any]], said: dict[str, Any]
+) -> pd.DataFrame:
+    """The key columns, a label with those of the others that tell rows apart, and what the manifest says of each."""
+    telling = [column for column in others if len(set(frame[column])) > 1]
+    labels = [" / ".join(row) for row in frame[[*telling, main]].itertuples(index=False)]
+    own = [cards.get(value, {}) for value in frame[main]]
+    card = {key: [one.get(key, default) for one in own] for key, default in said.items()}
+    names = [one.get("name", value) for one, value in zip(own, frame[main], strict=True)]
+    return frame.assign(label=labels, name=names, **card)
 
 
 def _chosen(wanted: Sequence[str] | None, frame: pd.DataFrame, columns: list[str], what: str) -> list[int]:
@@ -143,8 +256,12 @@ def _chosen(wanted: Sequence[str] | None, frame: pd.DataFrame, columns: list[str
         return list(range(len(frame)))
     chosen: list[int] = []
     for name in wanted:
-        rows = np.flatnonzero((frame[columns] == name).any(axis=1))
-        if not len(rows):
+        rows = [int(row) for row in np.flatnonzero((frame[columns] == name).any(axis=1))]
+        if not rows:
             raise HeatmarkError(f"no {what} named {name!r} on this board; {nearest(name, frame['label'])}")
-        chosen += [int(row) for row in rows if row not in chosen]
+        chosen += [row for row in rows if row not in chosen]
     return chosen
+
+
+def _letter(number: int) -> str:
+    return chr(ord("a") + number) if number < 26 else f"{_letter(number // 26 - 1)}{_letter(number % 26)}"

@@ -115,7 +115,12 @@ def _manifest(
         "code": code_hash(),
         "metrics": {metric.label: _metric_card(metric) for metric in suite.metrics},
         "attributions": {
-            method.label: {**_card(method), "control": method.control, "needs_truth": method.needs_truth}
+            method.label: {
+                **_card(method),
+                "control": method.control,
+                "floor": method.floor,
+                "needs_truth": method.needs_truth,
+            }
             for method in suite.attributions
         },
         "recipes": {recipe.label: _card(recipe) for recipe in suite.recipes},
@@ -130,6 +135,8 @@ def _card(plugin: Plugin) -> dict[str, Any]:
 def _metric_card(metric: Metric | NetworkMetric) -> dict[str, Any]:
     return {
         **_card(metric),
+        "family": _family(metric),
+        "settings": metric.settings,
         "question": metric.question,
         "direction": metric.direction,
         "range": [value if abs(value) != float("inf") else None for value in metric.range],
@@ -137,3 +144,9 @@ def _metric_card(metric: Metric | NetworkMetric) -> dict[str, Any]:
         "protocol": metric.stamp,
         "blind_spot": metric.blind_spot,
     }
+
+
+def _family(metric: Metric | NetworkMetric) -> str:
+    """What kind of question a metric asks: the folder it lies in; `other` for one from outside."""
+    module = type(metric).__module__.split(".")
+    return module[-2] if module[:2] == ["bench", "metrics"] else "other"

@@ -1,96 +1,155 @@
-"""From per-image scores to intervals. Arrays in, arrays out; the last axis is always the images.
+"""From per-image scores to means and intervals. Arrays in, arrays out.
 
-NaN marks a score that was refused; every statistic uses the images it has.
+Scores are (..., seed, image): the images are the sample, and the training seeds, where there are several, a
+second one. NaN marks a score that was refused; every statistic uses what it has.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 LEVEL = 0.95
-RESAMPLES = 2000
+RESAMPLES = 4000
 _CHUNK = 250
 _FEW = 20
 
 
 @dataclass(frozen=True)
 class Means:
-    """Means with the ends of their intervals and the number of images; NaN where nothing can be said."""
+    """Means with the ends of their 95% intervals and the number of images; NaN where nothing can be said."""
 
     mean: Array
     low: Array
     high: Array
-    images: NDArray[np.int64]
+    images: Counts
 
 
 def means(scores: Array, seed: int = 0) -> Means:
-    """Means over the images of `scores` (..., images) with 95% intervals.
+    """Means of scores (..., seed, image) with 95% intervals.
 
-    The interval is the studentised bootstrap (Efron and Tibshirani, 1993, section 12.5), which keeps its level
-    for skewed scores where the percentile bootstrap and BCa do not; Wilson's where every score is 0 or 1;
-    Student's t below 20 images. One image, or no variance at all, has no interval.
+    Over images: the studentised bootstrap (Efron and Tibshirani, 1993, section 12.5), which keeps its level for
+    skewed scores where the percentile bootstrap and BCa fall below it; Wilson's interval where every score is
+    0 or 1; Student's t below 20 images. Over seeds: three trainings are too few to resample, so that their
+    component of variance (two-way analysis of variance) widens the interval by Student's t with seeds - 1
+    degrees of freedom, joined by MOVER (Zou and Donner, 2008). One image, or no variance, has no interval.
     """
-    flat = scores.reshape(-1, scores.shape[-1])
+    shape = scores.shape[:-2]
+    cells = scores.reshape(-1, *scores.shape[-2:])
+    flat = over_seeds(cells)
     known = np.isfinite(flat)
     count = known.sum(1)
-    mean, deviation = _moments(flat, known, count)
-    low, high = _bootstrap(flat, known, mean, deviation, seed)
-    few = stats.t.ppf((1 + LEVEL) / 2, np.maximum(count - 1, 1)) * deviation / np.sqrt(np.maximum(count, 1))
-    low, high = np.where(count < _FEW, mean - few, low), np.where(count < _FEW, mean + few, high)
+    mean = ratio(np.where(known, flat, 0).sum(1), count)
+    squares = np.where(known, flat - mean[:, None], 0) ** 2
+    deviation = np.sqrt(squares.sum(1) / np.maximum(count - 1, 1))
     binary = (~known | (flat == 0) | (flat == 1)).all(1)
-    wilson_low, wilson_high = _wilson(mean, count)
-    low, high = np.where(binary, wilson_low, low), np.where(binary, wilson_high, high)
-    silent = (count < 2) | (~binary & ~(deviation > 0))
-    low[silent] = high[silent] = np.nan
-    shape = scores.shape[:-1]
+    below, above = _bootstrap(flat, known, mean, deviation, seed)
+    student = quantile_t(count - 1) * deviation / np.sqrt(np.maximum(count, 1))
+    below, above = np.where(count < _FEW, student, below), np.where(count < _FEW, student, above)
+    wilson_below, wilson_above = _wilson(mean, count)
+    below, above = np.where(binary, wilson_below, below), np.where(binary, wilson_above, above)
+    if cells.shape[1] > 1:
+        variance, trainings = seed_variance(cells)
+        widened = quantile_t(trainings - 1) ** 2 * variance
+        below, above = np.sqrt(below**2 + widened), np.sqrt(above**2 + widened)
+    silent = (count < 2) | (~binary & (deviation <= 1e-12 * np.abs(mean)))
+    low, high = np.where(silent, np.nan, mean - below), np.where(silent, np.nan, mean + above)
     return Means(mean.reshape(shape), low.reshape(shape), high.reshape(shape), count.reshape(shape))
 
 
-def _moments(flat: Array, known: NDArray[np.bool_], count: NDArray[np.int64]) -> tuple[Array, Array]:
-    mean = np.where(known, flat, 0).sum(1) / np.where(count, count, np.nan)
-    squares = np.where(known, flat - mean[:, None], 0) ** 2
-    return mean, np.sqrt(squares.sum(1) / np.maximum(count - 1, 1))
+def over_seeds(scores: Array) -> Array:
+    """Scores (..., image): the mean over the seeds that have one, NaN where none has."""
+    if scores.shape[-2] == 1:
+        return scores[..., 0, :]
+    known = np.isfinite(scores)
+    return ratio(np.where(known, scores, 0).sum(-2), known.sum(-2))
 
 
-def _bootstrap(flat: Array, known: NDArray[np.bool_], mean: Array, deviation: Array, seed: int) -> tuple[Array, Array]:
-    """Ends of the studentised bootstrap; the same resampled images for every row."""
+def ratio(part: NDArray[Any], whole: NDArray[Any], otherwise: float = np.nan) -> Array:
+    """`part` over `whole`, and something else where `whole` is not positive."""
+    part, whole = np.broadcast_arrays(part, whole)
+    return np.asarray(np.divide(part, whole, out=np.full(whole.shape, float(otherwise)), where=whole > 0))
+
+
+def seed_variance(cells: Array) -> tuple[Array, Counts]:
+    """Variance of a mean that comes from training anew, and how many trainings there were, for (cell, seed, image).
+
+    The component of the seeds in a two-way analysis of variance without replication, over the number of seeds;
+    from the images that every seed of the cell has scored.
+    """
+    trainings = np.isfinite(cells).any(2).sum(1)
+    variance = np.zeros(len(cells))
+    for row in np.flatnonzero(trainings > 1):
+        own = cells[row][np.isfinite(cells[row]).any(1)]
+        own = own[:, np.isfinite(own).all(0)]
+        if own.shape[1] > 1:
+            covariance, residual = seed_covariances(own[None])
+            variance[row] = max(covariance[0, 0] - residual[0, 0], 0)
+    return variance, trainings
+
+
+def seed_covariances(scores: Array) -> tuple[Array, Array]:
+    """For scores (entry, seed, image) without gaps: how the means of entries vary together over seeds, (entry, entry).
+
+    And the part of it that images alone would cause; the difference is the seeds' own.
+    """
+    _, seeds, images = scores.shape
+    by_seed = scores.mean(2)
+    deviation = by_seed - by_seed.mean(1, keepdims=True)
+    rest = (scores - scores.mean(1, keepdims=True) - deviation[:, :, None]).reshape(len(scores), -1)
+    covariance = deviation @ deviation.T / (seeds - 1) / seeds
+    residual = rest @ rest.T / ((seeds - 1) * (images - 1)) / (seeds * images)
+    return covariance, residual
+
+
+def quantile_t(freedom: NDArray[np.number]) -> Array:
+    """The upper end of the central 95% of Student's t."""
+    return np.asarray(stats.t.ppf((1 + LEVEL) / 2, np.maximum(freedom, 1)))
+
+
+def resampled(rng: np.random.Generator, resamples: int, images: int) -> Array:
+    """How often each image is drawn, (resamples, images): as many draws as images, with replacement."""
+    drawn = rng.integers(0, images, (resamples, images)) + np.arange(resamples)[:, None] * images
+    return np.bincount(drawn.ravel(), minlength=resamples * images).reshape(resamples, images).astype(float)
+
+
+def _bootstrap(flat: Array, known: Mask, mean: Array, deviation: Array, seed: int) -> tuple[Array, Array]:
+    """How far the interval reaches below and above each mean; every row resamples the same images.
+
+    A resample without variance has no studentised mean; where such resamples decide an end, the interval
+    reaches to the lowest or highest score.
+    """
     images = flat.shape[1]
-    scale = np.where(deviation > 0, deviation, 1)
-    standard = np.where(known, (flat - mean[:, None]) / scale[:, None], 0).T
-    whole = bool(known.all())
+    standard = np.where(known, (flat - mean[:, None]) / np.where(deviation > 0, deviation, 1)[:, None], 0).T
     squares, present = standard**2, known.T.astype(float)
     rng = np.random.default_rng(seed)
     roots = np.empty((RESAMPLES, len(flat)))
     for start in range(0, RESAMPLES, _CHUNK):
         weights = resampled(rng, _CHUNK, images)
-        count = np.full((1, 1), float(images)) if whole else np.maximum(weights @ present, 2)
+        count = np.full((1, 1), float(max(images, 2))) if known.all() else np.maximum(weights @ present, 2)
         centre = weights @ standard / count
-        variance = (weights @ squares / count - centre**2) / (count - 1)
-        error = np.sqrt(np.maximum(variance, 0))
-        roots[start : start + _CHUNK] = np.divide(centre, error, out=np.copysign(np.inf, centre), where=error > 1e-9)
-    tail = (1 - LEVEL) / 2
-    first, last = np.quantile(roots, [tail, 1 - tail], axis=0, method="closest_observation")
-    error = scale / np.sqrt(np.maximum(known.sum(1), 1))
-    lowest = np.where(known, flat, np.inf).min(1)
-    highest = np.where(known, flat, -np.inf).max(1)
-    low = np.where(np.isfinite(last), mean - last * error, lowest)
-    high = np.where(np.isfinite(first), mean - first * error, highest)
-    return low, high
+        error = np.sqrt(np.maximum(weights @ squares / count - centre**2, 0) / (count - 1))
+        infinite = np.copysign(np.inf, centre)
+        roots[start : start + _CHUNK] = np.divide(centre, error, out=infinite, where=error > 1e-9)
+    roots.sort(axis=0)
+    tail = round((1 - LEVEL) / 2 * RESAMPLES)
+    first, last = roots[tail - 1], roots[-tail]
+    error = deviation / np.sqrt(np.maximum(known.sum(1), 1))
+    lowest, highest = np.where(known, flat, np.inf).min(1), np.where(known, flat, -np.inf).max(1)
+    below = np.multiply(last, error, out=mean - lowest, where=np.isfinite(last))
+    above = np.multiply(-first, error, out=highest - mean, where=np.isfinite(first))
+    return below, above
 
 
-def resampled(rng: np.random.Generator, resamples: int, images: int) -> Array:
-    """How often each image is drawn, (resamples, images): draws of as many images, with replacement."""
-    drawn = rng.integers(0, images, (resamples, images)) + np.arange(resamples)[:, None] * images
-    return np.bincount(drawn.ravel(), minlength=resamples * images).reshape(resamples, images).astype(float)
-
-
-def _wilson(mean: Array, count: NDArray[np.int64]) -> tuple[Array, Array]:
-    z = stats.norm.ppf((1 + LEVEL) / 2)
+def _wilson(mean: Array, count: Counts) -> tuple[Array, Array]:
+    z = float(stats.norm.ppf((1 + LEVEL) / 2))
     n = np.maximum(count, 1)
     centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(np.maximum(mean * (1 - mean), 0) / n + (z / (2 * n)) ** 2)
-    return centre - half, centre + half
+    return mean - centre + half, centre + half - mean

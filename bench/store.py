@@ -109,7 +109,7 @@ def write_results(results: Results, folder: Path) -> None:
 
 def read_results(folder: Path) -> Results:
     """The result set in a folder; HeatmarkError naming the file that is missing or broken."""
-    tables = {name: _read_table(folder / f"{name}.parquet") for name in SCHEMAS}
+    tables = {name: _read_table(folder / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -133,9 +133,12 @@ def write_whole(path: Path, content: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    texts = [field.name for field in schema if field.type == pa.string()]
     try:
-        frame: pd.DataFrame = pq.read_table(path, page_checksum_verification=True).to_pandas()
+        # As categories: millions of rows repeat a few names.
+        table = pq.read_table(path, page_checksum_verification=True, read_dictionary=texts)
+        frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     except (OSError, pa.ArrowException) as error:
         raise HeatmarkError(f"{path} is not a table of a result set: {error}") from error
     return frame

@@ -1,9 +1,13 @@
 """Result sets with simulated scores, for tests of statistics and reports."""
 
+import io
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from bench.store import SCHEMAS, Results
 
@@ -42,13 +46,77 @@ def result_set(
     scores = pd.concat(rows).assign(
         suite="simulated", dataset="planted", protocol="heatmark", target="predicted", status="ok"
     )
+    scores = scores[SCHEMAS["scores"].names].reset_index(drop=True)
     return Results(
-        scores=scores[SCHEMAS["scores"].names].reset_index(drop=True),
-        curves=pd.DataFrame(columns=SCHEMAS["curves"].names),
-        networks=pd.DataFrame(columns=SCHEMAS["networks"].names),
-        heatmaps=pd.DataFrame(columns=SCHEMAS["heatmaps"].names),
+        scores=scores,
+        curves=_curves(scores),
+        networks=_networks(recipes, seeds),
+        heatmaps=_heatmaps(scores, names[:4]),
         manifest=manifest_of(methods, controls, metrics),
     )
+
+
+def without(results: Results, *tables: str) -> Results:
+    """The same results with some tables empty."""
+    return replace(results, **{name: pd.DataFrame(columns=SCHEMAS[name].names) for name in tables})
+
+
+def _curves(scores: pd.DataFrame) -> pd.DataFrame:
+    own = scores[scores.metric.isin(["deletion", "insertion"])]
+    fall = np.linspace(1, 0, 9, dtype=np.float32)
+    curves = [
+        score + (1 - score) * (fall if metric == "deletion" else fall[::-1])
+        for score, metric in zip(own.score, own.metric, strict=True)
+    ]
+    return own.assign(curve=[curve.astype(np.float32) for curve in curves])[SCHEMAS["curves"].names].reset_index(
+        drop=True
+    )
+
+
+def _networks(recipes: Sequence[str], seeds: int) -> pd.DataFrame:
+    log = json.dumps([{"epoch": epoch, "loss": 1 / epoch, "accuracy": 1 - 0.8 / epoch} for epoch in range(1, 9)])
+    rows = [
+        (
+            "simulated",
+            "planted",
+            "small_resnet",
+            recipe,
+            seed,
+            "small_resnet",
+            500,
+            0.97,
+            0.97,
+            0.31,
+            76_000,
+            f"{seed:064x}",
+            log,
+        )
+        for recipe in recipes
+        for seed in range(seeds)
+    ]
+    return pd.DataFrame(rows, columns=SCHEMAS["networks"].names)
+
+
+def _heatmaps(scores: pd.DataFrame, images: Sequence[str]) -> pd.DataFrame:
+    first = scores[scores.image.isin(images) & scores.seed.eq(0)].drop_duplicates(["recipe", "attribution", "image"])
+    heatmaps = first.assign(kind="heatmap", png=[_picture(row) for row in range(len(first))])
+    others = [
+        first.drop_duplicates(["recipe", "image"]).assign(attribution="", kind=kind, png=_picture(-1, kind))
+        for kind in ("image", "truth")
+    ]
+    return pd.concat([heatmaps, *others])[SCHEMAS["heatmaps"].names].reset_index(drop=True)
+
+
+def _picture(number: int, kind: str = "heatmap") -> bytes:
+    y, x = np.mgrid[:32, :32] / 31
+    levels = {
+        "heatmap": np.sin(3 * x + number) ** 2 * y,
+        "image": np.stack([x, y, x * y], 2),
+        "truth": (x > 0.4) & (y > 0.5),
+    }[kind]
+    file = io.BytesIO()
+    Image.fromarray((levels * 255).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
 
 
 def manifest_of(methods: Sequence[str], controls: Sequence[str], metrics: dict[str, str]) -> dict:
@@ -63,10 +131,12 @@ def manifest_of(methods: Sequence[str], controls: Sequence[str], metrics: dict[s
         "dataset": {"label": "planted", "summary": "Simulated scores.", "split": "test", "images": None},
         "metrics": {
             name: {
-                "name": name,
+                "name": name.partition("(")[0],
                 "summary": f"What {name} measures.",
                 "question": f"Does {name} hold?",
                 "direction": way,
+                "family": "agreement" if name == "pointing_game" else "faithfulness",
+                "settings": {},
                 "range": [0.0, 1.0],
                 "chance": None,
                 "reference": "",
@@ -77,11 +147,12 @@ def manifest_of(methods: Sequence[str], controls: Sequence[str], metrics: dict[s
         },
         "attributions": {
             name: {
-                "name": name,
+                "name": name.partition("(")[0],
                 "summary": f"What {name} does.",
                 "reference": "",
                 "control": name in controls,
                 "needs_truth": name == "oracle",
+                "floor": name == "random_map",
             }
             for name in (*methods, *controls)
         },

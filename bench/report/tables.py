@@ -1,41 +1,57 @@
 """The leaderboard as a table, for people, papers and programs."""
 
-from collections.abc import Sequence
-from typing import Literal, assert_never
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, assert_never
 
 import numpy as np
 import pandas as pd
 
+from bench.audit import calibrated
 from bench.board import Board, board_of
+from bench.pairs import ALPHA
 from bench.store import Results
 
 Format = Literal["markdown", "latex", "csv", "json"]
 ARROW = {"higher": "↑", "lower": "↓"}
+TIED = "≈"
+NOTE = f"In brackets 95% intervals over images; bold is best, {TIED} cannot be told from the best (paired tests, Holm)."
 
 
 def leaderboard(
-    results: Results, metrics: Sequence[str] | None = None, entries: Sequence[str] | None = None
+    results: Results,
+    metrics: Sequence[str] | None = None,
+    entries: Sequence[str] | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """One row per entry and metric: mean, ends of the 95% interval, rank among the methods, images, refused images.
+    """One row per entry and metric, best entry over all metrics first, controls last.
 
-    Best entry first (by mean rank over the metrics), controls last. `metrics` and `entries` choose by label or
-    name, in that order; HeatmarkError where none is called so.
+    Columns: the entry and its `wins` over all metrics with interval, first and last possible rank and group; the
+    metric; mean, interval, rank, ends of its interval, group, whether tied with the best, position between floor
+    and ceiling (0 as random, 1 as the oracle), images and refused images. `metrics` and `entries` choose by label
+    or name; `weights` of metrics by label decide the order. HeatmarkError where none is called so.
     """
-    return table_of(board_of(results).select(metrics, entries))
+    return table_of(board_of(results, weights).select(metrics, entries))
 
 
 def table_of(board: Board) -> pd.DataFrame:
     """The leaderboard of a board, as `leaderboard` describes it."""
-    means, ranks = board.means, board.ranks
+    means, overall, places = board.means, board.overall_means, calibrated(board)
+    standings = [_by_entry(board, metric) for metric in range(len(board.metrics))]
+    total = _by_entry(board, None)
     rows = [
         {
             **board.entries.loc[entry, ["network", "recipe", "attribution", "label", "control"]],
+            "wins": overall.mean[entry],
+            "wins_low": overall.low[entry],
+            "wins_high": overall.high[entry],
+            **{f"overall_{key}": value for key, value in total[entry].items()},
             **board.metrics.loc[metric, ["metric", "protocol", "target", "direction"]],
             "column": board.metrics.label[metric],
             "mean": means.mean[entry, metric],
             "low": means.low[entry, metric],
             "high": means.high[entry, metric],
-            "rank": ranks[entry, metric],
+            **standings[metric][entry],
+            "calibrated": places[entry, metric],
             "images": means.images[entry, metric],
             "refused": len(board.images) - means.images[entry, metric],
         }
@@ -64,32 +80,79 @@ def number(value: float, low: float, high: float) -> str:
     """A mean and its interval as a person writes it; a dash where there is no score."""
     if np.isnan(value):
         return "—"
-    interval = f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else ""
-    return f"{value:.3f}{interval}"
+    interval = f" [{_short(low)}, {_short(high)}]" if np.isfinite(low) else ""
+    return _short(value) + interval
 
 
-def _cells(table: pd.DataFrame) -> tuple[list[str], list[tuple[str, bool, list[tuple[str, bool]]]]]:
-    """Column heads, and of each entry its name, whether it is a control, and its cells with whether they are best."""
+def _short(value: float) -> str:
+    """Three decimals, or four digits of a large or very small number."""
+    return f"{value:.3f}" if value == 0 or 0.01 <= abs(value) < 1000 else f"{value:.3g}"
+
+
+def _by_entry(board: Board, metric: int | None) -> list[dict[str, object]]:
+    """Rank, ends of its interval, group and tie with the best of every entry under a metric, or over all."""
+    standing = board.overall if metric is None else board.standings[metric]
+    found: list[dict[str, object]] = [
+        {"rank": np.nan, "first": np.nan, "last": np.nan, "group": "", "tied": False} for _ in range(len(board.entries))
+    ]
+    for place, (row, letters) in enumerate(zip(standing.rows, standing.letters, strict=True)):
+        found[row] = {
+            "rank": place + 1,
+            "first": standing.first[place],
+            "last": standing.last[place],
+            "group": letters,
+            "tied": place > 0 and not standing.adjusted[0, place] < ALPHA,
+        }
+    return found
+
+
+class _Cell(NamedTuple):
+    text: str
+    best: bool
+    tied: bool
+
+
+class _Row(NamedTuple):
+    name: str
+    control: bool
+    cells: list[_Cell]
+
+
+def _rows(table: pd.DataFrame) -> tuple[list[str], list[_Row]]:
     heads = table.drop_duplicates("column")
     columns = [f"{column} {ARROW[way]}" for column, way in zip(heads["column"], heads.direction, strict=True)]
     rows = []
     for name, own in table.groupby("entry", sort=False):
-        cells = [(number(*cell), rank == 1) for *cell, rank in own[["mean", "low", "high", "rank"]].to_numpy(float)]
-        rows.append((str(name), bool(own.control.iloc[0]), cells))
-    return columns, rows
+        first = own.iloc[0]
+        wins = [_Cell(number(first.wins, first.wins_low, first.wins_high), first.overall_rank == 1, first.overall_tied)]
+        cells = [_Cell(number(one.mean, one.low, one.high), one.rank == 1, one.tied) for one in _records(own)]
+        rows.append(_Row(str(name), bool(first.control), wins + cells))
+    return ["wins ↑", *columns], rows
+
+
+class _Record(NamedTuple):
+    mean: float
+    low: float
+    high: float
+    rank: float
+    tied: bool
+
+
+def _records(own: pd.DataFrame) -> list[_Record]:
+    return [_Record(*values) for values in zip(*(own[name] for name in _Record._fields), strict=True)]
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    columns, rows = _cells(table)
-    lines = ["| | entry | " + " | ".join(map(_plain, columns)) + " |", "|--:|---|" + "--:|" * len(columns)]
+    columns, rows = _rows(table)
+    lines = ["| | entry | " + " | ".join(map(plain, columns)) + " |", "|--:|---|" + "--:|" * len(columns)]
     for place, (name, control, cells) in enumerate(rows, 1):
-        written = [f"**{text}**" if best else text for text, best in cells]
-        shown = f"*{_plain(name)}* (control)" if control else _plain(name)
+        written = [f"**{c.text}**" if c.best else f"{c.text} {TIED}" if c.tied else c.text for c in cells]
+        shown = f"*{plain(name)}* (control)" if control else plain(name)
         lines.append(f"| {'' if control else place} | {shown} | " + " | ".join(written) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", NOTE]) + "\n"
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name that Markdown shows as it is."""
     for sign in "\\|*_<>[]`":
         name = name.replace(sign, f"\\{sign}")
@@ -98,20 +161,28 @@ def _plain(name: str) -> str:
 
 _LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
-    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "|": r"\textbar{}"}
     | {"<": r"\textless{}", ">": r"\textgreater{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "—": "---"}
+    | {TIED: r"$\approx$", "\n": " "}
 )
 
 
 def _latex(table: pd.DataFrame) -> str:
-    columns, rows = _cells(table)
-    lines = [r"\begin{tabular}{l" + "r" * len(columns) + "}", r"\toprule"]
+    columns, rows = _rows(table)
+    lines = [f"% {NOTE}", r"% \usepackage{booktabs}", r"\begin{tabular}{l" + "r" * len(columns) + "}", r"\toprule"]
     lines += [" & ".join(["entry", *(column.translate(_LATEX) for column in columns)]) + r" \\", r"\midrule"]
     controls = False
     for name, control, cells in rows:
         if control and not controls:
             lines.append(r"\midrule")
             controls = True
-        written = [rf"\textbf{{{text}}}" if best else text.translate(_LATEX) for text, best in cells]
+        written = [_latex_cell(cell) for cell in cells]
         lines.append(" & ".join([name.translate(_LATEX), *written]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _latex_cell(cell: _Cell) -> str:
+    text = cell.text.translate(_LATEX)
+    if cell.best:
+        return rf"\textbf{{{text}}}"
+    return text + r"$^\approx$" if cell.tied else text

@@ -4,41 +4,61 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.board import board_of
-from bench.report.tables import ARROW
+from bench.audit import findings
+from bench.board import Board, board_of
+from bench.pairs import ALPHA
+from bench.report.tables import ARROW, TIED
+from bench.report.words import answer
 from bench.store import Results
+
+_WIDTH = 18
 
 
 def show(results: Results, console: Console) -> None:
-    """Print the leaderboard: best entry first, half an interval behind each mean, controls below."""
+    """Print what the board says and the leaderboard: best entry first, half an interval behind each mean."""
     board = board_of(results)
-    means = board.means
-    table = Table(title=f"{board.manifest.get('suite', '')}: {len(board.images)} images", title_justify="left")
-    table.add_column("", justify="right")
-    table.add_column("entry")
-    for label, way in zip(board.metrics.label, board.metrics.direction, strict=True):
-        table.add_column(f"{escape(label)} {ARROW[way]}", justify="right")
-    controls = False
-    for place, entry in enumerate(board.order, 1):
-        control = bool(board.entries.control[entry])
-        if control and not controls:
-            table.add_section()
-            controls = True
-        cells = []
-        for metric in range(len(board.metrics)):
-            half = (means.high[entry, metric] - means.low[entry, metric]) / 2
-            best = board.ranks[entry, metric] == 1
-            cells.append(_cell(means.mean[entry, metric], half, best=best))
-        name = escape(board.entries.label[entry])
-        table.add_row("" if control else str(place), f"[dim]{name}[/]" if control else name, *cells)
-    console.print(table)
-    refused = int((board.scores.shape[3] - means.images).sum())
+    name = 4 + max((len(label) for label in board.entries.label), default=0)
+    fitting = max((console.width - name - _WIDTH) // _WIDTH, 1)
+    for start in range(0, max(len(board.metrics), 1), fitting):
+        console.print(_table(board, range(start, min(start + fitting, len(board.metrics)))))
+    console.print(
+        f"{len(board.images)} images; ± half a 95% interval; {TIED} cannot be told from the best.", style="dim"
+    )
+    for sentence in answer(board, findings(board)).sentences:
+        console.print(sentence, markup=False, highlight=False)
+    refused = int((len(board.images) - board.means.images).sum())
     if refused:
         console.print(f"{refused} scores were refused; the report says which and why.")
 
 
-def _cell(mean: float, half: float, *, best: bool) -> str:
+def _table(board: Board, metrics: range) -> Table:
+    table = Table(title=escape(str(board.manifest.get("suite", ""))), title_justify="left")
+    table.add_column("", justify="right")
+    table.add_column("entry")
+    table.add_column("wins ↑", justify="right")
+    for metric in metrics:
+        table.add_column(
+            f"{escape(board.metrics.label[metric])} {ARROW[board.metrics.direction[metric]]}", justify="right"
+        )
+    for place, entry in enumerate(board.order, 1):
+        control = bool(board.entries.control[entry])
+        if control and place > 1 and not board.entries.control[board.order[place - 2]]:
+            table.add_section()
+        cells = [_cell(board, entry, metric) for metric in (None, *metrics)]
+        name = escape(board.entries.label[entry])
+        table.add_row("" if control else str(place), f"[dim]{name}[/]" if control else name, *cells)
+    return table
+
+
+def _cell(board: Board, entry: int, metric: int | None) -> str:
+    means, at = (board.overall_means, entry) if metric is None else (board.means, (entry, metric))
+    standing = board.overall if metric is None else board.standings[metric]
+    mean, half = means.mean[at], (means.high[at] - means.low[at]) / 2
     if mean != mean:
         return "—"
     text = f"{mean:.3f}" + (f" [dim]±{half:.3f}[/]" if half == half else "")
-    return f"[bold]{text}[/]" if best else text
+    if entry not in standing.rows:
+        return text
+    place = standing.rows.index(entry)
+    tied = place > 0 and not standing.adjusted[0, place] < ALPHA
+    return f"[bold]{text}[/]" if place == 0 else f"{text} {TIED}" if tied else text

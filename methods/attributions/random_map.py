@@ -18,6 +18,7 @@ class RandomMap(Attribution):
     reference: ClassVar[str] = "Control of this project"
     control: ClassVar[bool] = True
     follows_target: ClassVar[bool] = False
+    floor: ClassVar[bool] = True
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Uniform numbers (batch, 1, height, width)."""

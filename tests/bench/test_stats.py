@@ -7,7 +7,7 @@ from bench.stats import means, resampled
 
 def test_means_agree_with_scipys_studentised_bootstrap_in_width_and_place() -> None:
     scores = np.random.default_rng(0).exponential(size=200)
-    ours = means(scores[None])
+    ours = means(scores[None, None])
     t = scipy_stats.t.interval(0.95, 199, scores.mean(), scipy_stats.sem(scores))
     assert ours.mean[0] == pytest.approx(scores.mean())
     assert ours.low[0] == pytest.approx(t[0], abs=0.03)
@@ -17,7 +17,7 @@ def test_means_agree_with_scipys_studentised_bootstrap_in_width_and_place() -> N
 
 def test_scores_of_zero_and_one_have_wilsons_interval() -> None:
     scores = np.r_[np.ones(45), np.zeros(5)]
-    ours = means(scores[None])
+    ours = means(scores[None, None])
     expected = scipy_stats.binomtest(45, 50).proportion_ci(method="wilson")
     assert (ours.low[0], ours.high[0]) == pytest.approx((expected.low, expected.high))
 
@@ -26,7 +26,7 @@ def test_refused_scores_are_left_out_and_one_image_has_no_interval() -> None:
     scores = np.full((3, 30), np.nan)
     scores[0, :25] = np.random.default_rng(0).normal(size=25)
     scores[1, 0] = 0.5
-    ours = means(scores)
+    ours = means(scores[:, None])
     assert list(ours.images) == [25, 1, 0]
     assert ours.mean[0] == pytest.approx(scores[0, :25].mean())
     assert np.isfinite([ours.low[0], ours.high[0]]).all()
@@ -37,15 +37,24 @@ def test_refused_scores_are_left_out_and_one_image_has_no_interval() -> None:
 def test_a_row_has_the_same_interval_alone_as_among_others() -> None:
     scores = np.random.default_rng(0).normal(size=(4, 60))
     scores[3, 5] = np.nan
-    together, alone = means(scores), means(scores[:1])
+    together, alone = means(scores[:, None]), means(scores[:1, None])
     assert together.low[0] == pytest.approx(alone.low[0], rel=1e-12)
     assert together.high[0] == pytest.approx(alone.high[0], rel=1e-12)
 
 
 def test_no_variance_has_no_interval() -> None:
-    ours = means(np.full((1, 40), 0.25))
+    ours = means(np.full((1, 1, 40), 0.25))
     assert ours.mean[0] == 0.25
     assert np.isnan(ours.low[0])
+
+
+def test_several_trainings_widen_the_interval_by_students_t_over_them() -> None:
+    rng = np.random.default_rng(0)
+    few = means(rng.normal(size=(1, 3, 4000)) * 1e-3 + np.array([0.1, 0.2, 0.6])[:, None])
+    expected = scipy_stats.t.interval(0.95, 2, 0.3, scipy_stats.sem([0.1, 0.2, 0.6]))
+    assert (few.low[0], few.high[0]) == pytest.approx(expected, abs=1e-3)
+    same = rng.normal(size=(1, 1, 300))
+    assert means(np.repeat(same, 3, axis=1)).high[0] == pytest.approx(means(same).high[0])
 
 
 def test_every_resample_draws_as_many_images_as_there_are() -> None:

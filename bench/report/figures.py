@@ -1,0 +1,263 @@
+"""The figures of a report, each by name, drawn from a board and the tables beside it."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from bench.audit import agreement, calibrated
+from bench.board import COLUMN, ENTRY, Board
+from bench.report.style import CONTROL, LINE, PALETTE, TEXT, colours, figures
+from bench.stats import Array
+from bench.store import Results
+
+MOST_CURVES = 7
+LONGEST = 52
+_COST = "cost"
+
+
+def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
+    """Every figure that the results have something for: a file name, a caption, the figure."""
+    with figures():
+        if len(board.overall.rows) > 1:
+            yield "order", "Share of comparisons won over all metrics, with 95% intervals.", order(board)
+            caption = "Critical differences: methods joined by a bar cannot be told apart (paired tests, Holm)."
+            yield "critical_differences", caption, critical_differences(board)
+        if np.isfinite(calibrated(board)).any():
+            caption = "Each mean between the random floor (0) and the oracle or best control (1) of its network."
+            yield "calibration", caption, calibration(board)
+        if len(board.metrics) > 1 and len(board.methods) > 2:
+            caption = "Do metrics agree? Spearman's correlation of the methods' means, better is higher for all."
+            yield "agreement", caption, metric_agreement(board)
+        for metric in np.flatnonzero(board.metrics.family.eq(_COST)):
+            if np.isfinite(board.means.mean[board.methods, metric]).any():
+                label = board.metrics.label[metric]
+                caption = f"Quality against {label}: methods on the line are beaten in neither (Pareto front)."
+                yield f"cost_{_file(label)}", caption, cost(board, int(metric))
+        yield from _curves(results, board)
+        if _logs(results):
+            yield "training", "Accuracy while the networks were trained.", training(results)
+
+
+def order(board: Board) -> Figure:
+    """Methods by the share of comparisons they win, controls below in grey."""
+    rows, shares = board.order, board.overall_means
+    labels = [_elided(board.entries.label[row]) for row in rows]
+    figure = Figure(figsize=(4.8 + 0.07 * max(map(len, labels)), 0.8 + 0.24 * len(rows)))
+    axes = figure.add_subplot()
+    for place, row in enumerate(rows):
+        colour = CONTROL if board.entries.control[row] else PALETTE[0]
+        axes.plot([shares.low[row], shares.high[row]], [place, place], color=colour, linewidth=3, alpha=0.45)
+        axes.plot(shares.mean[row], place, "o", color=colour, markersize=5)
+    axes.set(yticks=range(len(rows)), xlabel="share of comparisons won", ylim=(len(rows) - 0.4, -0.6))
+    axes.set_yticklabels(labels)
+    axes.axvline(0.5, color=LINE, linewidth=1)
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
+def critical_differences(board: Board) -> Figure:
+    """Demsar's (2006) diagram on the share of comparisons won, best on the left."""
+    standing = board.overall
+    rows, values = standing.rows, board.overall_means.mean[standing.rows]
+    bars = [group for group in standing.groups if len(group) > 1]
+    half = (len(rows) + 1) // 2
+    width = max(float(values[0] - values[-1]), 1e-6)
+    depth = 1 + 0.5 * len(bars)
+    labels = [_elided(board.entries.label[row]) for row in rows]
+    figure = Figure(figsize=(4 + 0.14 * max(map(len, labels)), 0.7 + 0.24 * (half + depth)))
+    axes = figure.add_subplot()
+    for place, (label, value) in enumerate(zip(labels, values, strict=True)):
+        left = place < half
+        level = depth + (place if left else len(rows) - 1 - place)
+        end = values[0] + 0.05 * width if left else values[-1] - 0.05 * width
+        axes.plot([value, value, end], [0, level, level], color=CONTROL, linewidth=0.8)
+        text = f"{label}  {value:.2f} " if left else f" {value:.2f}  {label}"
+        axes.text(end, level, text, ha="right" if left else "left", va="center")
+    for number, group in enumerate(bars):
+        ends = values[group[0]] + 0.008 * width, values[group[-1]] - 0.008 * width
+        axes.plot(ends, [0.7 + 0.5 * number] * 2, color=TEXT, linewidth=3, solid_capstyle="round")
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set(yticks=[], xlabel="share of comparisons won", ylim=(half + depth - 0.3, 0))
+    axes.set(xlim=(values[0] + 0.8 * width, values[-1] - 0.8 * width))
+    axes.set_xticks(
+        [tick for tick in axes.get_xticks() if values[-1] - 0.05 * width <= tick <= values[0] + 0.05 * width]
+    )
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.spines["top"].set(visible=True, bounds=(values[-1], values[0]))
+    axes.grid(visible=False)
+    return figure
+
+
+def calibration(board: Board) -> Figure:
+    """Entries x metrics, white as random, dark as the ceiling; a dot where there is no calibrated value."""
+    places = pd.DataFrame(
+        calibrated(board)[board.order], [board.entries.label[row] for row in board.order], board.metrics.label
+    )
+    return _heatmap(places, "crest", (0, 1), "0 as random, 1 as the ceiling")
+
+
+def metric_agreement(board: Board) -> Figure:
+    """Metrics x metrics."""
+    return _heatmap(agreement(board), "vlag", (-1, 1), "Spearman's correlation")
+
+
+def cost(board: Board, metric: int) -> Figure:
+    """Share of comparisons won against a cost, with the front."""
+    price, share = board.means.mean[:, metric], board.overall_means.mean
+    rows = [row for row in board.methods if np.isfinite(price[row]) and np.isfinite(share[row])]
+    figure = Figure(figsize=(7, 4.2))
+    axes = figure.add_subplot()
+    best = front(price[rows], share[rows])
+    line = sorted((price[row], share[row]) for row, on in zip(rows, best, strict=True) if on)
+    axes.plot(*zip(*line, strict=True), color=PALETTE[1], linewidth=1.2, drawstyle="steps-post", zorder=1)
+    for row, on in zip(rows, best, strict=True):
+        axes.plot(price[row], share[row], "o" if on else "s", color=PALETTE[1 if on else 0], markersize=6 if on else 4)
+        if on or len(rows) <= 20:
+            axes.annotate(
+                _elided(board.entries.label[row]), (price[row], share[row]), (5, 4), textcoords="offset points", size=8
+            )
+    if rows and min(price[rows]) > 0 and max(price[rows]) > 20 * min(price[rows]):
+        axes.set_xscale("log")
+    axes.set(xlabel=board.metrics.label[metric], ylabel="share of comparisons won")
+    axes.margins(x=0.15, y=0.1)
+    return figure
+
+
+def front(price: Array, gain: Array) -> list[bool]:
+    """Which of these no other beats or equals in both price and gain, being better in one."""
+    at_least = (price[None, :] <= price[:, None]) & (gain[None, :] >= gain[:, None])
+    better = (price[None, :] < price[:, None]) | (gain[None, :] > gain[:, None])
+    return [not beaten for beaten in np.asarray((at_least & better).any(1)).tolist()]
+
+
+def training(results: Results) -> Figure:
+    """Accuracy by epoch of every network that has a log."""
+    logs = pd.concat(_logs(results), ignore_index=True)
+    figure = Figure(figsize=(7, 3.6))
+    axes = figure.add_subplot()
+    sns.lineplot(
+        logs,
+        x="epoch",
+        y="accuracy",
+        hue="network",
+        style="network",
+        palette=_cycled(logs.network),
+        errorbar=("pi", 100),
+        ax=axes,
+    )
+    axes.legend(title=None, frameon=False, fontsize=8)
+    return figure
+
+
+def _logs(results: Results) -> list[pd.DataFrame]:
+    networks = results.networks
+    frames = []
+    for network, recipe, log in zip(networks.network, networks.recipe, networks.log, strict=True):
+        frame = pd.DataFrame(json.loads(log) if log else [])
+        if {"epoch", "accuracy"} <= set(frame):
+            frames.append(frame[["epoch", "accuracy"]].assign(network=f"{network} / {recipe}"))
+    return frames
+
+
+def _cycled(names: "pd.Series[str]") -> list[str]:
+    return [PALETTE[number % len(PALETTE)] for number in range(names.nunique())]
+
+
+def _curves(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
+    """A figure for each metric that keeps curves: means with pointwise 95% bands of the best methods and controls."""
+    if not len(results.curves):
+        return
+    controls = [row for row in board.order if board.entries.control[row]]
+    chosen = board.entries.loc[[*board.order[:MOST_CURVES], *controls]].drop_duplicates("label")
+    some = f" of the first {MOST_CURVES} methods and the controls" if len(board.methods) > MOST_CURVES else ""
+    rows = dict(iter(results.curves.groupby([*COLUMN, *ENTRY], sort=False, observed=True)))
+    for metric in board.metrics.index:
+        column = tuple(board.metrics.loc[metric, COLUMN])
+        own = {label: rows.get((*column, *key)) for label, *key in chosen[["label", *ENTRY]].itertuples(index=False)}
+        curves = {label: _by_image(frame) for label, frame in own.items() if frame is not None}
+        if curves:
+            label = board.metrics.label[metric]
+            axis = _axis(board.metrics.settings[metric], curves)
+            yield (
+                f"curve_{_file(label)}",
+                f"{label}: mean curves{some}, with pointwise 95% bands.",
+                curve(board, curves, axis, label),
+            )
+
+
+def curve(board: Board, curves: dict[str, Array], axis: tuple[str, Array], label: str) -> Figure:
+    """Mean curves with bands; `curves` are (image, point) by entry label."""
+    control = dict(zip(board.entries.label, board.entries.control, strict=True))
+    looks = colours(list(curves), [bool(control[name]) for name in curves])
+    figure = Figure(figsize=(5.2 + 0.06 * max(len(_elided(name)) for name in curves), 4))
+    axes = figure.add_subplot()
+    for name, points in curves.items():
+        mean = points.mean(0)
+        error = 1.96 * points.std(0, ddof=1) / np.sqrt(len(points)) if len(points) > 1 else np.zeros_like(mean)
+        colour, dash = looks[name]
+        axes.plot(axis[1], mean, dash, color=colour, label=_elided(name), linewidth=1.6)
+        axes.fill_between(axis[1], mean - error, mean + error, color=colour, alpha=0.15, linewidth=0)
+    axes.set(xlabel=axis[0], ylabel=label)
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _by_image(rows: pd.DataFrame) -> Array:
+    """The curves of one entry, averaged over seeds, (image, point); shorter curves than the longest are left out."""
+    length = rows["curve"].map(len).max()
+    rows = rows[rows["curve"].map(len) == length]
+    stacked = np.stack(rows["curve"].to_list()).astype(float)
+    codes, _ = pd.factorize(rows.image)
+    total = np.zeros((codes.max() + 1, length))
+    np.add.at(total, codes, stacked)
+    return total / np.bincount(codes)[:, None]
+
+
+def _axis(settings: dict[str, object] | None, curves: dict[str, Array]) -> tuple[str, Array]:
+    """What the points of a curve stand for: the setting with as many values, or shares of the pixels."""
+    length = next(iter(curves.values())).shape[1]
+    for name, values in (settings or {}).items():
+        if isinstance(values, list | tuple) and len(values) == length:
+            return name, np.asarray(values, float)
+    return "share of the pixels", np.linspace(0, 1, length)
+
+
+def _heatmap(table: pd.DataFrame, palette: str, limits: tuple[float, float], legend: str) -> Figure:
+    rows, columns = table.shape
+    names, heads = [_elided(name) for name in table.index], [_elided(name) for name in table.columns]
+    width = 1.6 + 0.075 * max(map(len, names)) + 0.42 * columns
+    figure = Figure(figsize=(width, 0.8 + 0.055 * max(map(len, heads)) + 0.26 * rows))
+    axes = figure.add_subplot()
+    sns.heatmap(
+        table,
+        vmin=limits[0],
+        vmax=limits[1],
+        cmap=palette,
+        annot=table.map(lambda value: "" if np.isnan(value) else f"{value:.2f}".replace("-0.00", "0.00")),
+        fmt="",
+        annot_kws={"size": 7},
+        linewidths=0.5,
+        linecolor=LINE,
+        cbar_kws={"label": legend, "shrink": 0.7},
+        ax=axes,
+    )
+    axes.set(xlabel="", ylabel="")
+    axes.set_xticks(np.arange(columns) + 0.5, heads, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(np.arange(rows) + 0.5, names, rotation=0)
+    return figure
+
+
+def _elided(label: str) -> str:
+    """A label that leaves room for the figure."""
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 16]}…{label[-15:]}"
+
+
+def _file(label: str) -> str:
+    """A label as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_")[:60] or "metric"

@@ -1,0 +1,254 @@
+"""The report as one page that needs nothing beside it."""
+
+import base64
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bench.audit import Finding, findings, flips
+from bench.board import ENTRY, Board
+from bench.handed import OK
+from bench.report.pictures import gallery
+from bench.report.tables import ARROW, number, table_of
+from bench.report.words import answer, chance, listed, steps
+from bench.stats import Array, over_seeds, ratio, resampled
+from bench.store import Results
+
+_HERE = Path(__file__).parent
+_REPLICATES = 200
+_MOST_ROWS = 200
+
+
+def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -> str:
+    """The whole page; `drawings` are names, captions and SVG texts of the figures."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    audit = findings(board)
+    pictures = gallery(results.heatmaps, board)
+    context = {
+        "style": Markup((_HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704, our own file
+        "script": Markup((_HERE / "page.js").read_text(encoding="utf-8")),  # noqa: S704, our own file
+        "manifest": board.manifest,
+        "manifest_text": json.dumps(board.manifest, indent=2, ensure_ascii=False),
+        "board": board,
+        "answer": answer(board, audit),
+        "missing": missing(results, board, audit),
+        "columns": _columns(board, audit),
+        "rows": _rows(board),
+        "steps": [
+            {
+                **asdict(s),
+                "ahead": board.entries.label[s.ahead],
+                "behind": board.entries.label[s.behind],
+                "chance": chance(s.p),
+            }
+            for s in steps(board)
+        ],
+        "flips": flips(board).to_dict("records"),
+        "figures": [(name, caption, Markup(text)) for name, caption, text in drawings],  # noqa: S704, drawn by us
+        "networks": results.networks.to_dict("records"),
+        "refused": _refused(results.scores),
+        "methods": _methods(board),
+        "data": {"board": _data(board), "gallery": pictures},
+        "has_pictures": bool(pictures["images"]),
+        "has_curves": any(name.startswith("curve_") for name, _, _ in drawings),
+    }
+    return environment.get_template("page.html.j2").render(context)
+
+
+def missing(results: Results, board: Board, audit: list[Finding]) -> list[str]:
+    """What a reader may look for and not find, and why."""
+    entries, metrics, means = board.entries, board.metrics, board.means
+    said = []
+    if len(board.images) < 2:
+        said.append(f"{len(board.images)} image: a mean without interval, and no test, can be had from it.")
+    silent = [entries.label[row] for row in range(len(entries)) if not means.images[row].any()]
+    partly = [
+        entries.label[row]
+        for row in board.methods
+        if row not in board.overall.rows and entries.label[row] not in silent and board.weights.any()
+    ]
+    said += [f"No score at all: {listed(silent)}."] if silent else []
+    said += (
+        [f"Not in the order over all metrics, because some metric could not score them: {listed(partly)}."]
+        if partly
+        else []
+    )
+    for verdict, text in (
+        ("no scores", "Metrics without scores"),
+        ("all scores are the same", "Metrics that give every method the same score"),
+    ):
+        names = [
+            label for label, own in zip(metrics.label, audit, strict=True) if verdict in (own.verdict, *own.reasons)
+        ]
+        said += [f"{text}: {listed(names)}."] if names else []
+    if not (entries.control & entries.needs_truth).any():
+        said.append(
+            "No oracle: the data set has no truth map, or the suite leaves it out; the ceiling is the best control."
+        )
+    if not entries.floor.any():
+        said.append("No random control: means cannot be placed between floor and ceiling.")
+    kinds = set(results.heatmaps.kind)
+    if "heatmap" not in kinds:
+        said.append("No sample heatmaps were stored.")
+    elif "image" not in kinds:
+        said.append("The images themselves are not part of these results (their licence); heatmaps stand alone.")
+    said += ["No curves were stored."] if not len(results.curves) else []
+    said += (
+        ["No training logs: the networks were not trained by this run."]
+        if not results.networks.log.astype(bool).any()
+        else []
+    )
+    return said
+
+
+def _columns(board: Board, audit: list[Finding]) -> list[dict[str, Any]]:
+    """What the page shows of each metric."""
+    return [
+        {
+            **board.metrics.loc[
+                metric,
+                [
+                    "label",
+                    "name",
+                    "protocol",
+                    "target",
+                    "direction",
+                    "family",
+                    "question",
+                    "summary",
+                    "blind_spot",
+                    "reference",
+                ],
+            ],
+            "chance": board.metrics.chance[metric],
+            "range": board.metrics.range[metric],
+            "arrow": ARROW[board.metrics.direction[metric]],
+            "weight": float(board.weights[metric]),
+            "audit": finding,
+        }
+        for metric, finding in enumerate(audit)
+    ]
+
+
+def _rows(board: Board) -> list[dict[str, Any]]:
+    """The board, one row per entry with a cell per metric."""
+    table = table_of(board)
+    lowest, highest = (
+        _ends(board.means.low, board.means.mean, np.nanmin),
+        _ends(board.means.high, board.means.mean, np.nanmax),
+    )
+    rows = []
+    for place, (row, (_, own)) in enumerate(zip(board.order, table.groupby("entry", sort=False), strict=True), 1):
+        first = own.iloc[0]
+        cells = [
+            {
+                **one,
+                "text": number(one["mean"], np.nan, np.nan),
+                "full": number(one["mean"], one["low"], one["high"]),
+                "bar": _bar(one["mean"], one["low"], one["high"], lowest[metric], highest[metric]),
+            }
+            for metric, one in enumerate(own.to_dict("records"))
+        ]
+        rows.append(
+            {
+                "entry": row,
+                "place": place,
+                "first": first,
+                "bar": _bar(first.wins, first.wins_low, first.wins_high, 0, 1),
+                "cells": cells,
+            }
+        )
+    return rows
+
+
+def _ends(interval: Array, mean: Array, choose: Any) -> list[float]:
+    ends = np.where(np.isfinite(interval), interval, mean)
+    return [float(choose(column)) if np.isfinite(column).any() else 0.0 for column in ends.T]
+
+
+def _bar(mean: float, low: float, high: float, lowest: float, highest: float) -> str:
+    """Where mean and interval lie between the ends of the column, in per cent, as a style."""
+    if np.isnan(mean):
+        return ""
+    width = highest - lowest or 1.0
+    ends = [mean if np.isnan(end) else end for end in (mean, low, high)]
+    centre, left, right = (100 * (end - lowest) / width for end in ends)
+    return f"--m:{centre:.1f};--a:{left:.1f};--b:{right:.1f}"
+
+
+def _refused(scores: pd.DataFrame) -> dict[str, Any]:
+    """Scores that were refused, by entry, metric and reason."""
+    bad = scores[~scores.status.eq(OK)]
+    counts = bad.groupby([*ENTRY, "metric", "status"], observed=True, sort=False).size().reset_index(name="images")
+    counts = counts.sort_values("images", ascending=False, kind="stable")
+    return {
+        "rows": counts.head(_MOST_ROWS).to_dict("records"),
+        "more": max(len(counts) - _MOST_ROWS, 0),
+        "images": len(bad),
+    }
+
+
+def _methods(board: Board) -> list[dict[str, Any]]:
+    """A card for each attribution and recipe."""
+    cards = {**board.manifest.get("recipes", {}), **board.manifest.get("attributions", {})}
+    return [{"label": label, "control": False, "reference": "", "summary": "", **card} for label, card in cards.items()]
+
+
+def _data(board: Board) -> dict[str, Any]:
+    """What the script needs: shares won, their resamples for other weights, and the pairs of methods."""
+    rows = board.overall.rows
+    known = np.isfinite(board.wins)
+    shares = np.where(known, board.wins, 0).sum((2, 3)) / np.maximum(known.sum((2, 3)), 1)
+    return {
+        "entries": board.entries.label.to_list(),
+        "metrics": board.metrics.label.to_list(),
+        "weights": [round(float(weight), 6) for weight in board.weights],
+        "methods": rows,
+        "shares": [[round(float(share), 5) for share in own] for own in shares],
+        "replicates": _replicates(board, rows),
+        "pairs": _pairs(board, rows),
+    }
+
+
+def _replicates(board: Board, rows: list[int]) -> dict[str, Any]:
+    """Shares won in resampled images, (resample, method, metric), as 16-bit integers."""
+    if not rows:
+        return {"count": 0, "values": ""}
+    own = over_seeds(board.wins[rows])
+    flat = own.reshape(-1, own.shape[2])
+    known = np.isfinite(flat)
+    weights = resampled(np.random.default_rng(0), _REPLICATES, own.shape[2])
+    count = weights @ known.T
+    mean = ratio(weights @ np.where(known, flat, 0).T, count, 0)
+    quantised = np.round(mean * 65535).astype("<u2")
+    return {"count": _REPLICATES, "values": base64.b64encode(quantised.tobytes()).decode()}
+
+
+def _pairs(board: Board, rows: list[int]) -> list[dict[str, Any]]:
+    """For each metric the effect sizes and adjusted p-values of all pairs of methods, row by row above the diagonal."""
+    upper = np.triu_indices(len(rows), 1)
+    found = []
+    for metric, standing in enumerate(board.standings):
+        adjusted = np.full((len(board.entries),) * 2, np.nan)
+        adjusted[np.ix_(standing.rows, standing.rows)] = standing.adjusted
+        here = np.ix_(rows, rows)
+        found.append(
+            {
+                "effect": _short(board.superiority[metric][here][upper]),
+                "p": _short(adjusted[here][upper]),
+                "difference": _short(board.pairs[metric].difference[here][upper]),
+            }
+        )
+    return found
+
+
+def _short(values: Array) -> list[float | None]:
+    return [float(f"{value:.3g}") if np.isfinite(value) else None for value in values]

@@ -1,0 +1,163 @@
+"""The page in a real browser: sorting, filtering, themes, weights, and nothing wider than the screen."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from simulated import result_set
+
+from bench.report import write_report
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the page is not tried in a browser: no playwright")
+    if not CHROMIUM.exists():
+        pytest.skip("the page is not tried in a browser: no /usr/bin/chromium (Debian's package chromium)")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> str:
+    chosen = os.environ.get("HEATMARK_PAGE")  # a page of one's own to try, such as results/embedded/index.html
+    if chosen:
+        return Path(chosen).resolve().as_uri()
+    folder = tmp_path_factory.mktemp("page")
+    methods = (
+        "integrated_gradients",
+        "simple_gradient",
+        "smooth_grad",
+        "a_method_with_quite_a_long_name(reduction=sum_absolute)",
+    )
+    write_report(result_set(60, methods=methods, recipes=("standard", "adversarial_training")), folder)
+    return (folder / "index.html").as_uri()
+
+
+@pytest.fixture
+def opened(browser, address):
+    problems: list[str] = []
+
+    def open_at(width: int, height: int = 900, theme: str = "light"):
+        page = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme).new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield open_at
+    assert problems == []
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_is_wider_than_the_screen(opened, width: int, theme: str) -> None:
+    page = opened(width, theme=theme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("#columns").locator("..").locator("summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def _names(page) -> list[str]:
+    return page.locator("#scores tbody tr:visible .name").all_inner_texts()
+
+
+def _values(page, column: int) -> list[float]:
+    cells = page.locator(f'#scores tbody td[data-column="{column}"]')
+    return [value for value in (float(cell.get_attribute("data-value")) for cell in cells.all()) if value == value]
+
+
+def test_a_click_on_a_column_sorts_best_first_and_another_turns_it_round(opened) -> None:
+    page = opened(1440)
+    head = page.locator('#scores thead th[data-column="0"]')
+    lower = head.get_attribute("data-better") == "lower"
+    head.locator("button").click()
+    assert _values(page, 0) == sorted(_values(page, 0), reverse=not lower)
+    head.locator("button").click()
+    assert _values(page, 0) == sorted(_values(page, 0), reverse=lower)
+
+
+def test_filtering_leaves_the_rows_that_are_called_so(opened) -> None:
+    page = opened(1440)
+    word = _names(page)[0].split()[-1][:6]
+    page.locator("#filter").fill(word)
+    assert _names(page)
+    assert all(word in name for name in _names(page))
+    page.locator("#filter").fill("")
+    page.locator("#controls").uncheck()
+    assert not any("(control)" in name for name in _names(page))
+
+
+def test_a_column_that_is_not_chosen_is_gone(opened) -> None:
+    page = opened(1440)
+    page.locator("#columns").locator("..").locator("summary").click()
+    page.locator('#columns input[value="1"]').uncheck()
+    assert page.locator('#scores th[data-column="1"]').is_hidden()
+    assert page.locator('#scores th[data-column="0"]').is_visible()
+
+
+def test_the_theme_is_the_readers_until_they_switch_it(opened) -> None:
+    page = opened(1440, theme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.locator("#theme").click()
+    assert page.evaluate(ground) != dark
+    page.locator("#theme").click()
+    assert page.evaluate(ground) == dark
+
+
+def test_weights_move_the_order_and_the_default_brings_it_back(opened) -> None:
+    page = opened(1440)
+    before = page.locator("#scores tbody").inner_text()
+    sliders = page.locator("#weights input")
+    for number in range(sliders.count()):
+        sliders.nth(number).fill("1" if number == 0 else "0")
+    assert "With these weights" in page.locator("#reweighted").inner_text()
+    page.locator("#reset").click()
+    assert page.locator("#reweighted").is_hidden()
+    assert page.locator("#scores tbody").inner_text() == before
+
+
+def test_the_page_weighs_as_the_board_does(opened) -> None:
+    page = opened(1440)
+    cells = page.locator("#scores tbody tr:not(.control) td.wins")
+    before = [round(float(cell.get_attribute("data-value")), 3) for cell in cells.all()]
+    page.evaluate("reweigh()")
+    after = [round(float(cell.get_attribute("data-value")), 3) for cell in cells.all()]
+    assert after == pytest.approx(before, abs=2e-3)
+
+
+def test_two_methods_meet_under_every_metric(opened) -> None:
+    page = opened(1440)
+    lines = page.locator("#duel tbody tr")
+    assert lines.count() == page.locator("#scores thead th[data-column]").count()
+    first = lines.first.inner_text()
+    one, other = page.locator("#one").input_value(), page.locator("#other").input_value()
+    page.locator("#one").select_option(other)
+    page.locator("#other").select_option(one)
+    assert lines.first.inner_text() != first
+
+
+def test_the_gallery_shows_best_median_and_worst_cases(opened) -> None:
+    page = opened(390)
+    if not page.locator("#gallery").count():
+        pytest.skip("this page has no stored heatmaps")
+    titles = page.locator("#cases h3").all_inner_texts()
+    assert [title.split()[0] for title in titles] == ["Best", "Median", "Worst"][: len(titles)]
+    page.locator("#which").select_option(index=1)
+    assert page.locator("#cases .case").count() == 1
