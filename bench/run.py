@@ -75,6 +75,7 @@ def train_one(
     row = network_row(trained, _accuracy(whole, trained))
     if out is not None:
         about = {name: value for name, value in row.items() if name not in {"log", "robust_accuracy"}}
+        about |= {"data": suite.dataset.fingerprint(), "torch": torch.__version__}
         write_trained(out, trained.network.module, {**about, "suite": suite.written, "log": json.loads(trained.log)})
     return row
 

@@ -55,6 +55,7 @@ def test_the_weights_are_small_and_say_where_they_come_from() -> None:
         about = json.loads(Path(str(table.weights)).with_suffix(".json").read_text())
         assert about["architecture"] == table.architecture
         assert about["accuracy"] > 0.95
+        assert about["data"] == SUITE.dataset.fingerprint()  # else the data set has changed: train them anew
         assert len(about["log"]) == table.training.epochs
 
 
