@@ -11,7 +11,7 @@ from bench.api import Metric
 from bench.handed import Explained, Scored
 from bench.heatmaps import ranks
 from bench.masking import target_of, targets_of
-from bench.pixels import to_pixels
+from bench.superpixels import superpixels
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Irof(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """The area over each curve."""
-        regions = _superpixels(to_pixels(explained.images, explained.network.preprocess), self.segments)
+        regions = superpixels(explained.network, explained.images, self.segments)
         counts = regions.flatten(1).amax(1) + 1
         turn = _turns(explained, regions)
         clean = target_of(explained.clean.double(), explained.targets, probability=True)
@@ -65,12 +65,3 @@ def _resampled(curves: Tensor, counts: Tensor, points: int = 51) -> Tensor:
     below = places.floor().long().clamp_max(counts[:, None] - 1)
     low, high = curves.gather(1, below), curves.gather(1, below + 1)
     return low + (high - low) * (places - below)
-
-
-def _superpixels(pixels: Tensor, segments: int) -> Tensor:
-    """The superpixel (batch, height, width), from 0, of each pixel of images in [0, 1]."""
-    from skimage.segmentation import slic
-
-    images = pixels.permute(0, 2, 3, 1).double().cpu().numpy()
-    labels = [slic(own, n_segments=segments, start_label=0, convert2lab=own.shape[2] == 3) for own in images]
-    return torch.stack([torch.from_numpy(own).long() for own in labels]).to(pixels.device)
