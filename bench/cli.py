@@ -100,7 +100,9 @@ def train(
     with progress() as bars:
         row = train_one(load_suite(suite, quick=quick), network, Store(store), _device(device), bars, out)
     _out.print(
-        f"{row['network']} by {row['recipe']}: accuracy {row['accuracy']:.1%} on {row['images']} images", soft_wrap=True
+        f"{row['network']} by {row['recipe']}: accuracy {row['accuracy']:.1%} on {row['images']} images, "
+        f"{row['robust_accuracy']:.1%} under attack",
+        soft_wrap=True,
     )
 
 

@@ -101,6 +101,7 @@ def _manifest(
             {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, **own} for t, _ in shown for own in t.audits
         ],
         "seed": table.seed,
+        "attack": table.attack.model_dump(),
         "target": _rule(suite),
         "dataset": {
             "label": suite.dataset.label,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from bench.accuracy import ACCURACY, accuracy_of, network_row
+from bench.accuracy import ACCURACY, ROBUST_ACCURACY, accuracy_of, network_row, robust_accuracy_of
 from bench.api import Attribution, Metric, NetworkMetric, PerturbationMetric
 from bench.cells import Trained, Work, identity
 from bench.checkpoints import write_trained
@@ -55,7 +56,7 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
         ready = networks_of(suite, number, store.networks, device, progress, retrain=retrain)
         group = [_in_chunks(whole, _in_precision(whole, _in_chunks(whole, trained))) for trained in ready]
         for trained in group:
-            networks.append(network_row(trained, _accuracy(whole, trained)))
+            networks.append(_row(whole, trained))
             shown.append((trained, _pictures(whole, trained)))
             parts += _cells(whole, [trained], _pairs(suite, single), score_one)
         if len(group) > 1:
@@ -72,9 +73,9 @@ def train_one(
     """
     whole = Run(Work(suite, _split(suite), device), store, progress)
     trained = networks_of(suite, number_of(suite, network), store.networks, device, progress, retrain=True)[0]
-    row = network_row(trained, _accuracy(whole, trained))
+    row = _row(whole, trained)
     if out is not None:
-        about = {name: value for name, value in row.items() if name not in {"log", "robust_accuracy"}}
+        about = {name: value for name, value in row.items() if name != "log"}
         about |= {"data": suite.dataset.fingerprint(), "torch": torch.__version__}
         write_trained(out, trained.network.module, {**about, "suite": suite.written, "log": json.loads(trained.log)})
     return row
@@ -125,21 +126,40 @@ def _computed(
     return {pair: pd.concat(frames, ignore_index=True) for pair, frames in parts.items()}
 
 
-def _accuracy(whole: Run, trained: Trained) -> pd.DataFrame:
-    """What the network gets right over the split, a row per image."""
+def _row(whole: Run, trained: Trained) -> dict[str, object]:
+    """The network's row of the result set, with what it gets right untouched and under attack."""
+    table = whole.work.table
+    attack, everywhere = table.attack, table.dataset.accuracy_images
+    untouched = partial(accuracy_of, trained.network)
+    attacked = partial(robust_accuracy_of, trained.network, attack=attack, seed=table.seed)
+    under = f"accuracy under attack (epsilon {attack.epsilon}, {attack.steps} steps)"
+    accuracy = _of_images(whole, trained, everywhere, "accuracy", ACCURACY, untouched)
+    robust = _of_images(whole, trained, attack.images, under, ROBUST_ACCURACY, attacked)
+    return network_row(trained, accuracy, robust)
+
+
+def _of_images(
+    whole: Run,
+    trained: Trained,
+    wanted: int | None,
+    what: str,
+    schema: pa.Schema,
+    measured: Callable[[Batch], pd.DataFrame],
+) -> pd.DataFrame:
+    """What is measured of a network batch by batch, a row per image of the split."""
     work = whole.work
-    chosen = _chosen(work, trained, work.table.dataset.accuracy_images)
-    name = f"accuracy of {trained.network.name} by {trained.recipe}"
+    chosen = _chosen(work, trained, wanted)
+    name = f"{what} of {trained.network.name} by {trained.recipe}"
 
     def compute() -> pd.DataFrame:
         parts = []
         for batch in batches(work.dataset, work.split, chosen, work.table.batch, trained.network, work.device):
-            parts.append(accuracy_of(trained.network, batch))
+            parts.append(measured(batch))
             whole.progress.advance(name, len(batch.ids), 0)
         return pd.concat(parts, ignore_index=True)
 
     whole.progress.advance(name, 0, len(chosen))
-    return _kept(whole, identity(work, [trained], _ids(work, chosen), "accuracy"), ACCURACY, compute)
+    return _kept(whole, identity(work, [trained], _ids(work, chosen), what), schema, compute)
 
 
 def _pictures(whole: Run, trained: Trained) -> pd.DataFrame:

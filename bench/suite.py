@@ -81,6 +81,23 @@ class EngineTable(_Table):
     compile: bool = False
 
 
+class AttackTable(_Table):
+    """The attack under which accuracy is measured as well: projected gradient descent from a random start.
+
+    `epsilon`: the largest change of a pixel of [0, 1]; each of `steps` is 2.5 epsilon / steps long, as Madry et al.
+    (2018, arXiv:1706.06083) evaluate. `images`: how many, evenly spaced over the split.
+    """
+
+    epsilon: Annotated[float, Field(gt=0)] = 2 / 255
+    steps: Positive = 10
+    images: Positive = 64
+
+    @property
+    def step(self) -> float:
+        """The length of a step in pixels of [0, 1]."""
+        return 2.5 * self.epsilon / self.steps
+
+
 class SuiteTable(_Table):
     """The whole file."""
 
@@ -91,6 +108,7 @@ class SuiteTable(_Table):
     batch: Positive = 32
     gallery: Annotated[int, Field(ge=0)] = 4
     engine: EngineTable = EngineTable()
+    attack: AttackTable = AttackTable()
     dataset: DatasetTable
     networks: Annotated[tuple[NetworkTable, ...], Field(min_length=1)]
     attributions: Annotated[tuple[Settings, ...], Field(min_length=1)]
@@ -101,6 +119,7 @@ _TABLES: dict[tuple[str, ...], Any] = {
     (): SuiteTable,
     ("dataset",): DatasetTable,
     ("engine",): EngineTable,
+    ("attack",): AttackTable,
     ("networks",): NetworkTable,
     ("networks", "preprocess"): PreprocessTable,
     ("networks", "training"): Training,

@@ -83,6 +83,8 @@ def test_the_tables_fit_together(results: Results) -> None:
     (network,) = results.networks.to_dict("records")
     assert network["images"] == 10
     assert 0 <= network["accuracy"] == network["accuracy_among_classes"] <= 1
+    assert 0 <= network["robust_accuracy"] <= 1
+    assert results.manifest["attack"] == {"epsilon": 2 / 255, "steps": 10, "images": 64}
     kinds = results.heatmaps.groupby("kind").size().to_dict()
     assert kinds == {"heatmap": 6, "image": 2, "truth": 2}
     assert results.manifest["attributions"]["oracle"]["control"]
@@ -103,7 +105,7 @@ def test_a_second_run_computes_nothing_and_gives_the_same(
     def forbidden(*_: object) -> None:
         raise AssertionError("this was in the store")
 
-    for name in ("score_one", "explanations", "accuracy_of"):
+    for name in ("score_one", "explanations", "accuracy_of", "robust_accuracy_of"):
         monkeypatch.setattr(running, name, forbidden)
     monkeypatch.setattr("bench.zoo.train", forbidden)
     again = carry_out(suite, kept)
