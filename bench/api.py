@@ -19,6 +19,7 @@ from bench.ceremony import untouched
 from bench.errors import HeatmarkError
 from bench.handed import OK, Cost, Explained, Network, Plan, Request, Sample, Scored, refused
 from bench.heatmaps import Reduction, reduce_channels
+from bench.protocols import area_of
 
 __all__ = [
     "Attribution",
@@ -146,22 +147,16 @@ class Attribution(Plugin):
 
 
 @dataclass(frozen=True)
-class Metric(Plugin):
-    """How a heatmap is scored: one number per image, never a mean.
+class AnyMetric(Plugin):
+    """What all metrics say of themselves: the card.
 
-    The policies live in `measure`: a map that is not finite, or an image that lacks what the metric needs,
-    gets a status and no score, and never reaches `score`. A constant map is scored as it is.
-    `chance` is what a random map scores, where that is one number; a `machine_bound` score is a measurement
-    of the machine, different from run to run.
+    `range` is that of the default settings; `chance` is what a random map scores, where that is one number.
     """
 
     question: ClassVar[str] = ""
     direction: ClassVar[Literal["higher", "lower"]] = "higher"
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     blind_spot: ClassVar[str] = ""
-    needs_truth: ClassVar[bool] = False
-    needs_fixations: ClassVar[bool] = False
-    machine_bound: ClassVar[bool] = False
     chance: ClassVar[float | None] = None
 
     @property
@@ -170,9 +165,28 @@ class Metric(Plugin):
         return "heatmark"
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """The range of the scores under these settings."""
+        return self.range
+
+    @property
     def stamp(self) -> str:
         """What the score may be compared with: the protocol, and what settings change about it."""
         return self.protocol
+
+
+@dataclass(frozen=True)
+class Metric(AnyMetric):
+    """How a heatmap is scored: one number per image, never a mean.
+
+    The policies live in `measure`: a map that is not finite, or an image that lacks what the metric needs,
+    gets a status and no score, and never reaches `score`. A constant map is scored as it is.
+    A `machine_bound` score is a measurement of the machine, different from run to run.
+    """
+
+    needs_truth: ClassVar[bool] = False
+    needs_fixations: ClassVar[bool] = False
+    machine_bound: ClassVar[bool] = False
 
     @abstractmethod
     def score(self, explained: Explained) -> Scored:
@@ -197,12 +211,16 @@ class PerturbationMetric(Metric):
         """Order, counts, substrates and output for maps of this size."""
 
     def ranking(self, explained: Explained) -> Tensor:
-        """What decides the order of the pixels, (batch, height, width); the heatmaps unless overridden."""
+        """What decides the order of the pixels, (batch, height, width); the heatmaps unless overridden.
+
+        Where the channels of a pixel go one by one: one below the other, (batch, channel * height, width).
+        """
         return explained.heatmaps
 
-    def score_of(self, curves: Tensor) -> Tensor:
-        """Scores (batch,) of curves (batch, points); the area under each by the trapezoid rule."""
-        return torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1)
+    @final
+    def score_of(self, curves: Tensor, explained: Explained) -> Tensor:
+        """Scores (batch,) of curves (batch, points), by the plan's rule for the area."""
+        return area_of(curves, self.plan(*self.ranking(explained).shape[1:]))
 
     @final
     def score(self, explained: Explained) -> Scored:
@@ -210,27 +228,12 @@ class PerturbationMetric(Metric):
         from bench.engine import curves_of  # the engine is built on this module
 
         (curves,) = curves_of([(self, explained)])
-        return Scored(self.score_of(curves), curves)
+        return Scored(self.score_of(curves, explained), curves)
 
 
 @dataclass(frozen=True)
-class NetworkMetric(Plugin):
+class NetworkMetric(AnyMetric):
     """A metric over several networks of one recipe: the same images, targets and method, explained by each."""
-
-    question: ClassVar[str] = ""
-    direction: ClassVar[Literal["higher", "lower"]] = "higher"
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    blind_spot: ClassVar[str] = ""
-
-    @property
-    def protocol(self) -> str:
-        """The published convention the number follows; `heatmark` where this project defines it."""
-        return "heatmark"
-
-    @property
-    def stamp(self) -> str:
-        """What the score may be compared with."""
-        return self.protocol
 
     @abstractmethod
     def score_networks(self, explained: Sequence[Explained]) -> Scored:

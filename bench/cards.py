@@ -2,14 +2,14 @@
 
 from dataclasses import fields
 
-from bench.api import Metric, NetworkMetric, Plugin
+from bench.api import AnyMetric, Plugin
 
 
 def card(plugin: type[Plugin]) -> str:
     """A card of a few lines."""
     settings = ", ".join(f"{field.name} = {field.default!r}" for field in fields(plugin))
     lines = [plugin.summary()]
-    if issubclass(plugin, Metric | NetworkMetric):
+    if issubclass(plugin, AnyMetric):
         low, high = plugin.range
         lines += [
             f"Question: {plugin.question}",

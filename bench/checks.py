@@ -129,7 +129,7 @@ def scores_each_image(metric: Metric, network: Network, request: Request, method
     """One score and one status for each image, inside the declared range."""
     explained = _explained(network, request, method)
     (scored,) = measure([(metric, explained)])
-    low, high = metric.range
+    low, high = metric.bounds
     assert scored.score.shape == (len(request),), f"{metric.name}: scores of shape {tuple(scored.score.shape)}"
     good = scored.score[~scored.score.isnan()]
     inside = (good >= low - TOLERANCE) & (good <= high + TOLERANCE)

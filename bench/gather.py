@@ -140,8 +140,8 @@ def _metric_card(metric: Metric | NetworkMetric) -> dict[str, Any]:
         "settings": metric.settings,
         "question": metric.question,
         "direction": metric.direction,
-        "range": [value if abs(value) != float("inf") else None for value in metric.range],
-        "chance": metric.chance if isinstance(metric, Metric) else None,
+        "range": [value if abs(value) != float("inf") else None for value in metric.bounds],
+        "chance": metric.chance,
         "protocol": metric.stamp,
         "blind_spot": metric.blind_spot,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from bench.heatmaps import Ties
 from bench.randomness import ImageRandom
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 OK = "ok"
 
 Precision = Literal["fp32", "tf32", "bf16"]
+Area = Literal["equal_steps", "shares", "points", "unit_steps", "mean", "mean_drop"]
 
 
 @dataclass(frozen=True)
@@ -216,8 +218,9 @@ class Plan:
     """What a perturbation metric asks of the engine.
 
     `counts[k]` pixels (all channels together) have gone from `start` to `end` at point k of the curve,
-    highest first (`descending`) or lowest first; `start` and `end` name substrates of the engine. With a
-    `tolerance` only as many points are evaluated as the area under the curve needs to be that certain.
+    highest first (`descending`) or lowest first; `start` and `end` name substrates of the engine. `area` says how the
+    curve becomes a score (`bench.protocols.area_of`). With a `tolerance` only as many points are evaluated as the area
+    under the curve needs to be that certain.
     """
 
     counts: tuple[int, ...]
@@ -225,7 +228,8 @@ class Plan:
     end: str
     order: Literal["descending", "ascending"] = "descending"
     output: Literal["probability", "logit"] = "probability"
-    ties: Literal["stable", "random"] = "random"
+    ties: Ties = "random"
+    area: Area = "equal_steps"
     tolerance: float | None = None
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 Reduction = Literal["absolute_sum", "sum_absolute", "sum", "positive_sum"]
-Ties = Literal["stable", "random"]
+Ties = Literal["last", "first", "random"]
 
 
 def reduce_channels(attributions: Tensor, reduction: Reduction) -> Tensor:

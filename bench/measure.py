@@ -35,9 +35,9 @@ def _scored_by_curves(pairs: Sequence[tuple[PerturbationMetric, Explained]]) -> 
     kept = [[row for row, text in enumerate(texts) if text == OK] for texts in status]
     jobs = [(metric, explained.select(rows)) for (metric, explained), rows in zip(pairs, kept, strict=True) if rows]
     curves = iter(curves_of(jobs) if jobs else [])
-    for (metric, _), rows, texts in zip(pairs, kept, status, strict=True):
+    for (metric, explained), rows, texts in zip(pairs, kept, status, strict=True):
         if rows:
             curve = next(curves)
-            yield Scored(metric.score_of(curve), curve).spread(rows, texts)
+            yield Scored(metric.score_of(curve, explained), curve).spread(rows, texts)
         else:
             yield Scored.none(texts)

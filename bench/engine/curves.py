@@ -17,7 +17,8 @@ from bench.engine.predict import forward, logits_in_chunks
 from bench.engine.refine import Curve, Points, first_points, next_points, straightened
 from bench.engine.substrates import substrate
 from bench.handed import Explained, Network, Plan
-from bench.heatmaps import ranks
+from bench.heatmaps import Ties, ranks
+from bench.randomness import ImageRandom
 
 if TYPE_CHECKING:
     from bench.api import PerturbationMetric
@@ -36,7 +37,7 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Job:
-    """The curve of one image: its plan, its rank map (height, width) and its row in the batch."""
+    """The curve of one image: its plan, its rank map (height or channel * height, width) and its row in the batch."""
 
     plan: Plan
     ranks: Tensor
@@ -86,14 +87,24 @@ def _jobs(pairs: Sequence[tuple["PerturbationMetric", Explained]], batch: _Batch
         plan = metric.plan(height, width)
         key = (id(maps), plan.ties)
         if key not in known:
-            noise = explained.rng.of("ties").uniform((height, width), maps) if plan.ties == "random" else None
-            known[key] = (maps, ranks(maps, noise))
+            known[key] = (maps, ranks(maps, _before_ties(maps, plan.ties, explained.rng)))
         _, order = known[key]
         if plan.order == "ascending":
             order = height * width - 1 - order
         rows = [batch.position[image_id] for image_id in explained.rng.image_ids]
         jobs += [_Job(plan, own, row) for own, row in zip(order, rows, strict=True)]
     return jobs
+
+
+def _before_ties(maps: Tensor, ties: Ties, rng: ImageRandom) -> Tensor | None:
+    """What puts pixels of one height into order, highest first; None for the last pixel first."""
+    match ties:
+        case "random":
+            return rng.of("ties").uniform(maps.shape[1:], maps)
+        case "first":
+            return -torch.arange(maps[0].numel(), device=maps.device).expand(len(maps), -1)
+        case "last":
+            return None
 
 
 def _with_ends(batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor]) -> list[Curve]:
@@ -156,7 +167,7 @@ def _chunks(
         start, end = substrates[job.plan.start], substrates[job.plan.end]
         first, last = start[job.row % len(start)][None], end[job.row % len(end)][None]
         # One rank for each channel, laid out as the images are: comparing and choosing then run over plain memory.
-        rank = job.ranks.expand_as(first).contiguous(memory_format=layout)
+        rank = job.ranks.reshape(-1, *first.shape[2:]).expand_as(first).contiguous(memory_format=layout)
         counts = torch.tensor([job.plan.counts[point] for point in points], dtype=rank.dtype, device=rank.device)
         at = 0
         while at < len(counts):

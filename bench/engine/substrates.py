@@ -24,6 +24,19 @@ def zeros(images: Tensor) -> Tensor:
     return torch.zeros_like(images[:1])
 
 
+def darkest(images: Tensor) -> Tensor:
+    """The lowest value of each image, over all channels, everywhere."""
+    return images.amin((1, 2, 3), keepdim=True).expand_as(images)
+
+
+def latec_blur(images: Tensor) -> Tensor:
+    """The blurred image of LATEC: Gaussian of standard deviation 5 cut at 9x9, reflecting borders."""
+    from torchvision.transforms.v2.functional import gaussian_blur  # its import takes seconds
+
+    blurred: Tensor = gaussian_blur(images, [9, 9], [5.0, 5.0])
+    return blurred
+
+
 def rise_blur(images: Tensor) -> Tensor:
     """The blurred image of the RISE protocol (arXiv:1806.07421), 11x11, zero padding.
 
@@ -42,7 +55,13 @@ def _rise_kernel() -> Tensor:
     return torch.from_numpy(gaussian_filter(impulse, 5).astype(np.float32))
 
 
-SUBSTRATES: dict[str, Substrate] = {"image": image, "zeros": zeros, "rise_blur": rise_blur}
+SUBSTRATES: dict[str, Substrate] = {
+    "image": image,
+    "zeros": zeros,
+    "darkest": darkest,
+    "latec_blur": latec_blur,
+    "rise_blur": rise_blur,
+}
 
 
 def substrate(name: str) -> Substrate:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
+from torch import Tensor
+
 from bench.api import PerturbationMetric
-from bench.handed import Plan
-from bench.protocols import Protocol, deletion_plan, stamp
+from bench.handed import Explained, Plan
+from bench.protocols import DeletionProtocol, bounds, deletion_plan, stamp
 
 
 @dataclass(frozen=True)
@@ -13,13 +15,14 @@ class Deletion(PerturbationMetric):
     """Area under the target's probability while the highest pixels are deleted first.
 
     Score in [0, 1]; curve (batch, height + 1) under `rise2018`: `step` pixels a point (None: the image's width),
-    towards zero in normalised space, ties from the highest flat index to the lowest.
+    towards zero in normalised space, ties from the highest flat index to the lowest. The other protocols do what the
+    libraries of their names do, and their scores have other ranges: see `bench.protocols`.
 
     With a `tolerance` only as many points are evaluated as that certainty of the area needs; the curve is
     straight in between, and the score carries another protocol stamp.
     """
 
-    protocol: Protocol = "rise2018"
+    protocol: DeletionProtocol = "rise2018"
     step: int | None = None
     tolerance: float | None = None
     question: ClassVar[str] = "Does the prediction fall as soon as the pixels the map calls important are gone?"
@@ -33,6 +36,17 @@ class Deletion(PerturbationMetric):
     def plan(self, height: int, width: int) -> Plan:
         """The protocol's plan."""
         return replace(deletion_plan(self.protocol, height, width, self.step), tolerance=self.tolerance)
+
+    def ranking(self, explained: Explained) -> Tensor:
+        """The heatmaps, or under `quantus` the signed attributions, channel below channel."""
+        if self.protocol != "quantus":
+            return explained.heatmaps
+        return explained.attributions.expand_as(explained.images).flatten(1, 2)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The range of the protocol's scores."""
+        return bounds(self.protocol)
 
     @property
     def stamp(self) -> str:

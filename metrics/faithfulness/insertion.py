@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from bench.api import PerturbationMetric
 from bench.handed import Plan
-from bench.protocols import Protocol, insertion_plan, stamp
+from bench.protocols import InsertionProtocol, bounds, insertion_plan, stamp
 
 
 @dataclass(frozen=True)
@@ -13,13 +13,14 @@ class Insertion(PerturbationMetric):
     """Area under the target's probability while the highest pixels are put back first.
 
     Score in [0, 1]; curve (batch, height + 1) under `rise2018`: `step` pixels a point (None: the image's width),
-    into a blurred copy of the image, ties from the highest flat index to the lowest.
+    into a blurred copy of the image, ties from the highest flat index to the lowest. The other protocols do what the
+    libraries of their names do, and their scores have other ranges: see `bench.protocols`.
 
     With a `tolerance` only as many points are evaluated as that certainty of the area needs; the curve is
     straight in between, and the score carries another protocol stamp.
     """
 
-    protocol: Protocol = "rise2018"
+    protocol: InsertionProtocol = "rise2018"
     step: int | None = None
     tolerance: float | None = None
     question: ClassVar[str] = "Does the prediction come back as soon as the pixels the map calls important are shown?"
@@ -32,6 +33,11 @@ class Insertion(PerturbationMetric):
     def plan(self, height: int, width: int) -> Plan:
         """The protocol's plan."""
         return replace(insertion_plan(self.protocol, height, width, self.step), tolerance=self.tolerance)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The range of the protocol's scores."""
+        return bounds(self.protocol)
 
     @property
     def stamp(self) -> str:

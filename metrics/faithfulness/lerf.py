@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from torch import Tensor
-
 from bench.api import PerturbationMetric
 from bench.handed import Plan
-from bench.protocols import aopc, removal_plan
+from bench.protocols import removal_plan
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,3 @@ class Lerf(PerturbationMetric):
     def plan(self, height: int, width: int) -> Plan:
         """Lowest pixels first."""
         return removal_plan(height * width, self.steps, "ascending", self.output)
-
-    def score_of(self, curves: Tensor) -> Tensor:
-        """The mean drop over the steps."""
-        return aopc(curves)

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from torch import Tensor
-
 from bench.api import PerturbationMetric
 from bench.handed import Plan
-from bench.protocols import aopc, removal_plan
+from bench.protocols import removal_plan
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,3 @@ class Morf(PerturbationMetric):
     def plan(self, height: int, width: int) -> Plan:
         """Highest pixels first."""
         return removal_plan(height * width, self.steps, "descending", self.output)
-
-    def score_of(self, curves: Tensor) -> Tensor:
-        """The mean drop over the steps."""
-        return aopc(curves)

@@ -1,36 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from direct_imputation import solved
 from scipy.ndimage import gaussian_filter
-from scipy.sparse import coo_matrix
-from scipy.sparse.linalg import spsolve
 
 from bench.imputation import linear_imputation
-
-WEIGHTS = {(dy, dx): 1 / 6 if 0 in (dy, dx) else 1 / 12 for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)}
-
-
-def solved(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """The system written down as the paper does and solved directly."""
-    places = {tuple(place): row for row, place in enumerate(np.argwhere(missing))}
-    entries = []
-    right = np.zeros((len(places), len(image)))
-    for (y, x), row in places.items():
-        inside = 0.0
-        for (dy, dx), weight in WEIGHTS.items():
-            if not (0 <= y + dy < missing.shape[0] and 0 <= x + dx < missing.shape[1]):
-                continue
-            inside += weight
-            if missing[y + dy, x + dx]:
-                entries.append((-weight, row, places[y + dy, x + dx]))
-            else:
-                right[row] += weight * image[:, y + dy, x + dx]
-        entries.append((inside, row, row))
-    filled = image.copy()
-    values, rows, columns = zip(*entries, strict=True)
-    matrix = coo_matrix((values, (rows, columns))).tocsc()
-    filled[:, missing] = spsolve(matrix, right).reshape(len(places), -1).T
-    return filled
 
 
 def holes(kind: str, share: float, shape: tuple[int, int], seed: int) -> np.ndarray:
