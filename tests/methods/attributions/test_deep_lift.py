@@ -1,0 +1,110 @@
+"""DeepLIFT against Captum where that is right, and against its definition where that is not."""
+
+import itertools
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.errors import UnsupportedError
+from bench.handed import Network
+from bench.methods.attributions.deep_lift import DeepLift
+from bench.rescale import rescaled
+from bench.tiny import tiny_network, tiny_request, tiny_transformer
+
+REQUEST = tiny_request()
+
+
+def without_pool() -> Network:
+    layers = tiny_network().module
+    return replace(tiny_network(), module=nn.Sequential(*layers[:3], *layers[4:]))
+
+
+def pool_first() -> Network:
+    layers = tiny_network().module
+    return replace(tiny_network(), module=nn.Sequential(nn.MaxPool2d(2), *layers[:3], *layers[4:]))
+
+
+@pytest.mark.parametrize("network", [without_pool(), pool_first()], ids=["units", "pool"])
+def test_equals_captum_where_modules_are_used_once_and_windows_do_not_overlap(network):
+    captum = pytest.importorskip("captum.attr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = captum.DeepLift(network.module).attribute(REQUEST.images, target=REQUEST.targets).detach()
+    torch.testing.assert_close(DeepLift().explain(network, REQUEST), theirs, rtol=1e-9, atol=1e-15)
+
+
+class Reused(nn.Module):
+    """The layers of the tiny network without its pool, with one activation for both places."""
+
+    def __init__(self, activation):
+        super().__init__()
+        layers = tiny_network().module
+        self.first, self.second, self.head = layers[:2], layers[4:5], layers[6:]
+        self.activation = activation
+
+    def forward(self, images):
+        return self.head(self.activation(self.second(self.activation(self.first(images)))))
+
+
+WAYS = {
+    "reused": nn.ReLU(),
+    "reused_in_place": nn.ReLU(inplace=True),
+    "functional": F.relu,
+    "functional_in_place": lambda x: F.relu(x, inplace=True),
+    "torch_in_place": torch.relu_,
+    "method": Tensor.relu,
+    "in_place_and_forgotten": lambda x: (x.relu_(), x)[1],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_call_a_relu_is_the_same(way):
+    network = replace(tiny_network(), module=Reused(WAYS[way]))
+    expected = DeepLift().explain(without_pool(), REQUEST)
+    torch.testing.assert_close(DeepLift().explain(network, REQUEST), expected, rtol=1e-12, atol=1e-16)
+
+
+@pytest.mark.parametrize(
+    "activation", [F.relu6, F.silu, F.gelu, F.hardswish, F.elu, torch.tanh, Tensor.sigmoid, nn.Softplus()]
+)
+def test_attributions_sum_to_the_difference_of_the_logit(activation):
+    network = replace(tiny_network(), module=Reused(activation))
+    attributions = DeepLift().explain(network, REQUEST)
+    with torch.no_grad():
+        blank = torch.zeros_like(REQUEST.images)
+        change = network.logits_of(REQUEST.images, REQUEST.targets) - network.logits_of(blank, REQUEST.targets)
+    torch.testing.assert_close(attributions.sum((1, 2, 3)), change, rtol=1e-9, atol=1e-12)
+
+
+POOLS = {"2": nn.MaxPool2d(2), "3 stride 2": nn.MaxPool2d(3, 2), "ceil": nn.MaxPool2d(3, 2, ceil_mode=True)}
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_max_pools_share_out_their_difference_window_by_window(name):
+    draws = torch.Generator().manual_seed(0)
+    images, baselines = torch.randn(2, 1, 1, 7, 5, generator=draws, dtype=torch.float64)
+    both = torch.cat([images, baselines]).requires_grad_()
+    with rescaled():
+        pooled = POOLS[name](both)
+        weights = torch.randn(pooled.shape[1:], generator=draws, dtype=torch.float64)
+        (multipliers,) = torch.autograd.grad((pooled * weights).sum(), both)
+    expected = torch.zeros(7, 5, dtype=torch.float64)
+    image, baseline, width = images[0, 0], baselines[0, 0], 2 if name == "2" else 3
+    for row, column in itertools.product(range(pooled.shape[2]), range(pooled.shape[3])):
+        window = list(itertools.product(range(2 * row, 2 * row + width), range(2 * column, 2 * column + width)))
+        window = [place for place in window if place[0] < 7 and place[1] < 5]
+        own, base = max(window, key=lambda place: image[place]), max(window, key=lambda place: baseline[place])
+        weight = weights[0, row, column]
+        expected[own] += weight * max(image[own] - baseline[base], 0) / (image[own] - baseline[own])
+        expected[base] += weight * min(image[own] - baseline[base], 0) / (image[base] - baseline[base])
+    torch.testing.assert_close(multipliers[0, 0], expected)
+    assert not multipliers[1].any()
+
+
+def test_a_network_that_multiplies_and_normalises_features_is_named():
+    with pytest.raises(UnsupportedError, match="'tiny_transformer'"):
+        DeepLift().explain(tiny_transformer(), REQUEST)
