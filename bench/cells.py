@@ -16,7 +16,7 @@ from bench.plugins import source_file
 from bench.suite import Suite, SuiteTable
 
 # Everything else in the package decides a score.
-_NOT_COMPUTING = ("cli.py", "stats.py", "suite.py", "plugins.py", "checks.py", "store.py", "report/", "_version.py")
+_NOT_COMPUTING = ("cli.py", "stats.py", "suite.py", "plugins.py", "checks/", "store.py", "report/", "_version.py")
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,35 @@ def list_plugins(
 
 
 @app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A plug-in of any kind, by name.")],
+    settings: Annotated[str, typer.Option(help="Its settings, as a JSON object.")] = "{}",
+) -> None:
+    """Try everything that a plug-in of its kind promises; the exit status is 1 where a promise is broken."""
+    import json
+
+    from bench.checks import trials
+    from bench.plugins import kind_of
+    from bench.suite import make_plugin
+
+    try:
+        own = dict(json.loads(settings))
+    except ValueError as error:
+        raise HeatmarkError(f"--settings: expected a JSON object such as '{{\"steps\": 8}}', got {settings}") from error
+    broken = 0
+    for promise, trial in trials(make_plugin(kind_of(name), {**own, "name": name}, "--settings")):
+        try:
+            trial()
+        except AssertionError as breach:
+            broken += 1
+            _out.print(f"broken  {promise.replace('_', ' ')}: {breach}", markup=False, soft_wrap=True)
+        else:
+            _out.print(f"kept    {promise.replace('_', ' ')}", markup=False, soft_wrap=True)
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command()
 def show(
     image: Annotated[str, typer.Argument(help="An image file, or an image id of the suite's data set.")],
     methods: Annotated[str | None, typer.Option(help="Attributions, comma-separated; default: the suite's.")] = None,

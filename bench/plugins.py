@@ -49,6 +49,18 @@ def plugin_class(kind: str, name: str) -> type[Plugin]:
     return known[name]
 
 
+def kind_of(name: str) -> str:
+    """The kind of the plug-in of this name, or an error with the nearest name of any kind."""
+    kinds = [kind for kind in BASES if name in find(kind)]
+    if not kinds:
+        raise HeatmarkError(
+            f"no plug-in named {name!r}; {nearest(name, [own for kind in BASES for own in find(kind)])}"
+        )
+    if len(kinds) > 1:
+        raise HeatmarkError(f"{name!r} is one of the {' and of the '.join(kinds)}; rename one of them")
+    return kinds[0]
+
+
 def source_file(plugin: type[Plugin]) -> Path:
     """The file that a plug-in is written in."""
     return Path(inspect.getfile(plugin))

@@ -1,12 +1,25 @@
 """Small networks and a request on which plug-ins are tried: quick, in float64, the same every time."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from bench.api import Attribution
 from bench.handed import Network, Request
 from bench.randomness import ImageRandom
+
+
+@dataclass(frozen=True)
+class TinyGradient(Attribution):
+    """The gradient of the target logit: maps for metrics to be tried on."""
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        """Gradients (batch, channel, height, width)."""
+        images = request.images.requires_grad_()
+        (gradients,) = torch.autograd.grad(network.logits_of(images, request.targets).sum(), images)
+        return gradients
 
 
 def tiny_network(chunk: int = 4) -> Network:

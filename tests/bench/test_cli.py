@@ -1,11 +1,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
+from typer.testing import CliRunner
+
+from bench import plugins
+from bench.api import Attribution, Network, Request
+from bench.cli import app
 
 SUITE = """
 name = "tiny"
@@ -108,3 +116,33 @@ def test_a_mistake_is_one_line_and_no_traceback(folder: Path, arguments: list[st
 
 def test_the_version(folder: Path) -> None:
     assert heatmark("--version", folder=folder).stdout.startswith("heatmark 0.")
+
+
+def test_check_says_which_promises_a_plugin_keeps(folder: Path) -> None:
+    kept = heatmark("check", "gini", folder=folder)
+    assert kept.returncode == 0, kept.stderr
+    assert "scores alone as in company" in kept.stdout
+    assert "broken" not in kept.stdout
+
+
+@dataclass(frozen=True)
+class Restless(Attribution):
+    """Another map each time it is asked."""
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        return torch.rand_like(request.images)
+
+
+def test_check_fails_where_a_promise_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"attributions": {"restless": Restless}}
+    monkeypatch.setattr(plugins, "find", lambda kind: found.get(kind, {}))
+    broken = CliRunner().invoke(app, ["check", "restless"])
+    assert broken.exit_code == 1
+    assert "broken  explains twice the same: restless is not deterministic" in broken.stdout
+    assert "kept    gives maps of the right shape" in broken.stdout
+
+
+def test_check_names_the_nearest_plugin(folder: Path) -> None:
+    unknown = heatmark("check", "ginni", folder=folder)
+    assert unknown.returncode == 2
+    assert "did you mean 'gini'?" in unknown.stderr

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import checks
 from bench.api import Metric
 from bench.handed import Explained, Network
 from bench.measure import explained_by, measure
 from bench.plugins import find
+from bench.tiny import tiny_network, tiny_request
 
 STATUSES = {
     "ok",
@@ -38,7 +38,7 @@ def _row(maps: Tensor, row: int) -> Tensor:
 
 
 def explained(channels: int = 3, height: int = 16, width: int = 16) -> Explained:
-    network, request = checks.tiny_network(), checks.tiny_request(height=height, width=width)
+    network, request = tiny_network(), tiny_request(height=height, width=width)
     if channels == 1:
         network = Network(nn.Sequential(nn.Conv2d(1, 3, 1), *network.module).double().eval(), chunk=4)
         request = request.with_images(request.images[:, :1])

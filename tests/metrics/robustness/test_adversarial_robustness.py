@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from bench.checks import tiny_network, tiny_request
 from bench.handed import Explained, Network, Preprocess
 from bench.map_attacks import attacked, off_centre, off_the_top, smoothed
 from bench.measure import explained_by
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.robustness.adversarial_robustness import AdversarialRobustness
 from bench.similarity import top_set
+from bench.tiny import tiny_network, tiny_request
 
 STD = (0.5, 0.25, 1.0)
 

@@ -1,0 +1,58 @@
+"""What every metric of one network promises."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from bench.api import Attribution, Metric
+from bench.checks.common import TOLERANCE, close, explained_on
+from bench.handed import Network, Request
+from bench.measure import measure
+
+
+def scores_each_image(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+    """One score and one status for each image, inside the declared range."""
+    explained = explained_on(network, request, method)
+    (scored,) = measure([(metric, explained)])
+    low, high = metric.bounds
+    assert scored.score.shape == (len(request),), f"{metric.name}: scores of shape {tuple(scored.score.shape)}"
+    good = scored.score[~scored.score.isnan()]
+    inside = (good >= low - TOLERANCE) & (good <= high + TOLERANCE)
+    assert inside.all(), f"{metric.name}: a score lies outside its range [{low}, {high}]: {good.tolist()}"
+
+
+def scores_alone_as_in_company(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+    """The same score for each image alone, in the batch, in another order and with other chunks."""
+    if metric.machine_bound:
+        return
+    explained = explained_on(network, request, method)
+    (whole,) = measure([(metric, explained)])
+    backwards = list(range(len(request)))[::-1]
+    (reordered,) = measure([(metric, explained.select(backwards))])
+    close(whole.score[backwards], reordered.score, f"{metric.name} depends on the order of the images")
+    for row in range(len(request)):
+        (alone,) = measure([(metric, explained.select([row]))])
+        close(whole.score[row : row + 1], alone.score, f"{metric.name} depends on the other images of the batch")
+    (chunked,) = measure([(metric, replace(explained, network=replace(network, chunk=1)))])
+    close(whole.score, chunked.score, f"{metric.name} depends on the chunk size")
+
+
+def refuses_a_map_that_is_not_finite(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+    """NaN and a status for that image; the others keep their scores."""
+    explained = explained_on(network, request, method)
+    (whole,) = measure([(metric, explained)])
+    heatmaps = explained.heatmaps.clone()
+    heatmaps[0, 0, 0] = torch.nan
+    (scored,) = measure([(metric, replace(explained, heatmaps=heatmaps))])
+    assert scored.score[0].isnan(), f"{metric.name} scored a map that is not finite"
+    assert scored.status[0] == "non-finite heatmap", f"{metric.name}: status {scored.status[0]!r}"
+    if not metric.machine_bound:
+        close(whole.score[1:], scored.score[1:], f"{metric.name}: a broken map changed the other scores")
+
+
+METRIC_CHECKS: tuple[Callable[[Metric, Network, Request, Attribution], None], ...] = (
+    scores_each_image,
+    scores_alone_as_in_company,
+    refuses_a_map_that_is_not_finite,
+)
