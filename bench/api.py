@@ -242,9 +242,13 @@ class NetworkMetric(AnyMetric):
 
 @dataclass(frozen=True)
 class Dataset(Plugin):
-    """Images in [0, 1] with labels, stable ids and, where there is one, a truth map or fixations."""
+    """Images in [0, 1] with labels, stable ids and, where there is one, a truth map or fixations.
+
+    Images that are not `redistributable` are shown in one's own report and left out of a published one.
+    """
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val")
+    redistributable: ClassVar[bool] = False
 
     @property
     def present(self) -> tuple[str, ...]:

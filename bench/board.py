@@ -242,8 +242,12 @@ def _slots(scores: pd.DataFrame, entry: Counts, entries: int) -> Counts:
 def _described(
     frame: pd.DataFrame, main: str, others: list[str], cards: Mapping[str, Mapping[str, Any]], said: dict[str, Any]
 ) -> pd.DataFrame:
-    """The key columns, a label with those of the others that tell rows apart, and what the manifest says of each."""
-    telling = [column for column in others if len(set(frame[column])) > 1]
+    """The key columns, a label with those of the others that tell rows apart, and what the manifest says of each.
+
+    A metric that is there under one protocol needs no other name; an attribution is always told with its network.
+    """
+    several = main == "attribution" or frame[main].duplicated().any()
+    telling = [column for column in others if several and len(set(frame[column])) > 1]
     labels = [" / ".join(row) for row in frame[[*telling, main]].itertuples(index=False)]
     own = [cards.get(value, {}) for value in frame[main]]
     card = {key: [one.get(key, default) for one in own] for key, default in said.items()}

@@ -1,7 +1,11 @@
 """The command `heatmark`."""
 
 import logging
+import math
+import re
+import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -60,6 +64,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Where the result set and report go.")] = None,
 ) -> None:
     """Carry out a suite and show its leaderboard; finished cells are not computed again."""
+    from bench.board import board_of
     from bench.progress import progress
     from bench.report import write_report
     from bench.report.terminal import show as show_board
@@ -73,12 +78,16 @@ def run(
         only={"attributions": _split(attributions), "metrics": _split(metrics)},
         quick=quick,
     )
+    said = {"--images": images, "--attributions": attributions, "--metrics": metrics}
+    options = [part for name, value in said.items() if value is not None for part in (name, str(value))]
+    flags = [name for name, on in {"--quick": quick, "--retrain": retrain}.items() if on]
+    loaded = replace(loaded, command=shlex.join([*shlex.split(loaded.command), *options, *flags]))
     with progress() as bars:
         results = run_suite(loaded, Store(store), _device(device), bars, retrain=retrain)
     folder = out or store / "results" / loaded.table.name
     write_results(results, folder)
     write_report(results, folder)
-    show_board(results, _out)
+    show_board(board_of(results), _out)
     _out.print(f"Result set and report: {folder}", soft_wrap=True)
 
 
@@ -115,22 +124,66 @@ def report(
     ] = None,
     metrics: Names = None,
     entries: Names = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Weights of metrics in the order over all, as deletion=2,gini=1; others 0.")
+    ] = None,
 ) -> None:
-    """Write the report of a result set anew, or print its leaderboard as a table."""
+    """Write the report of a result set anew, or print its leaderboard, or a part of it, as a table."""
+    from bench.board import board_of
     from bench.report import write_report
-    from bench.report.tables import leaderboard, render
+    from bench.report.tables import render, table_of
     from bench.report.terminal import show as show_board
     from bench.store import read_results
 
-    results = read_results(folder)
+    results, asked = read_results(folder), _weights(weights)
     if table is None:
-        write_report(results, folder)
+        if metrics or entries:
+            raise HeatmarkError("--metrics and --entries choose what a table shows; expected --table with them")
+        write_report(results, folder, asked)
         _out.print(f"Report: {folder}", soft_wrap=True)
-    elif table == "terminal":
-        show_board(results, _out)
+        return
+    board = board_of(results, asked).select(_split(metrics), _split(entries))
+    if table == "terminal":
+        show_board(board, _out)
     else:
-        board = leaderboard(results, metrics=_split(metrics), entries=_split(entries))
-        sys.stdout.write(render(board, table))
+        sys.stdout.write(render(table_of(board), table))
+
+
+@app.command()
+def publish(
+    folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it.")],
+    out: Annotated[Path, typer.Argument(help="Where the published copy goes, such as results/NAME.")],
+) -> None:
+    """Copy a result set for others to see, with its report, without pictures whose licence forbids it."""
+    from bench.publish import redistributable
+    from bench.report import write_report
+    from bench.store import read_results, write_results
+
+    results = redistributable(read_results(folder))
+    write_results(results, out)
+    write_report(results, out)
+    _out.print(f"Published: {out}", soft_wrap=True)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="The result set before.")],
+    second: Annotated[Path, typer.Argument(help="The result set after.")],
+    table: Annotated[
+        Literal["terminal", "csv", "json"], typer.Option(help="What changed to read, or every row for programs.")
+    ] = "terminal",
+) -> None:
+    """Say what changed beyond noise between two result sets; exit status 1 when anything got surely worse."""
+    from bench.compare import compare as compare_results
+    from bench.report.changes import render, show
+    from bench.store import read_results
+
+    comparison = compare_results(read_results(first), read_results(second))
+    if table == "terminal":
+        show(comparison, _out)
+    else:
+        sys.stdout.write(render(comparison, table))
+    raise typer.Exit(1 if comparison.regressed else 0)
 
 
 @app.command("list")
@@ -208,6 +261,21 @@ def show(
 
 def _split(names: str | None) -> list[str] | None:
     return [name.strip() for name in names.split(",") if name.strip()] if names else None
+
+
+def _weights(said: str | None) -> dict[str, float]:
+    """Weights of metrics by label; a label may hold `=` and commas in brackets, its weight comes last."""
+    found = {}
+    for part in re.split(r",(?![^(]*\))", said) if said else []:
+        label, _, value = part.strip().rpartition("=")
+        try:
+            weight = float(value)
+        except ValueError:
+            weight = math.nan
+        if not label or not 0 <= weight < math.inf:
+            raise HeatmarkError(f"--weights {part.strip()!r}: expected a metric and a number from 0, as deletion=2")
+        found[label] = weight
+    return found
 
 
 def _device(name: str) -> "torch.device":

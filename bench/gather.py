@@ -89,7 +89,7 @@ def _manifest(
     )
     return {
         "suite": table.name,
-        "command": f"heatmark run {table.name}",
+        "command": suite.command,
         "versions": {
             "heatmark": version,
             "python": platform.python_version(),
@@ -111,6 +111,7 @@ def _manifest(
             "images": table.dataset.images,
             "classes": list(suite.dataset.classes),
             "fingerprint": suite.dataset.fingerprint(),
+            "redistributable": suite.dataset.redistributable,
         },
         "settings": suite.written,
         "code": code_hash(),

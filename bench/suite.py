@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -129,8 +130,12 @@ _TABLES: dict[tuple[str, ...], Any] = {
 
 @dataclass(frozen=True)
 class Suite:
-    """A validated suite: its table, as written and as validated, and the plug-ins that it names."""
+    """A validated suite: its table, as written and as validated, and the plug-ins that it names.
 
+    `command` runs it as it is.
+    """
+
+    command: str
     written: Settings
     table: SuiteTable
     dataset: Dataset
@@ -167,7 +172,7 @@ def load_suite(
         raw = _laid_over(raw, layer)
     for key, names in (only or {}).items():
         raw = raw if names is None else raw | {key: _of_these_names(raw.get(key, []), names)}
-    return _suite(raw, _expanded(raw, path), path.name)
+    return _suite(shlex.join(["heatmark", "run", name_or_path]), raw, _expanded(raw, path), path.name)
 
 
 def make_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str] = ()) -> Plugin:
@@ -239,7 +244,7 @@ def _expanded(raw: Any, path: Path, key: str = "") -> Any:
     return re.sub(r"\$([A-Za-z_]\w*)", value_of, raw)
 
 
-def _suite(written: Settings, raw: Settings, file: str) -> Suite:
+def _suite(command: str, written: Settings, raw: Settings, file: str) -> Suite:
     try:
         table = SuiteTable.model_validate_json(json.dumps(raw, default=str))
     except ValidationError as error:
@@ -257,7 +262,7 @@ def _suite(written: Settings, raw: Settings, file: str) -> Suite:
     _check_distinct([plugin.label for plugin in metrics], f"{file}: metrics")
     names = [f"{t.name or t.architecture} by {r.label}" for t, r in zip(table.networks, recipes, strict=True)]
     _check_distinct(names, f"{file}: networks")
-    return Suite(written, table, dataset, recipes, attributions, metrics)
+    return Suite(command, written, table, dataset, recipes, attributions, metrics)
 
 
 def _plugins(kind: str, base: Any, tables: Sequence[Settings], where: str, key: str = "") -> tuple[Any, ...]:

@@ -128,7 +128,13 @@ def manifest_of(methods: Sequence[str], controls: Sequence[str], metrics: dict[s
         "device": "cpu",
         "seed": 0,
         "target": "predicted",
-        "dataset": {"label": "planted", "summary": "Simulated scores.", "split": "test", "images": None},
+        "dataset": {
+            "label": "planted",
+            "summary": "Simulated scores.",
+            "split": "test",
+            "images": None,
+            "redistributable": True,
+        },
         "metrics": {
             name: {
                 "name": name.partition("(")[0],

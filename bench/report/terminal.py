@@ -5,18 +5,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.audit import findings
-from bench.board import Board, board_of
+from bench.board import Board
 from bench.pairs import ALPHA
 from bench.report.tables import ARROW, TIED
 from bench.report.words import answer
-from bench.store import Results
 
 _WIDTH = 18
 
 
-def show(results: Results, console: Console) -> None:
+def show(board: Board, console: Console) -> None:
     """Print what the board says and the leaderboard: best entry first, half an interval behind each mean."""
-    board = board_of(results)
     name = 4 + max((len(label) for label in board.entries.label), default=0)
     fitting = max((console.width - name - _WIDTH) // _WIDTH, 1)
     for start in range(0, max(len(board.metrics), 1), fitting):

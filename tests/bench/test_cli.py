@@ -67,7 +67,16 @@ def test_a_run_ends_with_a_leaderboard_and_a_result_set(ran: subprocess.Complete
     assert ran.stderr == ""
     scores = pd.read_parquet(folder / "board" / "scores.parquet")
     assert len(scores) == 4 * 2 * 2
-    assert json.loads((folder / "board" / "manifest.json").read_text())["suite"] == "tiny"
+    manifest = json.loads((folder / "board" / "manifest.json").read_text())
+    assert manifest["suite"] == "tiny"
+    assert manifest["command"] == "heatmark run tiny.toml"
+
+
+def test_the_command_in_the_manifest_repeats_the_run(ran: subprocess.CompletedProcess[str], folder: Path) -> None:
+    options = ("--images", "2", "--metrics", "pointing_game")
+    assert heatmark("run", "tiny.toml", *options, "--out", "less", folder=folder).returncode == 0
+    manifest = json.loads((folder / "less" / "manifest.json").read_text())
+    assert manifest["command"] == "heatmark run tiny.toml --images 2 --metrics pointing_game"
 
 
 def test_a_board_can_be_printed_again_as_a_table(ran: subprocess.CompletedProcess[str], folder: Path) -> None:

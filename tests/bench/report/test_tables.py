@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 from simulated import result_set
 
+from bench.board import board_of
 from bench.errors import HeatmarkError
 from bench.report.tables import leaderboard, render
 from bench.report.terminal import show
@@ -64,6 +65,6 @@ def test_markdown_and_latex_mark_the_best_and_escape_names() -> None:
 
 def test_the_terminal_shows_every_entry() -> None:
     console = Console(file=io.StringIO(), width=200, force_terminal=False)
-    show(result_set(), console)
+    show(board_of(result_set()), console)
     text = console.file.getvalue()
     assert all(name in text for name in ("integrated_gradients", "oracle", "deletion ↓"))
