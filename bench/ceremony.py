@@ -17,22 +17,31 @@ _HOOKS = (
 
 
 @contextmanager
-def untouched(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients of the weights inside; everything as before outside.
-
-    Restores the training flag and hooks of every submodule and `requires_grad` of every parameter.
-    """
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; the training flag of every submodule as before outside."""
     training = [(part, part.training) for part in module.modules()]
-    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    hooks = [(getattr(part, kind), dict(getattr(part, kind))) for part in module.modules() for kind in _HOOKS]
     module.eval()
-    for parameter in trainable:
-        parameter.requires_grad_(False)
     try:
         yield
     finally:
         for part, mode in training:
             part.training = mode
+
+
+@contextmanager
+def untouched(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients of the weights inside; everything as before outside.
+
+    Restores the training flag and hooks of every submodule and `requires_grad` of every parameter.
+    """
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    hooks = [(getattr(part, kind), dict(getattr(part, kind))) for part in module.modules() for kind in _HOOKS]
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    try:
+        with evaluating(module):
+            yield
+    finally:
         for parameter in trainable:
             parameter.requires_grad_(True)
         for current, before in hooks:

@@ -217,7 +217,7 @@ def _spread(values: Tensor, kept: list[int], size: int) -> Tensor:
 class Plan:
     """What a perturbation metric asks of the engine.
 
-    `counts[k]` pixels (all channels together) have gone from `start` to `end` at point k of the curve,
+    `counts[k]` pixels (all channels together; ascending) have gone from `start` to `end` at point k of the curve,
     highest first (`descending`) or lowest first; `start` and `end` name substrates of the engine. `area` says how the
     curve becomes a score (`bench.protocols.area_of`). With a `tolerance` only as many points are evaluated as the area
     under the curve needs to be that certain.

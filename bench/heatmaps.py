@@ -28,20 +28,24 @@ def reduce_channels(attributions: Tensor, reduction: Reduction) -> Tensor:
 
 
 def ranks(heatmaps: Tensor, noise: Tensor | None = None) -> Tensor:
-    """Rank maps (batch, height, width), int32: 0 where the heatmap is highest.
+    """Rank maps (batch, height, width), int32: 0 where the heatmap is highest; ties as in `pixels_by_rank`."""
+    batch, height, width = heatmaps.shape
+    positions = torch.arange(height * width, dtype=torch.int32, device=heatmaps.device).expand(batch, -1)
+    order = pixels_by_rank(heatmaps, noise)
+    return torch.empty_like(positions).scatter_(1, order, positions).reshape(batch, height, width)
+
+
+def pixels_by_rank(heatmaps: Tensor, noise: Tensor | None = None) -> Tensor:
+    """Flat positions of the pixels of heatmaps (batch, height, width), the highest first, (batch, pixels).
 
     Ties: without `noise` from the highest flat index to the lowest (a stable ascending sort, flipped;
     the deterministic form of the RISE protocol); with `noise` (batch, height, width) by its size.
     """
-    batch, height, width = heatmaps.shape
-    flat = heatmaps.reshape(batch, -1)
+    flat = heatmaps.flatten(1)
     if noise is None:
-        order = flat.argsort(dim=1, stable=True).flip(1)
-    else:
-        shuffled = noise.reshape(batch, -1).argsort(dim=1, stable=True)
-        order = shuffled.gather(1, flat.gather(1, shuffled).argsort(dim=1, stable=True)).flip(1)
-    positions = torch.arange(height * width, dtype=torch.int32, device=flat.device).expand(batch, -1)
-    return torch.empty_like(positions).scatter_(1, order, positions).reshape(batch, height, width)
+        return flat.argsort(dim=1, stable=True).flip(1)
+    shuffled = noise.flatten(1).argsort(dim=1, stable=True)
+    return shuffled.gather(1, flat.gather(1, shuffled).argsort(dim=1, stable=True)).flip(1)
 
 
 def min_max(maps: Tensor) -> Tensor:

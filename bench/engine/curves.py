@@ -1,7 +1,7 @@
 """Perturbation curves: images x methods x metrics x steps through a network as one queue of full chunks.
 
-Each point of a curve shows `where(rank < count, end, start)`. The points where nothing or everything has
-been replaced do not depend on the map: they are predicted once per image and shared by all curves.
+At each point of a curve the `count` pixels of highest rank show the end substrate, the others the start. Where
+nothing or everything has been replaced that does not depend on the map: predicted once per image, shared by all curves.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.ceremony import untouched
-from bench.engine.predict import forward, logits_in_chunks
+from bench.engine.predict import forward, forwards_only, logits_in_chunks
 from bench.engine.refine import Curve, Points, first_points, next_points, straightened
+from bench.engine.replacing import TOGETHER, Replacing
 from bench.engine.substrates import substrate
 from bench.handed import Explained, Network, Plan
-from bench.heatmaps import Ties, ranks
+from bench.heatmaps import Ties, pixels_by_rank
 from bench.randomness import ImageRandom
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Job:
-    """The curve of one image: its plan, its rank map (height or channel * height, width) and its row in the batch."""
+    """The curve of one image: its plan, the order in which pixels (or values) are replaced, its row in the batch."""
 
     plan: Plan
-    ranks: Tensor
+    order: Tensor
     row: int
 
 
@@ -54,7 +54,7 @@ def curves_of(pairs: Sequence[tuple["PerturbationMetric", Explained]]) -> list[T
     substrates = {name: substrate(name)(batch.images) for job in jobs for name in (job.plan.start, job.plan.end)}
     curves = _with_ends(batch, jobs, substrates)
     wanted = [_first(job, curve) for job, curve in zip(jobs, curves, strict=True)]
-    with untouched(batch.network.module), torch.inference_mode():
+    with forwards_only(batch.network, batch.images.device):
         while any(map(len, wanted)):
             _fill(batch, jobs, substrates, curves, wanted)
             wanted = [_next(job, own, points) for job, own, points in zip(jobs, curves, wanted, strict=True)]
@@ -87,10 +87,10 @@ def _jobs(pairs: Sequence[tuple["PerturbationMetric", Explained]], batch: _Batch
         plan = metric.plan(height, width)
         key = (id(maps), plan.ties)
         if key not in known:
-            known[key] = (maps, ranks(maps, _before_ties(maps, plan.ties, explained.rng)))
+            known[key] = (maps, pixels_by_rank(maps, _before_ties(maps, plan.ties, explained.rng)))
         _, order = known[key]
         if plan.order == "ascending":
-            order = height * width - 1 - order
+            order = order.flip(1)
         rows = [batch.position[image_id] for image_id in explained.rng.image_ids]
         jobs += [_Job(plan, own, row) for own, row in zip(order, rows, strict=True)]
     return jobs
@@ -120,7 +120,7 @@ def _with_ends(batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor
         counts = np.array(job.plan.counts)
         curve = np.full(len(counts), np.nan)
         curve[counts <= 0] = outputs[job.plan.start, job.plan.output][job.row]
-        curve[counts >= job.ranks.numel()] = outputs[job.plan.end, job.plan.output][job.row]
+        curve[counts >= len(job.order)] = outputs[job.plan.end, job.plan.output][job.row]
         curves.append(curve)
     return curves
 
@@ -159,21 +159,17 @@ def _chunks(
     batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor], wanted: Sequence[Points]
 ) -> Iterator[Tensor]:
     """The perturbed images of all wanted points, in order, as full chunks in one reused buffer."""
-    chunk = batch.network.chunk
-    layout = _memory_format(batch.images)
+    chunk, layout = batch.network.chunk, _memory_format(batch.images)
     buffer = batch.images.new_empty(chunk, *batch.images.shape[1:]).contiguous(memory_format=layout)
     filled = 0
     for job, points in zip(jobs, wanted, strict=True):
         start, end = substrates[job.plan.start], substrates[job.plan.end]
-        first, last = start[job.row % len(start)][None], end[job.row % len(end)][None]
-        # One rank for each channel, laid out as the images are: comparing and choosing then run over plain memory.
-        rank = job.ranks.reshape(-1, *first.shape[2:]).expand_as(first).contiguous(memory_format=layout)
-        counts = torch.tensor([job.plan.counts[point] for point in points], dtype=rank.dtype, device=rank.device)
+        replacing = Replacing(job.order, start[job.row % len(start)][None], end[job.row % len(end)][None])
+        counts = [job.plan.counts[point] for point in points]
         at = 0
         while at < len(counts):
-            take = min(chunk - filled, len(counts) - at)
-            replaced = rank < counts[at : at + take, None, None, None]
-            torch.where(replaced, last, first, out=buffer[filled : filled + take])
+            take = min(chunk - filled, len(counts) - at, TOGETHER)
+            replacing.draw(counts[at : at + take], buffer[filled : filled + take])
             at, filled = at + take, filled + take
             if filled == chunk:
                 yield buffer

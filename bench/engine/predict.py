@@ -9,11 +9,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bench.ceremony import untouched
+from bench.ceremony import evaluating
 from bench.handed import Network, Precision
 
 _log = logging.getLogger("heatmark")
-_CANDIDATES = (4, 8, 16, 32, 64, 128, 256, 512)
+_CANDIDATES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 # A larger chunk must be this much faster per image to be worth its memory.
 _WORTHWHILE = 0.97
 _TRIALS = 3
@@ -21,7 +21,7 @@ _TRIALS = 3
 
 def logits_in_chunks(network: Network, images: Tensor) -> Tensor:
     """Logits (batch, outputs) of images (batch, channel, height, width), the network in evaluation mode."""
-    with untouched(network.module), torch.inference_mode():
+    with forwards_only(network, images.device):
         return forward(network, images, network.chunk)[0].clone()
 
 
@@ -30,8 +30,18 @@ def clean_logits(network: Network, images: Tensor) -> Tensor:
     return logits_in_chunks(replace(network, precision="fp32"), images)
 
 
+@contextmanager
+def forwards_only(network: Network, device: torch.device) -> Iterator[None]:
+    """Evaluation mode, no gradients, the network's precision.
+
+    Meant to last for a whole queue: weights are cast to bf16 once for as long as it lasts.
+    """
+    with evaluating(network.module), torch.inference_mode(), _in_precision(network.precision, device):
+        yield
+
+
 def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
-    """Logits of images that go through at most `limit` at a time, and the limit to go on with.
+    """Logits, inside `forwards_only`, of images that go through at most `limit` at a time, and the limit to go on with.
 
     Out of memory halves the limit, says so in one line of the log, and carries on.
     """
@@ -39,8 +49,7 @@ def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
     position = 0
     while position < len(images):
         try:
-            with _in_precision(network.precision, images.device):
-                done.append(network.logits(images[position : position + limit]).to(images.dtype))
+            done.append(network.logits(images[position : position + limit]).to(images.dtype))
             position += limit
         except torch.OutOfMemoryError:
             if limit == 1:
@@ -69,7 +78,7 @@ def _in_precision(precision: Precision, device: torch.device) -> Iterator[None]:
 def fastest_chunk(network: Network, images: Tensor) -> int:
     """The chunk size with the least time per image, measured on images (any, channel, height, width)."""
     best, chunk = float("inf"), _CANDIDATES[0]
-    with untouched(network.module), torch.inference_mode():
+    with forwards_only(network, images.device):
         for candidate in _CANDIDATES:
             inputs = images[torch.arange(candidate) % len(images)]
             try:
@@ -86,8 +95,7 @@ def fastest_chunk(network: Network, images: Tensor) -> int:
 def _seconds(network: Network, inputs: Tensor) -> float:
     _wait(inputs)
     began = time.perf_counter()
-    with _in_precision(network.precision, inputs.device):
-        network.logits(inputs)
+    network.logits(inputs)
     _wait(inputs)
     return time.perf_counter() - began
 
