@@ -1,0 +1,119 @@
+"""Every method on the architectures that people use: it runs, or says in one line why it cannot."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import VisionTransformer, get_model
+
+from bench import checks
+from bench.errors import UnsupportedError
+from bench.handed import Network, Request
+from bench.plugins import find
+from bench.tiny import tiny_request
+
+SIZE = 64
+PUBLISHED = ("vgg16", "vgg19", "resnet34", "resnet50", "googlenet")
+LARGE = (*PUBLISHED, "efficientnet_b0", "mobilenet_v2", "vit_b_16")
+SMALL = ("squeezenet1_1", "small_vit")
+TRANSFORMERS = {"vit_b_16", "small_vit"}
+CONVOLUTIONAL = {*PUBLISHED, "efficientnet_b0", "mobilenet_v2", "squeezenet1_1"}
+
+# Which methods cannot, and the reason that they give; every other pair runs.
+REFUSALS = {
+    "attention_rollout": (CONVOLUTIONAL, "has no attention"),
+    "chefer_relevance": (CONVOLUTIONAL, "has no attention"),
+    "deep_lift": (TRANSFORMERS | {"efficientnet_b0"}, "does not cover all operations"),
+    "gnl_integrated_gradients": (TRANSFORMERS | {"efficientnet_b0"}, "has no ReLU, ReLU6 or max-pool"),
+    "guided_backprop": (TRANSFORMERS | {"efficientnet_b0"}, "has no ReLU, ReLU6 or max-pool"),
+    "lrp": (TRANSFORMERS, "zennit has no rules"),
+    **dict.fromkeys(
+        ("grad_cam", "grad_cam_plus_plus", "layer_cam", "score_cam"), (TRANSFORMERS, "does not end in a spatial map")
+    ),
+}
+# A layer with few maps: Score-CAM takes a pass for each.
+STEM = {
+    **dict.fromkeys(("vgg16", "vgg19"), "features.3"),
+    **dict.fromkeys(("resnet34", "resnet50"), "maxpool"),
+    **dict.fromkeys(("efficientnet_b0", "mobilenet_v2"), "features.0"),
+    "googlenet": "maxpool1",
+    "squeezenet1_1": "features.2",
+}
+
+
+@lru_cache(maxsize=1)
+def explained_network(architecture: str) -> Network:
+    """The architecture with random weights under which signals keep their size to the last layer."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = built(architecture)
+        for part in module.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.momentum = 1.0
+        with torch.no_grad():
+            module.train()(request().images.repeat(4, 1, 1, 1))
+    return Network(module.eval(), name=architecture, chunk=8)
+
+
+def built(architecture: str) -> nn.Module:
+    if architecture == "small_vit":
+        module = VisionTransformer(SIZE, 16, num_layers=2, num_heads=3, hidden_dim=48, mlp_dim=96, num_classes=10)
+    elif architecture == "vit_b_16":
+        module = get_model(architecture, weights=None, num_classes=10, image_size=SIZE)
+    elif architecture == "googlenet":
+        module = get_model(architecture, weights=None, num_classes=10, aux_logits=False, init_weights=True)
+    else:
+        module = get_model(architecture, weights=None, num_classes=10)
+    if isinstance(module, VisionTransformer):  # torchvision's head begins with zeros, and so would gradients
+        nn.init.normal_(module.heads.head.weight, std=0.1)
+    return module
+
+
+def request() -> Request:
+    """Two images of blobs, in which there are superpixels."""
+    made, coarse = tiny_request(2, SIZE, SIZE), tiny_request(2, 8, 8).images.float()
+    images = nn.functional.interpolate(coarse, SIZE, mode="bilinear") + 0.5
+    return replace(made, images=images, truth=made.truth.float(), references=images.flip(0))
+
+
+def checksum(network: Network) -> list[float]:
+    return [float(values.double().sum()) for values in network.module.state_dict().values()]
+
+
+def grid(architectures: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(architecture, name) for architecture in architectures for name in find("attributions")]
+
+
+def runs_or_says_why(architecture: str, name: str) -> None:
+    network, asked = explained_network(architecture), request()
+    asked = replace(asked, targets=network.logits(asked.images).argmax(1))
+    method = checks.quick(find("attributions")[name]())
+    if name == "score_cam":
+        method = replace(method, layer=STEM.get(architecture, ""))
+    before = checksum(network)
+    refusing, reason = REFUSALS.get(name, (set(), ""))
+    if architecture in refusing:
+        with pytest.raises(UnsupportedError, match=reason) as caught:
+            method.explain(network, asked)
+        assert architecture in str(caught.value)
+        assert "\n" not in str(caught.value)
+    else:
+        heatmaps = method.heatmaps(method.explain(network, asked))
+        assert heatmaps.shape == (2, SIZE, SIZE)
+        assert heatmaps.isfinite().all()
+        assert (heatmaps.flatten(1).std(1) > 0).all()
+    assert checksum(network) == before
+    assert not network.module.training
+
+
+@pytest.mark.parametrize(("architecture", "name"), grid(SMALL))
+def test_method_runs_or_says_why_on_small_networks(architecture, name):
+    runs_or_says_why(architecture, name)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("architecture", "name"), grid(LARGE))
+def test_method_runs_or_says_why_on_large_networks(architecture, name):
+    runs_or_says_why(architecture, name)
