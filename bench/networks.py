@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.errors import HeatmarkError, nearest
 
 # torchvision's weights for these want another mean and deviation than all its others; the networks see to it.
-_OPTIONS = dict.fromkeys(("googlenet", "inception_v3"), {"transform_input": True, "init_weights": True})
+_OPTIONS = {name: {"transform_input": True, "init_weights": True} for name in ("googlenet", "inception_v3")}
 _UNREADABLE = (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError, UnpicklingError)
 
 

@@ -1,5 +1,7 @@
 """Every plug-in that is found passes every check of its kind."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench import checks
@@ -25,6 +27,29 @@ def test_says_what_it_is(kind: str, name: str) -> None:
 def test_attribution(name: str, check) -> None:
     method = checks.quick(find("attributions")[name]())
     check(method, checks.network_for(method), tiny_request())
+
+
+VARIANTS = {
+    "gnl_integrated_gradients": [{"protocol": "published"}],
+    "blur_ig": [{"spacing": "sigma_squared", "output": "probability"}],
+    "guided_ig": [{"max_distance": 1.0, "output": "probability"}],
+    "idgi": [{"path": "guided"}, {"path": "blur"}],
+    "integrated_gradients": [{"quadrature": "trapezoid"}],
+    "lrp": [{"composite": "epsilon_alpha2_beta1"}],
+    "randomised_network": [{"of": "integrated_gradients"}],
+    "simple_gradient": [{"nonlinearity": "gnl"}],
+    "smooth_grad": [{"of": "integrated_gradients", "nonlinearity": "gnl"}, {"of": "input_x_gradient"}],
+    "var_grad": [{"of": "integrated_gradients"}],
+}
+
+
+@pytest.mark.parametrize("check", checks.ATTRIBUTION_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    ("name", "settings"), [(n, s) for n, own in VARIANTS.items() for s in own], ids=lambda part: str(part)
+)
+def test_attribution_with_other_settings(name: str, settings: dict, check) -> None:
+    method = replace(checks.quick(find("attributions")[name]()), **settings)
+    check(method, checks.network_for(method), checks.tiny_request())
 
 
 @pytest.mark.parametrize("name", of("attributions", Attribution))

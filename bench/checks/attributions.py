@@ -87,8 +87,13 @@ def costs_what_it_declares(method: Attribution, network: Network, request: Reque
 
 
 def explains_twice_the_same(method: Attribution, network: Network, request: Request) -> None:
-    """The same request gives the same attributions."""
-    first, second = method.explain(network, request), method.explain(network, request)
+    """The same request gives the same attributions, whatever the state of torch's own random numbers."""
+    first = method.explain(network, request)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        before = torch.get_rng_state()
+        second = method.explain(network, request)
+        assert torch.equal(before, torch.get_rng_state()), f"{method.name} draws from torch's own random numbers"
     assert torch.equal(first, second), f"{method.name} is not deterministic"
 
 
@@ -99,9 +104,9 @@ def leaves_everything_as_it_was(method: Attribution, network: Network, request: 
     assert state(network.module) == before, f"{method.name} changed the network"
     assert torch.equal(images, request.images), f"{method.name} changed the images"
     assert not request.images.requires_grad, f"{method.name} left requires_grad on the images"
-    for failing in (_FailsForwards, _FailsBackwards):
+    for failing in (_Fails(network.module, forward=1), _Fails(network.module, forward=3), _Fails(network.module)):
         with suppress(_PlannedError):
-            method.explain(replace(network, module=failing(network.module)), request)
+            method.explain(replace(network, module=failing), request)
         assert state(network.module) == before, f"{method.name} changed the network when it failed"
 
 
@@ -109,29 +114,23 @@ class _PlannedError(Exception):
     """The failure that a check brings about."""
 
 
-class _FailsForwards(nn.Module):
-    """A network that runs and then fails."""
+class _Fails(nn.Module):
+    """A network that fails at the end of its `forward`-th pass; without that, as soon as gradients are taken."""
 
-    def __init__(self, inner: nn.Module) -> None:
+    def __init__(self, inner: nn.Module, forward: int | None = None) -> None:
         super().__init__()
         self.inner = inner
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.inner(images)
-        raise _PlannedError
-
-
-class _FailsBackwards(nn.Module):
-    """A network that fails as soon as gradients are taken."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
+        self.left = forward
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.inner(images)
-        if logits.requires_grad:
-            logits.register_hook(_fail)
+        if self.left is None:
+            if logits.requires_grad:
+                logits.register_hook(_fail)
+            return logits
+        self.left -= 1
+        if not self.left:
+            raise _PlannedError
         return logits
 
 
