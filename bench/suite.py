@@ -54,7 +54,7 @@ class PreprocessTable(_Table):
 class NetworkTable(_Table):
     """A network: an architecture, and weights from a file, or from training by a recipe.
 
-    `outputs` defaults to the classes of the data set. `label_map` lists the output for each label, or names
+    In a suite's file `recipes` in the place of `recipe` stands for one network for each of them. `outputs` defaults to the classes of the data set. `label_map` lists the output for each label, or names
     a JSON file from class number (counted from 1) to output.
     """
 
@@ -172,7 +172,8 @@ def load_suite(
         raw = _laid_over(raw, layer)
     for key, names in (only or {}).items():
         raw = raw if names is None else raw | {key: _of_these_names(raw.get(key, []), names)}
-    return _suite(shlex.join(["heatmark", "run", name_or_path]), raw, _expanded(raw, path), path.name)
+    command = shlex.join(["heatmark", "run", name_or_path])
+    return _suite(command, raw, _one_recipe_each(_expanded(raw, path)), path.name)
 
 
 def make_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str] = ()) -> Plugin:
@@ -242,6 +243,19 @@ def _expanded(raw: Any, path: Path, key: str = "") -> Any:
         return os.environ[match[1]]
 
     return re.sub(r"\$([A-Za-z_]\w*)", value_of, raw)
+
+
+def _one_recipe_each(raw: Any) -> Any:
+    """A network with several `recipes` as one network for each of them."""
+
+    def parted(table: Any) -> list[Any]:
+        if not isinstance(table, dict) or not isinstance(table.get("recipes"), list) or "recipe" in table:
+            return [table]
+        shared = {key: value for key, value in table.items() if key != "recipes"}
+        return [shared | {"recipe": recipe} for recipe in table["recipes"]]
+
+    networks = raw.get("networks")
+    return raw | {"networks": [part for table in networks for part in parted(table)]} if networks else raw
 
 
 def _suite(command: str, written: Settings, raw: Settings, file: str) -> Suite:
