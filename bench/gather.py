@@ -125,7 +125,7 @@ def _manifest(
             }
             for method in suite.attributions
         },
-        "recipes": {recipe.label: _card(recipe) for recipe in suite.recipes},
+        "recipes": {recipe.label: {**_card(recipe), "settings": recipe.settings} for recipe in suite.recipes},
         "failures": failures.to_dict("records"),
     }
 

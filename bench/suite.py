@@ -54,8 +54,9 @@ class PreprocessTable(_Table):
 class NetworkTable(_Table):
     """A network: an architecture, and weights from a file, or from training by a recipe.
 
-    In a suite's file `recipes` in the place of `recipe` stands for one network for each of them. `outputs` defaults to the classes of the data set. `label_map` lists the output for each label, or names
-    a JSON file from class number (counted from 1) to output.
+    `outputs` defaults to the classes of the data set. `label_map` lists the output for each label, or names
+    a JSON file from class number (counted from 1) to output. A suite's file may have `recipes` in the place of
+    `recipe`: a network for each of them.
     """
 
     architecture: str

@@ -56,6 +56,16 @@ def test_overrides_and_the_quick_size_are_laid_over_the_file(suite_file) -> None
     assert load_suite(path, {"dataset": {"images": 4}}, quick=True).table.dataset.images == 4
 
 
+def test_several_recipes_are_a_network_each_and_quick_sizes_reach_all(suite_file) -> None:
+    recipes = 'recipes = [{ name = "standard" }, { name = "madry", steps = 2 }]'
+    path = suite_file(GOOD.replace('"small_plain"', f'"small_plain"\n{recipes}'))
+    suite, quick = load_suite(path), load_suite(path, quick=True)
+    assert [recipe.label for recipe in suite.recipes] == ["standard", "madry(steps=2)"]
+    epochs = [[table.training and table.training.epochs for table in own.table.networks] for own in (suite, quick)]
+    assert epochs == [[1, 1], [2, 2]]
+    assert len(suite.written["networks"]) == 1
+
+
 def test_only_keeps_the_settings_of_the_suite(suite_file) -> None:
     suite = load_suite(suite_file(GOOD), only={"metrics": ["insertion", "deletion"], "attributions": None})
     assert {metric.label for metric in suite.metrics} == {"insertion", "deletion(step=5)"}
@@ -84,6 +94,17 @@ def test_only_keeps_the_settings_of_the_suite(suite_file) -> None:
         ("step = 5", 'protocol = "rise2019"', r"mine.toml: metrics\[0\].protocol: input should be .*rise2018"),
         ('name = "deletion"', "", r"mine.toml: metrics\[0\].name: expected the name of one of the metrics"),
         ('"small_plain"', '"small_plain"\nrecipe = { name = "standart" }', r"networks\[0\].recipe.name: .*'standard'"),
+        ('"small_plain"', '"small_plain"\nrecipes = "standard"', r"networks\[0\].recipes: unknown key; .*'recipe'"),
+        (
+            '"small_plain"',
+            '"small_plain"\nrecipe = { name = "madry" }\nrecipes = [{ name = "standard" }]',
+            r"networks\[0\].recipes: unknown key",
+        ),
+        (
+            '"small_plain"',
+            '"small_plain"\nrecipes = [{ name = "standard" }, { name = "mdry" }]',
+            r"networks\[1\].recipe.name: .*'madry'",
+        ),
         (
             '"small_plain"',
             '"small_plain"\nweights = "$NO_SUCH_FOLDER/w.pt"',
