@@ -6,7 +6,9 @@ from pathlib import Path
 from bench.board import board_of
 from bench.report.figures import draw
 from bench.report.page import page
-from bench.report.style import inlined, svg
+from bench.report.recipe_figure import draw_recipes
+from bench.report.recipes import compares_recipes, recipe_table, render_recipes
+from bench.report.style import figures, inlined, svg
 from bench.report.tables import Format, render, table_of
 from bench.store import Results, write_whole
 
@@ -32,4 +34,24 @@ def write_report(results: Results, folder: Path, weights: Mapping[str, float] | 
         drawing = svg(figure)
         write_whole(folder / "figures" / f"{name}.svg", drawing.encode())
         drawings.append((name, caption, inlined(drawing)))
+    if compares_recipes(results):
+        drawings += _write_recipes(results, folder)
     write_whole(folder / "index.html", page(results, board, drawings).encode())
+
+
+def _write_recipes(results: Results, folder: Path) -> list[tuple[str, str, str]]:
+    """Tables and figures of what recipes change; the figures as `page` takes them."""
+    table = recipe_table(results)
+    write_whole(folder / "recipes.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+    write_whole(folder / "recipes.md", render_recipes(table, results.manifest).encode())
+    drawings = []
+    # One figure a network: of the first attribution, which is what the suite is about.
+    shown = table[["network", "attribution"]][table.attribution.ne("")].drop_duplicates("network")
+    for number, (network, attribution) in enumerate(shown.itertuples(index=False), 1):
+        with figures():
+            drawing = svg(draw_recipes(table, results.manifest, network, attribution))
+        name = f"recipes_{number}"
+        write_whole(folder / "figures" / f"{name}.svg", drawing.encode())
+        caption = f"{network}, {attribution}: every recipe beside the first, with 95% intervals and the seeds."
+        drawings.append((name, caption, inlined(drawing)))
+    return drawings
