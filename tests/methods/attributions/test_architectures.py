@@ -1,5 +1,6 @@
 """Every method on the architectures that people use: it runs, or says in one line why it cannot."""
 
+from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ from torchvision.models import VisionTransformer, get_model
 from bench import checks
 from bench.errors import UnsupportedError
 from bench.handed import Network, Request
+from bench.methods.attributions.integrated_gradients import IntegratedGradients
 from bench.plugins import find
 from bench.tiny import tiny_request
 
@@ -117,3 +119,15 @@ def test_method_runs_or_says_why_on_small_networks(architecture, name):
 @pytest.mark.parametrize(("architecture", "name"), grid(LARGE))
 def test_method_runs_or_says_why_on_large_networks(architecture, name):
     runs_or_says_why(architecture, name)
+
+
+@pytest.mark.parametrize("architecture", ["squeezenet1_1", "mobilenet_v2", "resnet18"])
+def test_integrated_gradients_equal_captum_s(architecture):
+    captum = pytest.importorskip("captum.attr")
+    single = explained_network(architecture)
+    network, asked = replace(single, module=deepcopy(single.module).double()), request()
+    asked = asked.with_images(asked.images.double())
+    theirs = captum.IntegratedGradients(network.module).attribute(asked.images, target=asked.targets, n_steps=8)
+    found = IntegratedGradients(nodes=8).explain(network, asked)
+    scale = theirs.abs().max()
+    torch.testing.assert_close(found / scale, theirs / scale, rtol=0, atol=1e-5)
