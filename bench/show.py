@@ -1,10 +1,13 @@
 """One image's heatmaps side by side."""
 
 import io
+import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -21,6 +24,8 @@ from bench.scoring import asked, explanations
 from bench.store import write_whole
 from bench.suite import Suite
 from bench.zoo import networks_of, number_of
+
+COLUMNS = 6
 
 
 def draw(
@@ -42,8 +47,7 @@ def draw(
     panels: list[tuple[str, Tensor | str]] = [("image", displayed(trained.network, batch.images)[0])]
     panels += [("truth", batch.truth[0])] if batch.truth is not None else []
     panels += [
-        (method.label, for_display(own.heatmaps)[0] if isinstance(own, Explained) else own)
-        for method, own in explained.items()
+        (method.label, own.heatmaps[0] if isinstance(own, Explained) else own) for method, own in explained.items()
     ]
     write_whole(out, _picture(panels, out.suffix.removeprefix(".") or "png"))
 
@@ -59,19 +63,35 @@ def _batch(work: Work, trained: Trained, image: str) -> Batch:
 
 
 def _picture(panels: Sequence[tuple[str, Tensor | str]], suffix: str) -> bytes:
-    figure = Figure(figsize=(2.4 * len(panels), 2.8), layout="constrained")
-    for axes, (title, panel) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        axes.set_title(title, fontsize=9)
+    columns = min(len(panels), COLUMNS)
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(2.4 * columns, 2.8 * rows), layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes in places:
         axes.set_axis_off()
-        if isinstance(panel, str):
-            axes.text(0.5, 0.5, panel, ha="center", va="center", wrap=True, fontsize=8, transform=axes.transAxes)
-        elif panel.ndim == 3:
-            axes.imshow(panel.permute(1, 2, 0).cpu().numpy())
-        else:
-            axes.imshow(panel.cpu().numpy(), cmap="magma")
+    for axes, (title, panel) in zip(places[: len(panels)], panels, strict=True):
+        axes.set_title(textwrap.fill(title, 30), fontsize=9)
+        _draw(axes, panel)
     file = io.BytesIO()
     try:
         figure.savefig(file, format=suffix, dpi=150)
     except ValueError as error:
         raise HeatmarkError(f"--out: {error}") from error
     return file.getvalue()
+
+
+def _draw(axes: Axes, panel: Tensor | str) -> None:
+    """A picture (channel, height, width), a heatmap (height, width), or why there is none.
+
+    A heatmap that goes below zero is drawn red above and blue below it, its strongest 1% clipped.
+    """
+    if isinstance(panel, str):
+        reason = textwrap.fill(panel, 28, break_long_words=True)
+        axes.text(0.5, 0.5, reason, ha="center", va="center", fontsize=8, transform=axes.transAxes)
+    elif panel.ndim == 3:
+        axes.imshow(panel.permute(1, 2, 0).cpu().numpy())
+    elif panel.min() < 0:
+        top = float(panel.abs().flatten().double().quantile(0.99))
+        axes.imshow(panel.cpu().numpy(), cmap="RdBu_r", vmin=-top, vmax=top)
+    else:
+        axes.imshow(for_display(panel[None])[0].cpu().numpy(), cmap="magma")

@@ -223,8 +223,8 @@ def _laid_over(below: Any, above: Any) -> Any:
 
 
 def _of_these_names(tables: list[Settings], names: Sequence[str]) -> list[Settings]:
-    own = [table for name in names for table in tables if table.get("name") == name]
-    return own + [{"name": name} for name in names if name not in {table["name"] for table in own}]
+    own = {name: [table for table in tables if table.get("name") == name] for name in names}
+    return [table for name, found in own.items() for table in found or [{"name": name}]]
 
 
 def _expanded(raw: Any, path: Path, key: str = "") -> Any:

@@ -68,7 +68,7 @@ def test_several_recipes_are_a_network_each_and_quick_sizes_reach_all(suite_file
 
 def test_only_keeps_the_settings_of_the_suite(suite_file) -> None:
     suite = load_suite(suite_file(GOOD), only={"metrics": ["insertion", "deletion"], "attributions": None})
-    assert {metric.label for metric in suite.metrics} == {"insertion", "deletion(step=5)"}
+    assert [metric.label for metric in suite.metrics] == ["insertion", "deletion(step=5)"]
     assert len(suite.attributions) == 2
 
 
