@@ -166,6 +166,19 @@ def publish(
 
 
 @app.command()
+def pictures(
+    folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it.")],
+    out: Annotated[Path, typer.Argument(help="The folder for the pictures, a PNG file each.")],
+) -> None:
+    """Write the sample images and heatmaps of a result set as PNG files."""
+    from bench.gallery import write_pictures
+    from bench.store import read_results
+
+    count = write_pictures(read_results(folder).heatmaps, out)
+    _out.print(f"{count} pictures: {out}", soft_wrap=True)
+
+
+@app.command()
 def compare(
     first: Annotated[Path, typer.Argument(help="The result set before.")],
     second: Annotated[Path, typer.Argument(help="The result set after.")],

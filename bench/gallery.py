@@ -1,7 +1,9 @@
 """A few images with their truth and heatmaps as pictures, for the reader's own eyes."""
 
 import io
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -14,6 +16,7 @@ from bench.cells import Trained
 from bench.data import Batch
 from bench.handed import Explained, Network
 from bench.heatmaps import for_display
+from bench.store import write_whole
 
 PICTURES = pa.schema(
     [("image", pa.string()), ("kind", pa.string()), ("attribution", pa.string()), ("png", pa.binary())]
@@ -38,6 +41,21 @@ def pictures(trained: Trained, batch: Batch, explained: Mapping[Attribution, Exp
                 if finite[row]
             ]
     return pd.DataFrame(rows, columns=PICTURES.names)
+
+
+def write_pictures(heatmaps: pd.DataFrame, folder: Path) -> int:
+    """Write each picture of a result set as NETWORK-RECIPE-SEED/IMAGE/ATTRIBUTION.png (or image.png, truth.png).
+
+    Characters that file names do not bear become `_`. Returns how many pictures there are.
+    """
+    for row, picture in zip(heatmaps.itertuples(index=False), heatmaps.png.tolist(), strict=True):
+        place = folder / _file_name(f"{row.network}-{row.recipe}-{row.seed}") / _file_name(row.image)
+        write_whole(place / f"{_file_name(row.attribution if row.kind == 'heatmap' else row.kind)}.png", picture)
+    return len(heatmaps)
+
+
+def _file_name(text: object) -> str:
+    return re.sub(r"[^\w.,=()-]+", "_", str(text)).lstrip(".") or "_"
 
 
 def displayed(network: Network, images: Tensor) -> Tensor:

@@ -86,6 +86,15 @@ def test_a_board_can_be_printed_again_as_a_table(ran: subprocess.CompletedProces
     assert "oracle" in printed.stdout
 
 
+def test_pictures_are_written_as_files(ran: subprocess.CompletedProcess[str], folder: Path) -> None:
+    written = heatmark("pictures", "board", "pictures", folder=folder)
+    assert written.returncode == 0, written.stderr
+    (place,) = (folder / "pictures" / "small_plain-standard-0").iterdir()
+    assert {path.name for path in place.iterdir()} == {"image.png", "truth.png", "simple_gradient.png", "oracle.png"}
+    with Image.open(place / "simple_gradient.png") as picture:
+        assert picture.size == (64, 64)
+
+
 def test_show_draws_an_image_of_the_data_set_and_a_file(folder: Path) -> None:
     Image.new("RGB", (80, 60), "teal").save(folder / "photo.png")
     options = ("--suite", "tiny.toml", "--methods", "edges,centre", "--out", "x.png")
