@@ -7,7 +7,6 @@ own the ceremony (modes, gradients, chunks, shapes, failures), so that a subclas
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, final
 
@@ -17,12 +16,13 @@ from torch import Tensor
 
 from bench.ceremony import untouched
 from bench.errors import HeatmarkError
-from bench.handed import OK, Cost, Explained, Network, Plan, Request, Sample, Scored, refused
+from bench.handed import OK, Compared, Cost, Explained, Network, Plan, Request, Sample, Scored, refused
 from bench.heatmaps import Reduction, reduce_channels
 from bench.protocols import area_of
 
 __all__ = [
     "Attribution",
+    "Compared",
     "Cost",
     "Dataset",
     "Explained",
@@ -233,11 +233,24 @@ class PerturbationMetric(Metric):
 
 @dataclass(frozen=True)
 class NetworkMetric(AnyMetric):
-    """A metric over several networks of one recipe: the same images, targets and method, explained by each."""
+    """A metric over several networks: those of a recipe's seeds, and those it has trained to compare with them."""
 
     @abstractmethod
-    def score_networks(self, explained: Sequence[Explained]) -> Scored:
-        """One score per image from the explanations of at least two networks."""
+    def score_networks(self, compared: Compared) -> Scored:
+        """One score per image; every map is finite.
+
+        Raises UnsupportedError where there are too few networks, or none can be trained.
+        """
+
+    @final
+    def measure(self, compared: Compared) -> Scored:
+        """One score per image, NaN with a status where a map is not finite."""
+        each = [refused(own, truth=False, fixations=False) for own in compared.explained]
+        status = [next((text for text in own if text != OK), OK) for own in zip(*each, strict=True)]
+        kept = [position for position, text in enumerate(status) if text == OK]
+        if not kept:
+            return Scored.none(status)
+        return self.score_networks(compared.select(kept)).spread(kept, status)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a run shares, and the identity of its cells: everything that decides a score goes into the key."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import Any
 import torch
 
 import bench
-from bench.api import Dataset, Plugin
+from bench.api import Dataset, NetworkMetric, Plugin, Recipe
 from bench.handed import Network
+from bench.optimisers import Training
 from bench.plugins import source_file
+from bench.progress import Progress
 from bench.suite import Suite, SuiteTable
 
 # Everything else in the package decides a score.
@@ -20,6 +22,15 @@ _NOT_COMPUTING = (
     *("_version.py", "audit.py", "board.py", "cards.py", "checks/", "cli.py", "compare.py", "gather.py", "pairs.py"),
     *("plugins.py", "progress.py", "publish.py", "report/", "stats.py", "store.py", "suite.py", "wins.py"),
 )
+
+
+@dataclass(frozen=True)
+class School:
+    """How a network can be trained over again: on another data set, and by another recipe than its own if not None."""
+
+    training: Training
+    again: Callable[[Dataset, Recipe | None], Network]
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,7 @@ class Trained:
     seed: int
     weights: str
     log: str
+    school: School | None = None
     audits: tuple[dict[str, Any], ...] = ()
 
 
@@ -61,12 +73,14 @@ class Work:
 
 def identity(work: Work, trained: Sequence[Trained], ids: Sequence[str], *parts: Plugin | str) -> dict[str, Any]:
     """Everything that decides the scores of a cell of these networks on these images."""
+    compares = any(isinstance(part, NetworkMetric) for part in parts)
     return {
         "dataset": [work.dataset.fingerprint(), work.split, list(ids)],
         "networks": [
             [t.architecture, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed, t.network.precision]
             for t in trained
         ],
+        "trainings": [t.school and asdict(t.school.training) for t in trained] if compares else None,
         "parts": [_signature(part) if isinstance(part, Plugin) else part for part in parts],
         "target": [work.table.target, work.table.only_correct],
         "seed": work.table.seed,

@@ -12,6 +12,7 @@ from bench.randomness import ImageRandom
 
 if TYPE_CHECKING:
     from bench.api import Attribution
+    from bench.laboratory import Laboratory
 
 OK = "ok"
 
@@ -175,6 +176,24 @@ class Explained:
             rng=self.rng.select(positions),
             fixations=None if self.fixations is None else tuple(self.fixations[i] for i in positions),
         )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A batch as metrics over several networks see it.
+
+    `explained` by one method on each network of a recipe, one for each seed, all for the first one's targets;
+    `outputs` (batch,) what is right; the `laboratory` trains more networks like the first.
+    """
+
+    explained: tuple[Explained, ...]
+    outputs: Tensor
+    laboratory: "Laboratory"
+
+    def select(self, positions: list[int]) -> "Compared":
+        """Some images of the batch."""
+        explained = tuple(own.select(positions) for own in self.explained)
+        return replace(self, explained=explained, outputs=self.outputs[positions])
 
 
 @dataclass(frozen=True)

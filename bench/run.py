@@ -59,7 +59,7 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
             networks.append(_row(whole, trained))
             shown.append((trained, _pictures(whole, trained)))
             parts += _cells(whole, [trained], _pairs(suite, single), score_one)
-        if len(group) > 1:
+        if comparing:
             parts += _cells(whole, group, _pairs(suite, comparing), score_across)
     return gathered(suite, split, device, parts, networks, shown)
 

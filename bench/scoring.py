@@ -15,7 +15,8 @@ from bench.cells import Trained, Work
 from bench.data import Batch
 from bench.engine import clean_logits
 from bench.errors import HeatmarkError, UnsupportedError
-from bench.handed import OK, Explained, Request, Scored
+from bench.handed import OK, Compared, Explained, Request, Scored
+from bench.laboratory import laboratory
 from bench.measure import explained_by, measure
 from bench.randomness import ImageRandom
 
@@ -55,19 +56,22 @@ def score_across(
     pairs: Sequence[tuple[Attribution, NetworkMetric]],
 ) -> dict[tuple[Attribution, NetworkMetric], Scored]:
     """One score per image for each pair from the explanations of all networks, for the first one's targets."""
-    targets = asked(work, group[0], pools[0], batch)[0].targets
+    first, clean = asked(work, group[0], pools[0], batch)
+    kept, status = _counted(work, batch, clean)
     explained = []
     for trained, pool in zip(group, pools, strict=True):
         request, clean = asked(work, trained, pool, batch)
         methods = {method: None for method, _ in pairs}
-        explained.append(explanations(trained, replace(request, targets=targets), clean, batch, pool, methods))
+        explained.append(explanations(trained, replace(request, targets=first.targets), clean, batch, pool, methods))
     scored = {}
     for method, metric in pairs:
         own = [part[method] for part in explained]
         failed = next((part for part in own if isinstance(part, str)), None)
-        ready = [part for part in own if isinstance(part, Explained)]
-        result = attempt(partial(metric.score_networks, ready)) if failed is None else failed
-        scored[method, metric] = Scored.none([result] * len(batch.ids)) if isinstance(result, str) else result
+        ready = tuple(part.select(kept) for part in own if isinstance(part, Explained))
+        compared = Compared(ready, batch.outputs[kept], laboratory(work, group[0], pools[0], method))
+        result = attempt(partial(metric.measure, compared)) if failed is None else failed
+        result = Scored.none([result] * len(kept)) if isinstance(result, str) else result
+        scored[method, metric] = result.spread(kept, status)
     return scored
 
 

@@ -56,6 +56,7 @@ def train(
     state = State(module, optimiser, schedule_of(training, optimiser, steps))
     if checkpoint.exists():
         read_checkpoint(checkpoint, state)
+    course.dataset.sample("train", positions[0])  # what it makes once is made here, not in each loading process
     name = f"training {network.name} by {course.recipe.label}, seed {course.seed}"
     progress.advance(name, len(state.log), training.epochs)
     lesson = parallel(_Lesson(course.recipe, network))
@@ -165,7 +166,7 @@ def _loader(course: Course, network: Network, parts: Sequence[Sequence[int]], ep
 
 def _validated(course: Course, network: Network, device: torch.device) -> dict[str, float]:
     """The accuracy and, where the recipe has one, the penalty on the validation images."""
-    if "val" not in course.dataset.splits:
+    if "val" not in course.dataset.present:
         return {"accuracy": math.nan}
     known = usable(course.dataset, "val", network)
     positions = [known[i] for i in spread(len(known), course.training.validation_images)]

@@ -1,12 +1,14 @@
 """The networks of a suite, ready to be explained: built, with weights from a file or trained by a recipe."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from bench.cells import Trained, code_hash
+from bench.api import Dataset, Recipe
+from bench.cells import School, Trained, code_hash
 from bench.checkpoints import write_trained
 from bench.errors import HeatmarkError, nearest
 from bench.handed import Network, Preprocess
@@ -27,10 +29,16 @@ def networks_of(
     """
     table = suite.table.networks[number]
     if table.weights is not None and not (retrain and table.training):
-        return [_loaded(suite, number, device)]
-    if table.training is None:
+        ready = [_loaded(suite, number, device)]
+    elif table.training is None:
         raise HeatmarkError(f"networks[{number}] ({_name(table)}): neither weights nor training")
-    return [_trained(suite, number, seed, kept, device, progress) for seed in table.seeds]
+    else:
+        ready = [_trained(suite, number, seed, kept, device, progress) for seed in table.seeds]
+    if table.training is None:
+        return ready
+    again = [partial(_again, suite, number, trained.seed, kept, device, progress) for trained in ready]
+    schools = [School(table.training, own, progress) for own in again]
+    return [replace(trained, school=school) for trained, school in zip(ready, schools, strict=True)]
 
 
 def number_of(suite: Suite, network: str | None) -> int:
@@ -85,6 +93,21 @@ def _trained(suite: Suite, number: int, seed: int, kept: Path, device: torch.dev
             path.with_suffix(".partial").unlink()
         wait()
     return _ready(suite, number, seed, module, json.dumps(log), device)
+
+
+def _again(
+    suite: Suite,
+    number: int,
+    seed: int,
+    kept: Path,
+    device: torch.device,
+    progress: Progress,
+    dataset: Dataset,
+    recipe: Recipe | None,
+) -> Network:
+    """The network of this seed trained on another data set, by its own recipe or another."""
+    recipes = tuple(recipe if recipe and i == number else own for i, own in enumerate(suite.recipes))
+    return _trained(replace(suite, dataset=dataset, recipes=recipes), number, seed, kept, device, progress).network
 
 
 def _ready(suite: Suite, number: int, seed: int, module: torch.nn.Module, log: str, device: torch.device) -> Trained:

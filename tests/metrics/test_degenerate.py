@@ -20,6 +20,9 @@ STATUSES = {
     "no fixation pool",
     "no gradient to attack",
     "memory is measured on a GPU only",
+    "output below 0.8",
+    "the blurred image does as well",
+    "the blurred image is no smaller",
 }
 MAPS = {
     "constant": lambda maps: torch.full_like(maps, 0.1),
