@@ -7,22 +7,23 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.board import RUN, Board, Standing
+from bench.board import COST, FEW, RUN, Board, Standing
 from bench.pairs import ALPHA, holm
 from bench.stats import Array, Mask, over_seeds
 
 SPLITS = 200
 RELIABLE = 0.8
+MANY = 0.9
 
 
 @dataclass(frozen=True)
 class Finding:
     """What the audit says of one metric.
 
-    `verdict` is "trust", "care", "distrust" or "no scores"; `reasons` say why in plain words; `beaten` holds for
-    each blind control its label and the labels of methods that it surely beats on their own network. Numbers are
-    NaN where they cannot be had: `oracle_first` and `random_last` are the shares of networks on which the mean of
-    the oracle is first and that of the floor last.
+    `verdict` is "trust", "care", "distrust", "no scores" or, for a cost, "cost"; `reasons` say why in plain words;
+    `beaten` holds for each blind control the methods that it surely beats on their own network. Numbers are
+    NaN where they cannot be had: `oracle_first` and `random_last` are the shares of networks on which no other mean
+    is above that of the oracle, and no method's is below that of the floor.
     """
 
     verdict: str
@@ -131,10 +132,16 @@ def _finding(board: Board, metric: int) -> Finding:
     own = quality[board.methods]
     if not np.isfinite(own).any():
         return Finding("no scores", ["no method has a score"], {}, np.nan, np.nan, np.nan, np.nan)
+    if board.metrics.family[metric] == COST:
+        return Finding("cost", ["what a map costs, not what it is worth"], {}, np.nan, np.nan, np.nan, np.nan)
     beaten, best_beaten = _beaten(board, metric)
     oracle, random = _first_and_last(board, metric)
     reliability, alpha = split_half(own), krippendorff_alpha(own)
-    distrust = [f"{control} surely beats the best method" for control in best_beaten]
+    distrust = [f"{' and '.join(best_beaten)} surely beat the best method"] if best_beaten else []
+    scored = float(board.scored[metric])
+    said = f"only {scored:.0%} of the images could be scored"
+    if scored < FEW:
+        distrust.insert(0, f"{said}, so it does not count in the order")
     if random is not None and random < 0.5:
         distrust.append("random is not last")
     if np.nanmin(own) == np.nanmax(own):
@@ -144,6 +151,8 @@ def _finding(board: Board, metric: int) -> Finding:
         for control, methods in beaten.items()
         if control not in best_beaten
     ]
+    if FEW <= scored < MANY:
+        care.append(said)
     if random is not None and 0.5 <= random < 1:
         care.append("random is not last on every network")
     if oracle is not None and oracle < 1:
@@ -166,15 +175,18 @@ def _beaten(board: Board, metric: int) -> tuple[dict[str, list[str]], list[str]]
     named: dict[str, list[str]] = {}
     over_best = []
     for control in np.flatnonzero(blind):
-        victims = np.flatnonzero(sure[control] & real)
+        victims, name = np.flatnonzero(sure[control] & real), board.entries.attribution[control]
         if len(victims):
-            named[labels[control]] = [labels[row] for row in victims]
-            over_best += [labels[control]] if any(row in victims for row in best if row is not None) else []
-    return named, over_best
+            named.setdefault(name, []).extend(labels[row] for row in victims)
+            over_best += [name] if any(row in victims for row in best if row is not None) else []
+    return named, list(dict.fromkeys(over_best))
 
 
 def _first_and_last(board: Board, metric: int) -> tuple[float | None, float | None]:
-    """On which share of the networks the oracle's mean is first and the floor's last; None without one."""
+    """On which share of the networks the oracle's mean is first of all, and the floor's last; None without one.
+
+    The floor has to stay behind methods and oracle, not behind controls that may look away from the evidence.
+    """
     mean = board.means.mean[:, metric] * (-1 if board.metrics.direction[metric] == "lower" else 1)
     first, last = [], []
     for rows in _runs(board):
@@ -184,7 +196,8 @@ def _first_and_last(board: Board, metric: int) -> tuple[float | None, float | No
         if oracle is not None:
             first.append(mean[oracle] >= mean[known].max())
         if floor is not None:
-            last.append(mean[floor] <= mean[known].min())
+            seeing = ~board.entries.control | board.entries.needs_truth
+            last.append(mean[floor] <= min((mean[row] for row in known if seeing[row]), default=np.inf))
     return (float(np.mean(first)) if first else None, float(np.mean(last)) if last else None)
 
 

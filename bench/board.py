@@ -17,7 +17,8 @@ from bench.wins import overall_scores, wins
 RUN = ["network", "recipe"]
 ENTRY = [*RUN, "attribution"]
 COLUMN = ["metric", "protocol", "target"]
-_COST = "cost"
+FEW = 0.5
+COST = "cost"
 
 
 @dataclass(frozen=True)
@@ -100,22 +101,28 @@ class Board:
         return np.array([superiority(self.quality[:, metric]) for metric in range(len(self.metrics))])
 
     @cached_property
+    def scored(self) -> Array:
+        """The share of the methods' images that each metric could score."""
+        known = np.isfinite(self.quality[self.methods]).any(2)
+        return known.mean((0, 2)) if self.methods else np.zeros(len(self.metrics))
+
+    @cached_property
     def weights(self) -> Array:
         """The weight of each metric in the order over all metrics; they sum to 1.
 
-        Every family of metrics counts alike and is shared by its metrics; cost, and metrics without scores, count
-        nothing. Weights that were asked for replace this, metrics not mentioned then count nothing.
+        Every family of metrics counts alike and is shared by its metrics; cost, and metrics that score less than half
+        of the methods' images, count nothing. Weights that were asked for replace this, metrics not mentioned then
+        count nothing.
         """
-        scored = np.isfinite(self.quality[self.methods]).any((0, 2, 3))
         if self.asked:
             unknown = [label for label in self.asked if label not in set(self.metrics.label)]
             if unknown:
                 raise HeatmarkError(
                     f"no metric named {unknown[0]!r} to weigh; {nearest(unknown[0], self.metrics.label)}"
                 )
-            raw = np.array([self.asked.get(label, 0.0) for label in self.metrics.label]) * scored
+            raw = np.array([self.asked.get(label, 0.0) for label in self.metrics.label]) * (self.scored > 0)
         else:
-            counts = scored & self.metrics.family.ne(_COST).to_numpy(bool)
+            counts = (self.scored >= FEW) & self.metrics.family.ne(COST).to_numpy(bool)
             size = pd.Series(counts).groupby(self.metrics.family.to_numpy()).transform("sum").to_numpy()
             raw = ratio(counts, size, 0)
         if not raw.sum() > 0:
@@ -140,7 +147,7 @@ class Board:
     @cached_property
     def overall(self) -> Standing:
         """The order of the methods over all metrics."""
-        return self._standing(self.overall_scores, paired(self.overall_scores, self.run))
+        return self.standing_by(self.weights)
 
     @cached_property
     def order(self) -> list[int]:
@@ -149,6 +156,11 @@ class Board:
         share = np.nan_to_num(self.overall_means.mean, nan=-1)
         controls = [row for row in np.argsort(-share, kind="stable") if self.entries.control[row]]
         return [*self.overall.rows, *rest, *(int(row) for row in controls)]
+
+    def standing_by(self, weights: Array) -> Standing:
+        """The order of the methods over all metrics by weights that sum to 1."""
+        scores = overall_scores(self.wins, weights)
+        return self._standing(scores, paired(scores, self.run))
 
     def place(self, metric: int, entry: int) -> int | None:
         """Where an entry stands in the order under a metric, 0 for the first; None for controls and no score."""
@@ -242,16 +254,19 @@ def _slots(scores: pd.DataFrame, entry: Counts, entries: int) -> Counts:
 def _described(
     frame: pd.DataFrame, main: str, others: list[str], cards: Mapping[str, Mapping[str, Any]], said: dict[str, Any]
 ) -> pd.DataFrame:
-    """The key columns, a label with those of the others that tell rows apart, and what the manifest says of each.
+    """The key columns, a label, and what the manifest says of each.
 
-    A metric that is there under one protocol needs no other name; an attribution is always told with its network.
+    The label has the settings only of a plug-in that is there with several, the protocol only of a metric that is
+    there under several, network and recipe where there are several.
     """
     several = main == "attribution" or frame[main].duplicated().any()
     telling = [column for column in others if several and len(set(frame[column])) > 1]
-    labels = [" / ".join(row) for row in frame[[*telling, main]].itertuples(index=False)]
     own = [cards.get(value, {}) for value in frame[main]]
     card = {key: [one.get(key, default) for one in own] for key, default in said.items()}
     names = [one.get("name", value) for one, value in zip(own, frame[main], strict=True)]
+    variants = pd.Series(frame[main].to_numpy()).groupby(names).nunique()
+    short = [name if variants[name] == 1 else value for name, value in zip(names, frame[main], strict=True)]
+    labels = [" / ".join(row) for row in zip(*(frame[column] for column in telling), short, strict=True)]
     return frame.assign(label=labels, name=names, **card)
 
 

@@ -155,11 +155,11 @@ def publish(
     out: Annotated[Path, typer.Argument(help="Where the published copy goes, such as results/NAME.")],
 ) -> None:
     """Copy a result set for others to see, with its report, without pictures whose licence forbids it."""
-    from bench.publish import redistributable
+    from bench.publish import publishable
     from bench.report import write_report
     from bench.store import read_results, write_results
 
-    results = redistributable(read_results(folder))
+    results = publishable(read_results(folder))
     write_results(results, out)
     write_report(results, out)
     _out.print(f"Published: {out}", soft_wrap=True)

@@ -1,19 +1,25 @@
-"""Result sets for others to see: what may be handed on."""
+"""Result sets for others to see: what may be handed on, and as small as it is."""
 
 from dataclasses import replace
 
+import numpy as np
+
 from bench.store import Results
 
+DECIMALS = 3
 
-def redistributable(results: Results) -> Results:
-    """The results without pictures that are not ours to hand on.
 
-    All of them where the data set's images may be handed on. Elsewhere images and truths go, and the heatmaps of
-    controls, since those may be drawn from the image alone; the methods' heatmaps and every number stay.
+def publishable(results: Results) -> Results:
+    """The results without pictures that are not ours to hand on, the points of curves to three decimals.
+
+    All pictures stay where the manifest says that the data set's images may be handed on. Elsewhere images and
+    truths go, and the heatmaps of controls, since those may be drawn from the image alone; the methods' heatmaps and
+    every score stay.
     """
-    manifest, heatmaps = results.manifest, results.heatmaps
-    if manifest["dataset"]["redistributable"]:
-        return results
-    controls = [label for label, card in manifest["attributions"].items() if card["control"]]
-    kept = heatmaps.kind.eq("heatmap") & ~heatmaps.attribution.isin(controls)
-    return replace(results, heatmaps=heatmaps[kept].reset_index(drop=True))
+    manifest, heatmaps, curves = results.manifest, results.heatmaps, results.curves
+    curves = curves.assign(curve=[np.round(points, DECIMALS) for points in curves.curve])
+    if not manifest["dataset"].get("redistributable", False):
+        controls = [label for label, card in manifest["attributions"].items() if card["control"]]
+        kept = heatmaps.kind.eq("heatmap") & ~heatmaps.attribution.isin(controls)
+        heatmaps = heatmaps[kept].reset_index(drop=True)
+    return replace(results, curves=curves, heatmaps=heatmaps)

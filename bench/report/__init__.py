@@ -36,6 +36,10 @@ def write_report(results: Results, folder: Path, weights: Mapping[str, float] | 
         drawings.append((name, caption, inlined(drawing)))
     if compares_recipes(results):
         drawings += _write_recipes(results, folder)
+    drawn = {f"{name}.svg" for name, _, _ in drawings}
+    for path in (folder / "figures").glob("*.svg"):
+        if path.name not in drawn:
+            path.unlink()  # of an earlier report
     write_whole(folder / "index.html", page(results, board, drawings).encode())
 
 

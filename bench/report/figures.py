@@ -10,14 +10,13 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from bench.audit import agreement, calibrated
-from bench.board import COLUMN, ENTRY, Board
+from bench.board import COLUMN, COST, ENTRY, Board
 from bench.report.style import CONTROL, LINE, PALETTE, TEXT, colours, figures
 from bench.stats import Array
 from bench.store import Results
 
 MOST_CURVES = 7
 LONGEST = 52
-_COST = "cost"
 
 
 def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
@@ -28,12 +27,13 @@ def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
             caption = "Critical differences: methods joined by a bar cannot be told apart (paired tests, Holm)."
             yield "critical_differences", caption, critical_differences(board)
         if np.isfinite(calibrated(board)).any():
-            caption = "Each mean between the random floor (0) and the oracle or best control (1) of its network."
+            caption = "Each mean from the random floor (0) to the oracle or best control (1) of its network; "
+            caption += "empty where the ceiling is not surely above the floor."
             yield "calibration", caption, calibration(board)
         if len(board.metrics) > 1 and len(board.methods) > 2:
             caption = "Do metrics agree? Spearman's correlation of the methods' means, better is higher for all."
             yield "agreement", caption, metric_agreement(board)
-        for metric in np.flatnonzero(board.metrics.family.eq(_COST)):
+        for metric in np.flatnonzero(board.metrics.family.eq(COST)):
             if np.isfinite(board.means.mean[board.methods, metric]).any():
                 label = board.metrics.label[metric]
                 caption = f"Quality against {label}: methods on the line are beaten in neither (Pareto front)."
@@ -44,19 +44,28 @@ def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
 
 
 def order(board: Board) -> Figure:
-    """Methods by the share of comparisons they win, controls below in grey."""
+    """Methods by the share of comparisons they win, controls below in grey; narrow enough for a phone."""
     rows, shares = board.order, board.overall_means
-    labels = [_elided(board.entries.label[row]) for row in rows]
-    figure = Figure(figsize=(4.8 + 0.07 * max(map(len, labels)), 0.8 + 0.24 * len(rows)))
+    lowest, highest = np.nanmin(shares.mean), np.nanmax(shares.mean)
+    figure = Figure(figsize=(3.5, 0.6 + 0.37 * len(rows)))
     axes = figure.add_subplot()
     for place, row in enumerate(rows):
         colour = CONTROL if board.entries.control[row] else PALETTE[0]
         axes.plot([shares.low[row], shares.high[row]], [place, place], color=colour, linewidth=3, alpha=0.45)
         axes.plot(shares.mean[row], place, "o", color=colour, markersize=5)
-    axes.set(yticks=range(len(rows)), xlabel="share of comparisons won", ylim=(len(rows) - 0.4, -0.6))
-    axes.set_yticklabels(labels)
+        axes.annotate(
+            _elided(board.entries.label[row]),
+            (0, place),
+            (2, 6),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            size=8,
+            color=CONTROL if board.entries.control[row] else TEXT,
+        )
+    axes.set(yticks=[], xlabel="share of comparisons won", ylim=(len(rows) - 0.5, -0.8))
+    axes.set_xlim(min(lowest, 0.5) - 0.1, max(highest, 0.5) + 0.1)
     axes.axvline(0.5, color=LINE, linewidth=1)
-    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
     return figure
 
 
@@ -99,12 +108,12 @@ def calibration(board: Board) -> Figure:
     places = pd.DataFrame(
         calibrated(board)[board.order], [board.entries.label[row] for row in board.order], board.metrics.label
     )
-    return _heatmap(places, "crest", (0, 1), "0 as random, 1 as the ceiling")
+    return _heatmap(places, "crest", (0, 1))
 
 
 def metric_agreement(board: Board) -> Figure:
     """Metrics x metrics."""
-    return _heatmap(agreement(board), "vlag", (-1, 1), "Spearman's correlation")
+    return _heatmap(agreement(board), "vlag", (-1, 1))
 
 
 def cost(board: Board, metric: int) -> Figure:
@@ -228,10 +237,10 @@ def _axis(settings: dict[str, object] | None, curves: dict[str, Array]) -> tuple
     return "share of the pixels", np.linspace(0, 1, length)
 
 
-def _heatmap(table: pd.DataFrame, palette: str, limits: tuple[float, float], legend: str) -> Figure:
+def _heatmap(table: pd.DataFrame, palette: str, limits: tuple[float, float]) -> Figure:
     rows, columns = table.shape
     names, heads = [_elided(name) for name in table.index], [_elided(name) for name in table.columns]
-    width = 1.6 + 0.075 * max(map(len, names)) + 0.42 * columns
+    width = 0.5 + 0.075 * max(map(len, names)) + 0.42 * columns
     figure = Figure(figsize=(width, 0.8 + 0.055 * max(map(len, heads)) + 0.26 * rows))
     axes = figure.add_subplot()
     sns.heatmap(
@@ -244,7 +253,7 @@ def _heatmap(table: pd.DataFrame, palette: str, limits: tuple[float, float], leg
         annot_kws={"size": 7},
         linewidths=0.5,
         linecolor=LINE,
-        cbar_kws={"label": legend, "shrink": 0.7},
+        cbar=False,
         ax=axes,
     )
     axes.set(xlabel="", ylabel="")

@@ -8,8 +8,13 @@ const make = (tag, text, className) => {
   if (className) node.className = className;
   return node;
 };
+const named = (tag, text, className) => {
+  const node = make(tag, undefined, className);
+  text.split(/(?<=[_(,=/])/).forEach((part, i) => node.append(...(i ? [make("wbr")] : []), part));
+  return node;
+};
 const fill = (select, labels, values) => labels.forEach((label, i) => select.append(new Option(label, values ? values[i] : i)));
-const chance = (p) => (p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`);
+const chance = (p) => (p < 0.001 ? "p < 0.001" : p > 0.999 ? "p = 1" : `p = ${p.toFixed(3)}`);
 
 // Theme
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -156,7 +161,7 @@ const sliders = board.metrics.map((label, m) => {
   slider.addEventListener("input", () => { write(); reweigh(); });
   slider.write = write;
   write();
-  line.append(make("span", label), slider, shown);
+  line.append(named("span", label), slider, shown);
   at("weights").append(line);
   return slider;
 });
@@ -179,12 +184,12 @@ function duel() {
     const pair = board.pairs[m];
     const [effect, difference, p] = [pair.effect[position], pair.difference[position], pair.p[position]];
     const line = lines.insertRow();
-    line.append(make("td", label));
+    line.append(named("td", label, "label"));
     const flipped = a > b;
     line.append(make("td", effect === null ? "—" : `${(100 * (flipped ? 1 - effect : effect)).toFixed(0)}% of images`, "n"));
     line.append(make("td", difference === null ? "—" : String(flipped ? -difference : difference), "n"));
     const verdict = p === null ? "not tested" : p < 0.05 ? ((flipped ? -difference : difference) > 0 ? "A is better" : "B is better") : "no";
-    line.append(make("td", p === null ? verdict : `${verdict} (${chance(p)})`, p !== null && p < 0.05 ? "good" : "muted"));
+    line.append(make("td", p === null ? verdict : `${verdict} (${chance(p)})`, p !== null && p < 0.05 ? "sure good" : "sure muted"));
   });
 }
 fill(at("one"), methodLabels);
@@ -196,14 +201,15 @@ duel();
 
 // Gallery
 const order = initial.map((row) => Number(row.dataset.entry));
+const drawn = order.filter((e) => data.gallery.images.some((image) => image.heatmaps[e]));
 function picture(address, caption, score, picked) {
   const figure = make("figure", undefined, picked ? "picked" : "");
   if (address) {
     const image = make("img");
-    Object.assign(image, { src: address, alt: caption, loading: "lazy" });
+    Object.assign(image, { src: address, alt: caption });
     figure.append(image);
   } else figure.append(make("div", "none", "none"));
-  const text = make("figcaption", caption);
+  const text = named("figcaption", caption);
   if (score !== undefined) text.append(make("br"), make("b", score === null ? "—" : String(Number(score.toPrecision(3)))));
   figure.append(text);
   return figure;
@@ -211,10 +217,11 @@ function picture(address, caption, score, picked) {
 function strip(title, image, metric, entry) {
   const box = make("div", undefined, "case");
   const line = make("div", undefined, "strip");
+  line.style.setProperty("--least", drawn.length < 5 ? "10rem" : "6.4rem");
   box.append(make("h3", title), line);
   if (image.image) line.append(picture(image.image, "image"));
   if (image.truth) line.append(picture(image.truth, "truth"));
-  for (const e of order) line.append(picture(image.heatmaps[e], board.entries[e], image.scores[e][metric], e === entry));
+  for (const e of drawn) line.append(picture(image.heatmaps[e], board.entries[e], image.scores[e][metric], e === entry));
   return box;
 }
 function cases() {
@@ -237,7 +244,7 @@ function cases() {
 }
 if (at("gallery")) {
   fill(at("by"), board.metrics);
-  fill(at("of"), order.map((e) => board.entries[e]), order);
+  fill(at("of"), drawn.map((e) => board.entries[e]), drawn);
   fill(at("which"), data.gallery.images.map((image) => image.id));
   for (const id of ["by", "of", "which"]) at(id).addEventListener("change", cases);
   cases();

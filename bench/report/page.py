@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bench.audit import Finding, findings, flips
 from bench.board import ENTRY, Board
@@ -30,6 +31,7 @@ def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["name"] = _breaking
     audit = findings(board)
     pictures = gallery(results.heatmaps, board)
     context = {
@@ -61,6 +63,11 @@ def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -
         "has_curves": any(name.startswith("curve_") for name, _, _ in drawings),
     }
     return environment.get_template("page.html.j2").render(context)
+
+
+def _breaking(name: str) -> Markup:
+    """A name that breaks between its words where it must."""
+    return Markup(re.sub(r"([_(,=/])", r"\1<wbr>", str(escape(name))))  # noqa: S704, escaped
 
 
 def missing(results: Results, board: Board, audit: list[Finding]) -> list[str]:
@@ -99,7 +106,10 @@ def missing(results: Results, board: Board, audit: list[Finding]) -> list[str]:
     if "heatmap" not in kinds:
         said.append("No sample heatmaps were stored.")
     elif "image" not in kinds:
-        said.append("The images themselves are not part of these results (their licence); heatmaps stand alone.")
+        said.append(
+            "The images, and the heatmaps of controls that are drawn from them, are not part of these results: their "
+            "licence does not allow it. The methods' heatmaps stand alone; your own run shows everything."
+        )
     said += ["No curves were stored."] if not len(results.curves) else []
     said += (
         ["No training logs: the networks were not trained by this run."]
@@ -117,6 +127,7 @@ def _columns(board: Board, audit: list[Finding]) -> list[dict[str, Any]]:
                 metric,
                 [
                     "label",
+                    "metric",
                     "name",
                     "protocol",
                     "target",

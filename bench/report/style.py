@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 TEXT = "#1b1f27"
 LINE = "#c9ced8"
 CONTROL = "#8a92a3"
+GREYS = (CONTROL, "#555d6b", "#b9bfca")
 PALETTE = sns.color_palette("colorblind", 8).as_hex()
-LEAST = 520
+LEAST = 460
 DASHES = ("-", "--", "-.", ":")
 
 _SETTINGS: Any = {
@@ -65,7 +66,7 @@ def colours(names: list[str], controls: list[bool]) -> dict[str, tuple[str, str]
     looks, grey, bright = {}, 0, 0
     for name, control in zip(names, controls, strict=True):
         if control:
-            looks[name] = (CONTROL, DASHES[grey % len(DASHES)])
+            looks[name] = (GREYS[grey // len(DASHES) % len(GREYS)], DASHES[grey % len(DASHES)])
             grey += 1
         else:
             looks[name] = (PALETTE[bright % len(PALETTE)], DASHES[bright // len(PALETTE) % len(DASHES)])

@@ -48,11 +48,13 @@ def steps(board: Board) -> list[Step]:
 class Answer:
     """What a reader came for: the best entry, whether it really beats the second, which metrics to distrust.
 
-    `best` is None where no method has a score under every metric, `sure` None where nothing can be tested.
+    `best` is None where no method has a score under every metric, `sure` None where nothing can be tested; `without`
+    says what is left of the order when metrics to be distrusted do not count.
     """
 
     best: str | None
     first: str
+    without: str
     sure: bool | None
     second: str
     alike: list[str]
@@ -62,7 +64,7 @@ class Answer:
     @property
     def sentences(self) -> list[str]:
         """The answer as text."""
-        said = [self.first, self.second]
+        said = [self.first, self.second, self.without]
         if len(self.alike) > 1:
             said.append(f"{len(self.alike)} methods cannot be told from the best: {listed(self.alike)}.")
         named = [f"{metric} ({reason})" for metric, reason in self.distrust]
@@ -83,17 +85,17 @@ def answer(board: Board, audit: list[Finding]) -> Answer:
         for verdict in ("distrust", "care")
     }
     if not standing.rows:
-        return Answer(None, "No method has a score under every metric that counts.", None, "", [], **flagged)
+        return Answer(None, "No method has a score under every metric that counts.", "", None, "", [], **flagged)
     best = standing.rows[0]
     if len(standing.rows) == 1:
         said = f"{labels[best]} is the only method with a score under every metric that counts."
-        return Answer(labels[best], said, None, "", [], **flagged)
+        return Answer(labels[best], said, "", None, "", [], **flagged)
     wins = _interval(share.mean[best], share.low[best], share.high[best])
     said = f"{labels[best]} wins {wins} of its comparisons with the other methods, over all metrics and images."
     step = steps(board)[0]
     alike = [labels[row] for row in standing.leaders if row != best]
     sure = None if math.isnan(step.p) else step.sure
-    return Answer(labels[best], said, sure, _second(board, step), alike, **flagged)
+    return Answer(labels[best], said, _without(board, audit), sure, _second(board, step), alike, **flagged)
 
 
 def listed(names: list[str], most: int = 6) -> str:
@@ -104,7 +106,7 @@ def listed(names: list[str], most: int = 6) -> str:
 
 def chance(p: float) -> str:
     """A p-value as a person writes it."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return "p < 0.001" if p < 0.001 else "p = 1" if p > 0.999 else f"p = {p:.3f}"
 
 
 def _second(board: Board, step: Step) -> str:
@@ -118,6 +120,20 @@ def _second(board: Board, step: Step) -> str:
     if math.isinf(step.more):
         more = "more images alone would not show it"
     return f"It is not sure that it beats the second, {name}: {effect} ({chance(step.p)}); {more}."
+
+
+def _without(board: Board, audit: list[Finding]) -> str:
+    """What the metrics say that are not to be distrusted, where some that count are."""
+    trusted = board.weights * np.array([finding.verdict != "distrust" for finding in audit])
+    if np.array_equal(trusted, board.weights):
+        return ""
+    if not trusted.any():
+        return "Every metric that counts is to be distrusted, so this order is too."
+    standing = board.standing_by(trusted / trusted.sum())
+    first, second = (board.entries.label[row] for row in standing.rows[:2])
+    also = "also " if standing.rows[0] == board.overall.rows[0] else ""
+    sure = "surely" if standing.adjusted[0, 1] < ALPHA else "not surely"
+    return f"By the metrics that are not to be distrusted {first} is {also}first, {sure} ahead of {second}."
 
 
 def _interval(mean: float, low: float, high: float) -> str:

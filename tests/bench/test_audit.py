@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import krippendorff
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def test_a_metric_under_which_a_control_beats_the_best_method_is_to_be_distruste
     results.scores.loc[edges, "score"] += 1
     finding = _finding(results, "insertion")
     assert finding.verdict == "distrust"
-    assert finding.reasons[0] == "edges surely beats the best method"
+    assert finding.reasons[0] == "edges surely beat the best method"
     assert len(finding.beaten["edges"]) == 3
     assert _finding(results, "deletion").verdict != "distrust"
 
@@ -45,11 +47,36 @@ def test_a_metric_under_which_a_control_beats_the_best_method_is_to_be_distruste
 def test_a_metric_that_puts_random_above_others_is_to_be_distrusted() -> None:
     results = result_set(100)
     random = results.scores.attribution.eq("random_map") & results.scores.metric.eq("deletion")
-    results.scores.loc[random, "score"] = 0.65
+    results.scores.loc[random, "score"] = 0.55
     finding = _finding(results, "deletion")
     assert finding.verdict == "distrust"
     assert "random is not last" in finding.reasons
     assert finding.random_last == 0
+
+
+def test_random_need_not_stay_behind_controls_that_look_away() -> None:
+    results = result_set(100)
+    random = results.scores.attribution.eq("random_map") & results.scores.metric.eq("deletion")
+    results.scores.loc[random, "score"] = 0.65
+    assert (
+        results.scores[results.scores.attribution.eq("edges") & results.scores.metric.eq("deletion")].score.mean()
+        > 0.65
+    )
+    assert _finding(results, "deletion").random_last == 1
+
+
+def test_a_metric_that_scores_few_images_is_to_be_distrusted_and_does_not_count() -> None:
+    results = result_set(100)
+    own = results.scores.metric.eq("insertion")
+    for images, verdict in ((30, "distrust"), (70, "care")):
+        lost = own & ~results.scores.image.isin([f"image-{number:04d}" for number in range(images)])
+        scores = results.scores.copy()
+        scores.loc[lost, ["score", "status"]] = [np.nan, "prediction changed"]
+        board = board_of(replace(results, scores=scores))
+        finding = findings(board)[1]
+        assert finding.verdict == verdict
+        assert f"only {images}% of the images could be scored" in finding.reasons[0]
+        assert (board.weights[1] > 0) == (verdict == "care")
 
 
 def test_an_oracle_that_is_not_first_calls_for_care() -> None:
@@ -116,3 +143,9 @@ def test_flips_between_two_protocols_of_a_metric_and_two_settings_of_attribution
     reduced = table.loc["default settings | reduction=sum"]
     assert list(reduced["pairs"]) == [3, 3]
     assert (reduced.flipped == 3).all()
+
+
+def test_a_cost_is_measured_and_not_audited() -> None:
+    results = result_set(20)
+    results.manifest["metrics"]["deletion"]["family"] = "cost"
+    assert _finding(results, "deletion").verdict == "cost"

@@ -105,3 +105,11 @@ def test_a_result_set_without_scores_is_refused() -> None:
     results = result_set()
     with pytest.raises(HeatmarkError, match="holds no scores"):
         board_of(replace(results, scores=results.scores.iloc[:0]))
+
+
+def test_labels_have_settings_and_protocols_only_where_they_tell_apart() -> None:
+    results = result_set(4, methods=("a(steps=8)", "a(steps=9)", "b(steps=8)"), metrics={"gini(x=1)": "higher"})
+    assert list(board_of(results).entries.label)[:3] == ["a(steps=8)", "a(steps=9)", "b"]
+    assert list(board_of(results).metrics.label) == ["gini"]
+    several = result_set(4, methods=("b(steps=8)",), recipes=("standard", "madry"))
+    assert "madry / b" in set(board_of(several).entries.label)

@@ -1,6 +1,5 @@
 """The page in a real browser: sorting, filtering, themes, weights, and nothing wider than the screen."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ FLAGS = [
     "--disable-sync",
 ]
 CHROMIUM = Path("/usr/bin/chromium")
+PUBLISHED = sorted((Path(__file__).parents[3] / "results").rglob("index.html"))
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,6 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> str:
-    chosen = os.environ.get("HEATMARK_PAGE")  # a page of one's own to try, such as results/embedded/index.html
-    if chosen:
-        return Path(chosen).resolve().as_uri()
     folder = tmp_path_factory.mktemp("page")
     methods = (
         "integrated_gradients",
@@ -53,11 +50,11 @@ def address(tmp_path_factory) -> str:
 def opened(browser, address):
     problems: list[str] = []
 
-    def open_at(width: int, height: int = 900, theme: str = "light"):
+    def open_at(width: int, height: int = 900, theme: str = "light", at: str = address):
         page = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme).new_page()
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(address)
+        page.goto(at)
         return page
 
     yield open_at
@@ -82,8 +79,21 @@ def _values(page, column: int) -> list[float]:
     return [value for value in (float(cell.get_attribute("data-value")) for cell in cells.all()) if value == value]
 
 
-def test_a_click_on_a_column_sorts_best_first_and_another_turns_it_round(opened) -> None:
-    page = opened(1440)
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.parent.name)
+def test_a_published_page_sorts_filters_changes_its_theme_and_fits(opened, path: Path) -> None:
+    page = opened(1440, at=path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+    _check_sorting(page)
+    _check_filter(page)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+    page.locator("#theme").click()
+    assert page.evaluate(ground) != before
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def _check_sorting(page) -> None:
     head = page.locator('#scores thead th[data-column="0"]')
     lower = head.get_attribute("data-better") == "lower"
     head.locator("button").click()
@@ -92,15 +102,23 @@ def test_a_click_on_a_column_sorts_best_first_and_another_turns_it_round(opened)
     assert _values(page, 0) == sorted(_values(page, 0), reverse=lower)
 
 
-def test_filtering_leaves_the_rows_that_are_called_so(opened) -> None:
-    page = opened(1440)
+def _check_filter(page) -> None:
     word = _names(page)[0].split()[-1][:6]
     page.locator("#filter").fill(word)
     assert _names(page)
     assert all(word in name for name in _names(page))
     page.locator("#filter").fill("")
     page.locator("#controls").uncheck()
+    assert _names(page)
     assert not any("(control)" in name for name in _names(page))
+
+
+def test_a_click_on_a_column_sorts_best_first_and_another_turns_it_round(opened) -> None:
+    _check_sorting(opened(1440))
+
+
+def test_filtering_leaves_the_rows_that_are_called_so(opened) -> None:
+    _check_filter(opened(1440))
 
 
 def test_a_column_that_is_not_chosen_is_gone(opened) -> None:

@@ -27,6 +27,16 @@ def test_the_page_answers_first() -> None:
     assert "heatmark run simulated" in text
 
 
+def test_the_answer_says_what_is_left_without_metrics_to_be_distrusted() -> None:
+    results = result_set(100)
+    scores = results.scores
+    edges = scores.attribution.eq("edges") & scores.metric.eq("insertion")
+    scores.loc[edges, "score"] += 1
+    assert "that are not to be distrusted integrated_gradients is also first, surely ahead of" in _page(results)
+    scores.loc[scores.attribution.eq("edges"), "score"] += 1 - 3 * scores.metric.eq("deletion")
+    assert "Every metric that counts is to be distrusted, so this order is too." in _page(results)
+
+
 def test_writing_a_report_again_gives_the_same_bytes(tmp_path: Path) -> None:
     def digest(folder: Path) -> dict[str, str]:
         write_report(result_set(30, recipes=("standard", "adversarial")), folder)
