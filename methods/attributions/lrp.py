@@ -1,7 +1,7 @@
 """Layer-wise relevance propagation by zennit."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from bench.api import Attribution, Cost, HeatmarkError, Network, Request
 from bench.errors import UnsupportedError
 from bench.heatmaps import Reduction
+from bench.relevance import shared_relevance
 
 Composite = Literal["epsilon_plus_flat", "epsilon_plus", "epsilon_alpha2_beta1_flat", "epsilon_alpha2_beta1"]
 
@@ -18,8 +19,8 @@ class Lrp(Attribution):
     """The target logit shared out backwards, layer by layer (LRP, by zennit).
 
     `composite` names zennit's rules: epsilon for linear layers, z-plus or alpha2-beta1 for convolutions, flat for
-    the first layer. Batch norms are merged into the convolutions before them, and the sums of torchvision's
-    residual networks share relevance; for both the network is changed while this runs. Transformers have no rules.
+    the first layer. Batch norms are merged into the convolutions before them while this runs, and the terms of sums
+    share relevance (`bench.relevance`). There are no rules for transformers, nor for features that are multiplied.
     """
 
     reference: ClassVar[str] = "Bach et al., 2015, doi:10.1371/journal.pone.0130140"
@@ -31,15 +32,17 @@ class Lrp(Attribution):
         """Relevances (batch, channel, height, width)."""
         try:
             import zennit.composites
+            from zennit.canonizers import SequentialMergeBatchNorm
         except ImportError as error:
             raise HeatmarkError("attribution 'lrp' needs zennit: pip install \"heatmark[zennit]\"") from error
         if any(isinstance(part, nn.LayerNorm | nn.MultiheadAttention) for part in network.module.modules()):
             raise UnsupportedError(f"zennit has no rules for the layer norms and attention of network {network.name!r}")
         name = "".join(word.capitalize() for word in self.composite.split("_"))
-        rules = getattr(zennit.composites, name)(canonizers=[_canonizer(network.module)])
+        rules = getattr(zennit.composites, name)(canonizers=[SequentialMergeBatchNorm()])
         images = request.images.requires_grad_()
         with rules.context(network.module) as module:
-            logits = module(images)
+            with shared_relevance(network.name):
+                logits = module(images)
             wanted = nn.functional.one_hot(request.targets, logits.shape[1]).to(logits)
             (relevances,) = torch.autograd.grad(logits, images, wanted * logits.detach())
         return relevances
@@ -47,14 +50,3 @@ class Lrp(Attribution):
     def cost(self, network: Network, request: Request) -> Cost:
         """One modified gradient."""
         return Cost(1, 1)
-
-
-def _canonizer(module: nn.Module) -> Any:
-    """What prepares the network for the rules."""
-    import torchvision.models.resnet
-    import zennit.torchvision
-    from zennit.canonizers import SequentialMergeBatchNorm
-
-    if isinstance(module, torchvision.models.resnet.ResNet):
-        return zennit.torchvision.ResNetCanonizer()
-    return SequentialMergeBatchNorm()

@@ -30,7 +30,7 @@ REFUSALS = {
     "deep_lift": (TRANSFORMERS | {"efficientnet_b0"}, "does not cover all operations"),
     "gnl_integrated_gradients": (TRANSFORMERS | {"efficientnet_b0"}, "has no ReLU, ReLU6 or max-pool"),
     "guided_backprop": (TRANSFORMERS | {"efficientnet_b0"}, "has no ReLU, ReLU6 or max-pool"),
-    "lrp": (TRANSFORMERS, "zennit has no rules"),
+    "lrp": (TRANSFORMERS | {"efficientnet_b0"}, "no rule"),
     **dict.fromkeys(
         ("grad_cam", "grad_cam_plus_plus", "layer_cam", "score_cam"), (TRANSFORMERS, "does not end in a spatial map")
     ),
