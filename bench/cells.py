@@ -77,7 +77,10 @@ def identity(work: Work, trained: Sequence[Trained], ids: Sequence[str], *parts:
     return {
         "dataset": [work.dataset.fingerprint(), work.split, list(ids)],
         "networks": [
-            [t.architecture, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed, t.network.precision]
+            [
+                *(t.architecture, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed),
+                *(t.network.precision, t.network.compiler),
+            ]
             for t in trained
         ],
         "trainings": [t.school and asdict(t.school.training) for t in trained] if compares else None,

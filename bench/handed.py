@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 OK = "ok"
 
 Precision = Literal["fp32", "tf32", "bf16"]
+Compiler = Literal["none", "inductor", "cudagraphs", "aot_eager"]
 Area = Literal["equal_steps", "shares", "points", "unit_steps", "mean", "mean_drop"]
 
 
@@ -39,7 +40,8 @@ class Network:
 
     `label_map[label]` is the output for a label of the data set, -1 where the network has none;
     None means that labels are outputs. `chunk` is how many inputs go through at once, `precision` that of the
-    engine's forward passes (gradients and clean predictions are always computed as the module is).
+    engine's forward passes and `compiler` the back end of torch.compile for them (gradients and clean predictions
+    are always computed as the module is).
     """
 
     module: nn.Module
@@ -49,6 +51,7 @@ class Network:
     label_map: tuple[int, ...] | None = None
     chunk: int = 32
     precision: Precision = "fp32"
+    compiler: Compiler = "none"
 
     def logits(self, images: Tensor) -> Tensor:
         """All logits (batch, outputs) of images (batch, channel, height, width)."""

@@ -28,4 +28,4 @@ def randomised(network: Network, layers: Sequence[str], rng: ImageRandom) -> Net
             for kind, weights in module.get_submodule(name).named_parameters(recurse=False):
                 draws = torch.from_numpy(rng.shared(f"{name}.{kind}").standard_normal(tuple(weights.shape)))
                 weights.copy_(draws.to(weights) * weights.std(correction=0) + weights.mean())
-    return replace(network, module=module)
+    return replace(network, module=module, compiler="none")

@@ -16,8 +16,8 @@ from bench.api import Attribution, Metric, NetworkMetric, PerturbationMetric
 from bench.cells import Trained, Work, identity
 from bench.checkpoints import write_trained
 from bench.data import Batch, batches, load, shards, spread, usable
-from bench.engine.audit import AUDIT, LOWER, Audit, audit
-from bench.engine.chunks import remembered_chunk
+from bench.engine.audit import AUDIT, LOWER, PLAIN, Audit, audit
+from bench.engine.chunks import remembered_chunk, remembered_compiler
 from bench.gallery import PICTURES, pictures
 from bench.gather import Part, gathered
 from bench.handed import Explained, Scored
@@ -54,7 +54,9 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
     networks, shown = [], []
     for number in range(len(suite.recipes)):
         ready = networks_of(suite, number, store.networks, device, progress, retrain=retrain)
-        group = [_in_chunks(whole, _in_precision(whole, _in_chunks(whole, trained))) for trained in ready]
+        group = [
+            _in_chunks(whole, _in_precision(whole, _compiled(whole, _in_chunks(whole, trained)))) for trained in ready
+        ]
         for trained in group:
             networks.append(_row(whole, trained))
             shown.append((trained, _pictures(whole, trained)))
@@ -186,11 +188,17 @@ def _in_chunks(whole: Run, trained: Trained) -> Trained:
     return replace(trained, network=replace(trained.network, chunk=chunk))
 
 
+def _compiled(whole: Run, trained: Trained) -> Trained:
+    file, wanted = whole.store.root / "chunks.json", whole.work.table.engine.compiler
+    compiler = remembered_compiler(trained.network, trained.architecture, whole.work.device, file, wanted)
+    return replace(trained, network=replace(trained.network, compiler=compiler))
+
+
 def _in_precision(whole: Run, trained: Trained) -> Trained:
-    """The network in the suite's precision, with the audits of what that does to the scores."""
-    work, table = whole.work, whole.work.table.engine
+    """The network in the suite's precision, with the audits of what that and its compiler do to the scores."""
+    work, table, compiler = whole.work, whole.work.table.engine, trained.network.compiler
     metrics = [metric for metric in work.suite.metrics if isinstance(metric, PerturbationMetric)]
-    if table.precision == "fp32" or not metrics:
+    if (table.precision == "fp32" and compiler == "none") or not metrics:
         return trained
     chosen = _chosen(work, trained, work.table.dataset.images)
     sample = [chosen[i] for i in spread(len(chosen), table.audit_images)]
@@ -201,15 +209,19 @@ def _in_precision(whole: Run, trained: Trained) -> Trained:
         request, clean = asked(work, trained, pool, batch)
         explained = explanations(trained, request, clean, batch, pool, work.suite.attributions).values()
         ready = [own for own in explained if isinstance(own, Explained)]
-        lower = LOWER[work.device.type] if table.precision == "auto" else (table.precision,)
-        return pd.DataFrame([asdict(audit(metrics, ready, precision)) for precision in lower])
+        tried = LOWER[work.device.type] if table.precision == "auto" else (table.precision,)
+        tried = ("fp32", *tried) if table.precision == "auto" and compiler != "none" else tried
+        return pd.DataFrame([asdict(audit(metrics, ready, precision, compiler)) for precision in tried])
 
-    parts = identity(work, [trained], _ids(work, sample), "audit", *metrics, *work.suite.attributions, table.precision)
+    plugins = (*metrics, *work.suite.attributions)
+    parts = identity(work, [trained], _ids(work, sample), "audit", *plugins, table.precision)
     audits = [Audit(*row) for row in _kept(whole, parts, AUDIT, compute).itertuples(index=False)]
-    good = [own for own in audits if (own.passes(table.tolerance) and own.speed > 1) or table.precision != "auto"]
-    best = max(good, key=lambda own: own.speed).precision if good else "fp32"
+    by_name = "auto" not in (table.precision, table.compiler)
+    good = [own for own in audits if by_name or (own.passes(table.tolerance) and own.speed > 1)]
+    best = max(good, key=lambda own: own.speed, default=PLAIN)
     records = tuple(own.record(table.tolerance) for own in audits)
-    return replace(trained, network=replace(trained.network, precision=best), audits=records)
+    network = replace(trained.network, precision=best.precision, compiler=best.compiler)
+    return replace(trained, network=network, audits=records)
 
 
 def _kept(whole: Run, parts: dict[str, Any], schema: pa.Schema, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.ceremony import evaluating
+from bench.engine.compiled import full_chunk
 from bench.handed import Network, Precision
 
 _log = logging.getLogger("heatmark")
@@ -27,7 +28,7 @@ def logits_in_chunks(network: Network, images: Tensor) -> Tensor:
 
 def clean_logits(network: Network, images: Tensor) -> Tensor:
     """Logits of untouched images in the precision of the module: they decide targets and accuracy."""
-    return logits_in_chunks(replace(network, precision="fp32"), images)
+    return logits_in_chunks(replace(network, precision="fp32", compiler="none"), images)
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
     position = 0
     while position < len(images):
         try:
-            done.append(network.logits(images[position : position + limit]).to(images.dtype))
+            done.append(_logits(network, images[position : position + limit], limit).to(images.dtype))
             position += limit
         except torch.OutOfMemoryError:
             if limit == 1:
@@ -57,6 +58,10 @@ def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
             limit = (limit + 1) // 2
             _log.warning("out of memory on %s: going on with chunks of %d", network.name, limit)
     return torch.cat(done) if len(done) > 1 else done[0], limit
+
+
+def _logits(network: Network, images: Tensor, limit: int) -> Tensor:
+    return network.logits(images) if network.compiler == "none" else full_chunk(network, images, limit)
 
 
 @contextmanager
@@ -82,7 +87,7 @@ def fastest_chunk(network: Network, images: Tensor) -> int:
         for candidate in _CANDIDATES:
             inputs = images[torch.arange(candidate) % len(images)]
             try:
-                seconds = min(_seconds(network, inputs) for _ in range(_TRIALS)) / candidate
+                seconds = seconds_of(network, inputs) / candidate
             except torch.OutOfMemoryError:
                 break
             if seconds < best * _WORTHWHILE:
@@ -92,12 +97,16 @@ def fastest_chunk(network: Network, images: Tensor) -> int:
     return chunk
 
 
-def _seconds(network: Network, inputs: Tensor) -> float:
-    _wait(inputs)
-    began = time.perf_counter()
-    network.logits(inputs)
-    _wait(inputs)
-    return time.perf_counter() - began
+def seconds_of(network: Network, inputs: Tensor) -> float:
+    """The least seconds of a few passes of these inputs, inside `forwards_only`."""
+    seconds = []
+    for _ in range(_TRIALS):
+        _wait(inputs)
+        began = time.perf_counter()
+        _logits(network, inputs, len(inputs))
+        _wait(inputs)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
 
 
 def _wait(inputs: Tensor) -> None:

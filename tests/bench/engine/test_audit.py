@@ -43,4 +43,4 @@ def test_a_rank_flips_only_where_it_was_significant() -> None:
 
 @pytest.mark.parametrize(("drift", "flips", "passes"), [(0.001, 0, True), (0.003, 0, False), (0.001, 1, False)])
 def test_an_audit_passes_on_drift_and_ranks(drift: float, flips: int, passes: bool) -> None:
-    assert Audit("bf16", 8, drift, flips, 2.0).passes(0.002) is passes
+    assert Audit("bf16", "none", 8, drift, flips, 2.0).passes(0.002) is passes
