@@ -1,0 +1,54 @@
+"""The engine against the bare network."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from bounds import bound, random_maps, untrained
+from contest import Contestant, contest, times_faster
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.engine import fastest_chunk
+from bench.handed import Precision
+from bench.measure import measure
+from bench.metrics.faithfulness.deletion import Deletion
+from bench.metrics.faithfulness.insertion import Insertion
+
+AT_LEAST = 0.95
+# Network, pixels, precision, device; images, points of a curve, rounds: a few seconds a round.
+CASES = [
+    ("small_resnet", 64, "fp32", "cpu", 8, 64, 15),
+    ("squeezenet1_1", 224, "fp32", "cpu", 1, 224, 9),
+    ("squeezenet1_1", 224, "bf16", "cpu", 1, 224, 9),
+    ("resnet18", 224, "fp32", "cpu", 1, 112, 7),
+    ("resnet50", 224, "fp32", "cpu", 1, 56, 5),
+    ("resnet50", 224, "bf16", "cuda", 8, 224, 7),
+]
+
+
+@pytest.mark.parametrize(("architecture", "size", "precision", "device", "images", "points", "rounds"), CASES)
+def test_the_engine_is_as_fast_as_the_bare_network(
+    architecture: str,
+    size: int,
+    precision: Precision,
+    device: str,
+    images: int,
+    points: int,
+    rounds: int,
+    benchmark: BenchmarkFixture,
+) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU at hand")
+    where = torch.device(device)
+    network = replace(untrained(architecture, size, where), precision=precision)
+    explained = random_maps(network, images, where)
+    network = replace(network, chunk=fastest_chunk(network, explained.images))
+    explained = replace(explained, network=network)
+    step = size * size // points
+    metrics = [(Deletion(step=step), explained), (Insertion(step=step), explained)]
+    # Of the ends the untouched image is known, the blank one is the same for all images, each blur is its own.
+    passes = images * (2 * (points - 1) + 1) + 1
+    ours = Contestant("heatmark", lambda: measure(metrics), passes, f"chunk {network.chunk}")
+    case = f"{architecture}, {size} px, {precision}, {device}"
+    table = contest(benchmark, "efficiency", case, [ours, bound(network, passes)], rounds)
+    assert times_faster(table, "heatmark", "bare network") >= AT_LEAST
