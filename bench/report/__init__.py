@@ -8,6 +8,7 @@ from bench.report.figures import draw
 from bench.report.page import page
 from bench.report.recipe_figure import draw_recipes
 from bench.report.recipes import compares_recipes, recipe_table, render_recipes
+from bench.report.sheet import sheet
 from bench.report.style import figures, inlined, svg
 from bench.report.tables import Format, render, table_of
 from bench.store import Results, write_whole
@@ -21,7 +22,7 @@ _TABLES: dict[str, Format] = {
 
 
 def write_report(results: Results, folder: Path, weights: Mapping[str, float] | None = None) -> None:
-    """Write the report of a result set into a folder: tables, figures one by one, and `index.html`.
+    """Write the report of a result set into a folder: tables, figures one by one, all samples on a sheet, `index.html`.
 
     `weights` of metrics by label decide the order over all metrics. The same results give the same bytes.
     """
@@ -40,6 +41,9 @@ def write_report(results: Results, folder: Path, weights: Mapping[str, float] | 
     for path in (folder / "figures").glob("*.svg"):
         if path.name not in drawn:
             path.unlink()  # of an earlier report
+    samples = sheet(results.heatmaps)
+    if samples is not None:
+        write_whole(folder / "figures" / "gallery.png", samples)
     write_whole(folder / "index.html", page(results, board, drawings).encode())
 
 
