@@ -19,6 +19,7 @@ LEVEL = 0.95
 RESAMPLES = 4000
 _CHUNK = 250
 _FEW = 20
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class Means:
 
 
 def means(scores: Array, seed: int = 0) -> Means:
-    """Means of scores (..., seed, image) with 95% intervals.
+    """Means of scores (entry, ..., seed, image) with 95% intervals.
 
     Over images: the studentised bootstrap (Efron and Tibshirani, 1993, section 12.5), which keeps its level for
-    skewed scores where the percentile bootstrap and BCa fall below it; Wilson's interval where every score is
-    0 or 1; Student's t below 20 images. Over seeds: three trainings are too few to resample, so that their
+    skewed scores where the percentile bootstrap and BCa fall below it; Wilson's interval where every score of
+    every entry is 0 or 1; Student's t below 20 images. Over seeds: three trainings are too few to resample, so that their
     component of variance (two-way analysis of variance) widens the interval by Student's t with seeds - 1
     degrees of freedom, joined by MOVER (Zou and Donner, 2008). One image, or no variance, has no interval.
     """
@@ -48,7 +49,8 @@ def means(scores: Array, seed: int = 0) -> Means:
     mean = ratio(np.where(known, flat, 0).sum(1), count)
     squares = np.where(known, flat - mean[:, None], 0) ** 2
     deviation = np.sqrt(squares.sum(1) / np.maximum(count - 1, 1))
-    binary = (~known | (flat == 0) | (flat == 1)).all(1)
+    whole = ~known | (np.abs(flat) < _ROUNDING) | (np.abs(flat - 1) < _ROUNDING)
+    binary = np.broadcast_to(whole.all(1).reshape(shape).all(0), shape).reshape(-1)
     below, above = _bootstrap(flat, known, mean, deviation, seed)
     student = quantile_t(count - 1) * deviation / np.sqrt(np.maximum(count, 1))
     below, above = np.where(count < _FEW, student, below), np.where(count < _FEW, student, above)

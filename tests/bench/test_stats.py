@@ -15,6 +15,14 @@ def test_means_agree_with_scipys_studentised_bootstrap_in_width_and_place() -> N
     assert ours.high[0] - ours.mean[0] > ours.mean[0] - ours.low[0]
 
 
+def test_hits_and_misses_are_told_from_shares_that_happen_to_be_one() -> None:
+    ones, hits = np.ones(50), np.r_[np.ones(45), np.zeros(5)]
+    shares = np.linspace(0.5, 1, 50)
+    nearly = np.full(50, 1 - 1e-15)
+    assert means(np.stack([nearly, hits])[:, None]).low[0] == pytest.approx(0.929, abs=1e-3)
+    assert np.isnan(means(np.stack([ones, shares])[:, None]).low[0])
+
+
 def test_scores_of_zero_and_one_have_wilsons_interval() -> None:
     scores = np.r_[np.ones(45), np.zeros(5)]
     ours = means(scores[None, None])
