@@ -37,9 +37,9 @@ def means(scores: Array, seed: int = 0) -> Means:
 
     Over images: the studentised bootstrap (Efron and Tibshirani, 1993, section 12.5), which keeps its level for
     skewed scores where the percentile bootstrap and BCa fall below it; Wilson's interval where every score of
-    every entry is 0 or 1; Student's t below 20 images. Over seeds: three trainings are too few to resample, so that their
-    component of variance (two-way analysis of variance) widens the interval by Student's t with seeds - 1
-    degrees of freedom, joined by MOVER (Zou and Donner, 2008). One image, or no variance, has no interval.
+    every entry is 0 or 1; Student's t below 20 images. Over seeds: three trainings are too few to resample, so
+    that their component of variance (two-way analysis of variance) widens the interval by Student's t with
+    seeds - 1 degrees of freedom, joined by MOVER (Zou and Donner, 2008). One image, or no variance, has none.
     """
     shape = scores.shape[:-2]
     cells = scores.reshape(-1, *scores.shape[-2:])
