@@ -86,7 +86,9 @@ def _freedom(images: Array, images_freedom: Array, seeds: Array, seeds_freedom: 
 def _of_seeds(scores: Array, run: Counts) -> tuple[Array, Array]:
     """The variance of each difference that comes from training anew, and its degrees of freedom.
 
-    Those of the run with fewer seeds: Welch's are too many for tests as strict as Holm's with three seeds.
+    Those of the run with fewer seeds: Welch's are too many for tests as strict as Holm's with three seeds. For the
+    same reason the part that images alone would cause is taken off only within a run: the difference of two
+    estimates from three seeds is too often close to nothing.
     """
     entries, seeds, _ = scores.shape
     own, freedom = np.zeros(entries), np.ones(entries)
@@ -98,9 +100,8 @@ def _of_seeds(scores: Array, run: Counts) -> tuple[Array, Array]:
         if part.shape[1] < 2 or part.shape[2] < 2:
             continue
         seeds_too, images_only = seed_covariances(part)
-        component = seeds_too - images_only
-        own[rows], freedom[rows] = np.maximum(component.diagonal(), 0), part.shape[1] - 1
-        within[np.ix_(rows, rows)] = _of_differences(component)
+        own[rows], freedom[rows] = seeds_too.diagonal(), part.shape[1] - 1
+        within[np.ix_(rows, rows)] = _of_differences(seeds_too - images_only)
     together = run[:, None] == run[None, :]
     return np.where(together, within, own[:, None] + own[None, :]), np.minimum(freedom[:, None], freedom[None, :])
 
