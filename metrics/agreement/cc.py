@@ -1,20 +1,25 @@
 """Linear correlation with the truth map."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from torch import Tensor
 
 from bench.api import Metric
 from bench.correlation import pearson
 from bench.handed import Explained, Scored
+from bench.observers import mean_over_viewings
 
 
 @dataclass(frozen=True)
 class Cc(Metric):
     """Pearson correlation of the heatmap with the truth map.
 
-    Soft truth maps count as they are. 0 where one of the two is constant.
+    Soft truth maps count as they are. 0 where one of the two is constant. With `viewings` of `each` the truth is the
+    gaze of one viewing after another, drawn from its fixations, and the score the mean over viewings.
     """
 
+    viewings: Literal["pooled", "each"] = "pooled"
     question: ClassVar[str] = "Does the heatmap rise and fall with the truth map?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Scale and offset; a few very high pixels decide it."
@@ -24,4 +29,10 @@ class Cc(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """One correlation per image."""
-        return Scored(pearson(explained.heatmaps, explained.truth))
+        if self.viewings == "each":
+            return Scored(mean_over_viewings(explained, _cc))
+        return Scored(_cc(explained))
+
+
+def _cc(explained: Explained) -> Tensor:
+    return pearson(explained.heatmaps, explained.truth)

@@ -9,6 +9,7 @@ from bench.api import Metric
 from bench.correlation import deviations
 from bench.fixations import fixation_counts
 from bench.handed import OK, Explained, Scored
+from bench.observers import mean_over_viewings
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,11 @@ class Nss(Metric):
 
     Protocol `pysaliency`: population standard deviation, every fixation counts; `mit`: sample standard deviation,
     each fixated pixel counts once. In standard deviations; a constant map scores 0. Fixations outside are left out.
+    With `viewings` of `each` every viewing is scored by itself, and the score is the mean over viewings.
     """
 
     protocol: Literal["pysaliency", "mit"] = "pysaliency"
+    viewings: Literal["pooled", "each"] = "pooled"
     question: ClassVar[str] = "Is the map high where people looked?"
     range: ClassVar[tuple[float, float]] = (-torch.inf, torch.inf)
     blind_spot: ClassVar[str] = "Everything where nobody looked, but for its mean. Rewards a centre bias."
@@ -29,6 +32,11 @@ class Nss(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """The mean over each image's fixations."""
+        if self.viewings == "each":
+            return Scored(mean_over_viewings(explained, lambda own: self._pooled(own).score))
+        return self._pooled(explained)
+
+    def _pooled(self, explained: Explained) -> Scored:
         heights = deviations(explained.heatmaps)
         counts = fixation_counts(explained).flatten(1).double()
         if self.protocol == "mit":
