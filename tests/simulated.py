@@ -56,6 +56,32 @@ def result_set(
     )
 
 
+SCRIPT = "<script>alert(1)</script>"
+
+
+def hostile(images: int) -> Results:
+    """Everything that may go wrong at once: names that are scripts, an entry all of whose cells failed, a metric
+    without variance, another without scores, no truth and no floor.
+    """
+    methods, metrics = ("integrated_gradients", "failing", SCRIPT), {"deletion": "lower", SCRIPT: "higher"}
+    results = result_set(images, methods, ("edges",), metrics | {"constant": "higher", "silent": "higher"})
+    scores = results.scores
+    scores.loc[scores.metric.eq("constant"), "score"] = 0.5
+    failed = scores.attribution.eq("failing") | scores.metric.eq("silent")
+    scores.loc[failed, ["score", "status"]] = [np.nan, f"failed: {SCRIPT}"]
+    names = scores.image + SCRIPT
+    curves = results.curves[~results.curves.attribution.eq("failing")]
+    heatmaps = results.heatmaps[results.heatmaps.kind.ne("truth")]
+    results.manifest["suite"] = results.manifest["command"] = SCRIPT
+    return replace(
+        results,
+        scores=scores.assign(image=names, network=SCRIPT),
+        curves=curves.assign(image=curves.image + SCRIPT, network=SCRIPT),
+        networks=results.networks.assign(network=SCRIPT),
+        heatmaps=heatmaps.assign(image=heatmaps.image + SCRIPT, network=SCRIPT),
+    )
+
+
 def without(results: Results, *tables: str) -> Results:
     """The same results with some tables empty."""
     return replace(results, **{name: pd.DataFrame(columns=SCHEMAS[name].names) for name in tables})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from simulated import result_set
+from simulated import hostile, result_set
 
 from bench.report import write_report
 
@@ -90,6 +90,19 @@ def test_a_published_page_sorts_filters_changes_its_theme_and_fits(opened, path:
     page.locator("#theme").click()
     assert page.evaluate(ground) != before
     page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_name_that_is_a_script_does_not_run(opened, tmp_path: Path) -> None:
+    write_report(hostile(30), tmp_path)
+    page = opened(390, at=(tmp_path / "index.html").as_uri())
+    said: list[str] = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    for select in ("#by", "#of", "#which", "#one", "#other"):
+        page.locator(select).select_option(index=1)
+    page.evaluate("reweigh()")
+    _check_sorting(page)
+    assert said == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

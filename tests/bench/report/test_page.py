@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated import result_set, without
+from simulated import SCRIPT, hostile, result_set, without
 
 from bench.board import board_of
 from bench.report import write_report
 from bench.report.page import page
-
-SCRIPT = "<script>alert(1)</script>"
 
 
 def _page(results) -> str:
@@ -63,6 +61,18 @@ def test_a_name_that_is_a_script_is_shown_and_never_run() -> None:
     assert SCRIPT not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     assert text.count("<script") == 2
+
+
+@pytest.mark.parametrize("images", [1, 30])
+def test_everything_that_may_go_wrong_at_once_is_still_a_report(images: int, tmp_path: Path) -> None:
+    write_report(hostile(images), tmp_path)
+    text = (tmp_path / "index.html").read_text()
+    assert SCRIPT not in text
+    assert text.count("<script") == 2
+    for line in ("No score at all: failing.", "Metrics without scores: silent.", "the same score: ", "No oracle"):
+        assert line in text
+    for figure in (tmp_path / "figures").glob("*.svg"):
+        assert "<script" not in figure.read_text()
 
 
 def test_an_entry_whose_cells_all_failed_is_named() -> None:
