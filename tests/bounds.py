@@ -63,11 +63,11 @@ def noise(network: Network, count: int, device: torch.device) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
 
 
-def untrained(architecture: str, size: int, device: torch.device) -> Network:
+def untrained(architecture: str, size: int, device: torch.device, chunk: int = 32) -> Network:
     """A network with random weights, in channels-last as the runner has it."""
     torch.manual_seed(0)
     module = build(architecture, 1000 if size > 64 else 10).eval().to(device, memory_format=torch.channels_last)
-    return Network(module, architecture, preprocess=Preprocess(size=(size, size)))
+    return Network(module, architecture, preprocess=Preprocess(size=(size, size)), chunk=chunk)
 
 
 def random_maps(network: Network, images: int, device: torch.device) -> Explained:
