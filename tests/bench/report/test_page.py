@@ -136,3 +136,13 @@ def test_costs_are_drawn_against_quality_and_figures_need_nothing_from_outside(t
     assert "Pareto front" in text
     for outside in ('src="http', ' href="http', "url(http", "@import"):
         assert outside not in text
+
+
+def test_the_audit_of_a_faster_way_is_told() -> None:
+    results = result_set(30)
+    assert "Is the faster way good enough?" not in _page(results)
+    audit = {"network": "net", "recipe": "standard", "seed": 0, "precision": "bf16", "compiler": "none", "images": 8}
+    figures = {"drift": 0.00725, "flips": 0, "speed": 1.3, "tolerance": 0.002, "passed": False}
+    text = _page(replace(results, manifest=results.manifest | {"audits": [audit | figures]}))
+    assert "0.0073" in text
+    assert "not good enough" in text
