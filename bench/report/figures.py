@@ -16,6 +16,7 @@ from bench.stats import Array
 from bench.store import Results
 
 MOST_CURVES = 7
+MOST_TICKS = 6
 LONGEST = 52
 
 
@@ -120,7 +121,7 @@ def cost(board: Board, metric: int) -> Figure:
     """Share of comparisons won against a cost, with the front."""
     price, share = board.means.mean[:, metric], board.overall_means.mean
     rows = [row for row in board.methods if np.isfinite(price[row]) and np.isfinite(share[row])]
-    figure = Figure(figsize=(7, 4.2))
+    figure = Figure(figsize=(5.2, 4))
     axes = figure.add_subplot()
     best = front(price[rows], share[rows])
     line = sorted((price[row], share[row]) for row, on in zip(rows, best, strict=True) if on)
@@ -148,7 +149,7 @@ def front(price: Array, gain: Array) -> list[bool]:
 def training(results: Results) -> Figure:
     """Accuracy by epoch of every network that has a log."""
     logs = pd.concat(_logs(results), ignore_index=True)
-    figure = Figure(figsize=(7, 3.6))
+    figure = Figure(figsize=(4.8, 3.2))
     axes = figure.add_subplot()
     sns.lineplot(
         logs,
@@ -204,7 +205,9 @@ def curve(board: Board, curves: dict[str, Array], axis: tuple[str, Array], label
     """Mean curves with bands; `curves` are (image, point) by entry label."""
     control = dict(zip(board.entries.label, board.entries.control, strict=True))
     looks = colours(list(curves), [bool(control[name]) for name in curves])
-    figure = Figure(figsize=(5.2 + 0.06 * max(len(_elided(name)) for name in curves), 4))
+    longest = max(len(_elided(name)) for name in curves)
+    across = 2 if longest <= 36 else 1
+    figure = Figure(figsize=(4.6, 3.3 + 0.17 * -(-len(curves) // across)))
     axes = figure.add_subplot()
     for name, points in curves.items():
         mean = points.mean(0)
@@ -213,7 +216,9 @@ def curve(board: Board, curves: dict[str, Array], axis: tuple[str, Array], label
         axes.plot(axis[1], mean, dash, color=colour, label=_elided(name), linewidth=1.6)
         axes.fill_between(axis[1], mean - error, mean + error, color=colour, alpha=0.15, linewidth=0)
     axes.set(xlabel=axis[0], ylabel=label)
-    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    if len(axis[1]) <= MOST_TICKS:
+        axes.set_xticks(axis[1])
+    figure.legend(frameon=False, fontsize=7, loc="outside lower center", ncols=across, columnspacing=1.2)
     return figure
 
 

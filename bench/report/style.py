@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 TEXT = "#1b1f27"
 LINE = "#c9ced8"
 CONTROL = "#8a92a3"
-GREYS = (CONTROL, "#555d6b", "#b9bfca")
+GREYS = (CONTROL, "#6b7382", "#aeb5c2")
 PALETTE = sns.color_palette("colorblind", 8).as_hex()
-LEAST = 460
+LEAST = 320
+SHRINKING = 0.75
 DASHES = ("-", "--", "-.", ":")
 
 _SETTINGS: Any = {
@@ -57,7 +58,9 @@ def inlined(drawing: str) -> str:
     drawing = drawing[drawing.index("<svg") :]
     width = round(float(re.findall(r'width="([\d.]+)pt"', drawing)[0]) * 4 / 3)
     drawing = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", drawing, count=1)
-    drawing = drawing.replace("<svg", f'<svg style="width:{width}px;min-width:{min(width, LEAST)}px"', 1)
+    drawing = drawing.replace(
+        "<svg", f'<svg style="width:{width}px;min-width:{min(width, max(LEAST, round(SHRINKING * width)))}px"', 1
+    )
     return drawing.replace(TEXT, "currentColor").replace(LINE, "var(--line)")
 
 
