@@ -22,6 +22,7 @@ _UNITS: set[Any] = {
     *(F.gelu, F.silu, F.mish, F.hardswish, F.hardsigmoid),
     *(F.sigmoid, torch.sigmoid, Tensor.sigmoid, F.tanh, torch.tanh, Tensor.tanh),
 }
+_PRODUCTS: set[Any] = {torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, Tensor.mul_, Tensor.__imul__}
 _POOLS: dict[Any, Any] = {
     F.max_pool2d: F.max_pool2d,
     torch.max_pool2d: F.max_pool2d,
@@ -37,7 +38,8 @@ def rescaled() -> Iterator[None]:
     baselines by (Shrikumar et al., 2017, arXiv:1704.02685): at an elementwise non-linearity the difference behind
     it over the difference before it. A max-pooling window shares its difference between the places of its two
     maxima, as Captum and SHAP do where windows do not overlap: what lies above the baseline's maximum goes to the
-    image's place, what lies below to the baseline's. Gradients with respect to the baselines are zero.
+    image's place, what lies below to the baseline's. Where features multiply each other, each gets its own difference
+    times the mean of the other. Gradients with respect to the baselines are zero.
     """
     with _Rescaled():
         yield
@@ -55,6 +57,9 @@ class _Rescaled(TorchFunctionMode):
             return args[0].copy_(result) if in_place else result
         if func in _POOLS and not options.get("return_indices"):
             return _Pool.apply(args[0], partial(_call, _POOLS[func], args[1:], options | {"return_indices": True}))
+        if func in _PRODUCTS and all(isinstance(part, Tensor) and part.requires_grad for part in args):
+            result = _Product.apply(*args)
+            return args[0].copy_(result) if func in {Tensor.mul_, Tensor.__imul__} else result
         return func(*args, **options)
 
 
@@ -101,6 +106,24 @@ class _Pool(torch.autograd.Function):
         shares += _put(multipliers * (own - higher), base_places, before)
         slopes = _put(multipliers, own_places, before)
         return _of_images(torch.where(before.abs() < _SAME, slopes, shares / before)), None
+
+
+class _Product(torch.autograd.Function):
+    """Two features multiplied, place by place or one of them for many places."""
+
+    @staticmethod
+    def forward(ctx: Any, first: Tensor, second: Tensor) -> Tensor:
+        ctx.save_for_backward(*(torch.stack(given.chunk(2)).mean(0) for given in (first, second)))
+        return first * second
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        first, second = ctx.saved_tensors
+        multipliers = gradients[0].chunk(2)[0]
+        return (
+            _of_images((multipliers * second).sum_to_size(first.shape)),
+            _of_images((multipliers * first).sum_to_size(second.shape)),
+        )
 
 
 def _put(values: Tensor, places: Tensor, like: Tensor) -> Tensor:

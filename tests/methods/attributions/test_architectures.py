@@ -27,7 +27,7 @@ CONVOLUTIONAL = {*PUBLISHED, "efficientnet_b0", "mobilenet_v2", "squeezenet1_1"}
 REFUSALS = {
     "attention_rollout": (CONVOLUTIONAL, "has no attention"),
     "chefer_relevance": (CONVOLUTIONAL, "has no attention"),
-    "deep_lift": (TRANSFORMERS | {"efficientnet_b0"}, "does not cover all operations"),
+    "deep_lift": (TRANSFORMERS, "does not cover all operations"),
     "gnl_integrated_gradients": (TRANSFORMERS | {"efficientnet_b0"}, "has no ReLU, ReLU6 or max-pool"),
     "guided_backprop": (TRANSFORMERS | {"efficientnet_b0"}, "has no ReLU, ReLU6 or max-pool"),
     "lrp": (TRANSFORMERS | {"efficientnet_b0"}, "no rule"),

@@ -105,6 +105,31 @@ def test_max_pools_share_out_their_difference_window_by_window(name):
     assert not multipliers[1].any()
 
 
-def test_a_network_that_multiplies_and_normalises_features_is_named():
+def gated(features: Tensor) -> Tensor:
+    return features * features.mean((2, 3), keepdim=True).sigmoid()
+
+
+def gated_in_place(features: Tensor) -> Tensor:
+    return (features + 0).mul_(features.mean((2, 3), keepdim=True).sigmoid())
+
+
+@pytest.mark.parametrize("gate", [gated, gated_in_place, lambda features: torch.mul(features, features)])
+def test_products_share_out_their_difference(gate):
+    network = replace(tiny_network(), module=Reused(gate))
+    attributions = DeepLift().explain(network, REQUEST)
+    with torch.no_grad():
+        blank = torch.zeros_like(REQUEST.images)
+        change = network.logits_of(REQUEST.images, REQUEST.targets) - network.logits_of(blank, REQUEST.targets)
+    torch.testing.assert_close(attributions.sum((1, 2, 3)), change, rtol=1e-9, atol=1e-12)
+
+
+def test_a_factor_gets_its_difference_times_the_mean_of_the_other():
+    both = torch.tensor([[3.0, 5.0], [1.0, 2.0]], requires_grad=True)  # an image and its baseline, two features
+    with rescaled():
+        (multipliers,) = torch.autograd.grad((both[:, 0] * both[:, 1]).sum(), both)
+    assert multipliers.tolist() == [[3.5, 2.0], [0.0, 0.0]]
+
+
+def test_a_network_that_attends_and_normalises_is_named():
     with pytest.raises(UnsupportedError, match="'tiny_transformer'"):
         DeepLift().explain(tiny_transformer(), REQUEST)
