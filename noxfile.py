@@ -68,6 +68,14 @@ def perf(session: nox.Session) -> None:
 
 
 @nox.session
+def parity(session: nox.Session) -> None:
+    """Print how far numbers are from those of other libraries; fail where that is too far."""
+    _install(session, "parity")
+    session.install("--no-deps", "attribench")  # it pins an old torch
+    session.run("python", "tests/parity.py")
+
+
+@nox.session
 def leaderboard(session: nox.Session) -> None:
     """Regenerate the reports under results/ from the per-image scores kept there."""
     _install(session)

@@ -16,17 +16,19 @@ from bench.information import information_curve, stages
 class Sic(Metric):
     """Area under the target's probability against the information shown, the highest pixels first.
 
-    The probability is scaled from the blurred image (0) to the whole one (1) and never falls, the information is the
-    size of the image's file between the same two; curve (batch, 101). Pixels that are
-    equal to the lowest of those that are shown are shown with them. Images whose output is below `least`, or that do as
-    well blurred, have no score, as published; the paper's number is the area under the median curve of the others.
-    Making the fifteen files takes seconds for an image of 224 pixels.
+    The probability is scaled from the blurred image (0) to the whole one (1) and never falls with more pixels; the
+    information is the size of the image's file between the same two. Curve (batch, 101).
+
+    Pixels that are equal to the lowest of those that are shown are shown with them. Images whose output is below
+    `least`, or that do as well blurred, have no score, as published; the paper's number is the area under the median
+    curve of the others. Making the fifteen files takes seconds for an image of 224 pixels.
     """
 
     least: float = 0.8
     question: ClassVar[str] = "Does the probability come back with little information, where the map says that it is?"
     blind_spot: ClassVar[str] = (
-        "What happens after the best moment, since the curve never falls; a file's size is only nearly information."
+        "What happens after the best moment: no output counts less than one before. A file's size is only nearly what "
+        "there is to see."
     )
     reference: ClassVar[str] = "Kapishnikov et al., 2019, arXiv:1906.02825"
 
