@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
-_HOOKS = (
+HOOKS = (
     "_forward_hooks",
     "_forward_hooks_with_kwargs",
     "_forward_hooks_always_called",
@@ -35,7 +35,7 @@ def untouched(module: nn.Module) -> Iterator[None]:
     Restores the training flag and hooks of every submodule and `requires_grad` of every parameter.
     """
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    hooks = [(getattr(part, kind), dict(getattr(part, kind))) for part in module.modules() for kind in _HOOKS]
+    hooks = [(getattr(part, kind), dict(getattr(part, kind))) for part in module.modules() for kind in HOOKS]
     for parameter in trainable:
         parameter.requires_grad_(False)
     try:

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from bench.api import Attribution, Plugin
+from bench.ceremony import HOOKS
 from bench.handed import Explained, Network, Request
 from bench.measure import explained_by
 
@@ -31,10 +32,13 @@ def explained_on(network: Network, request: Request, method: Attribution) -> Exp
     return explained_by(method, network, request, network.logits(request.images).detach())
 
 
-def close(first: Tensor, second: Tensor, breach: str) -> None:
-    """Both tensors hold the same numbers and the same gaps, to the tolerance; the breach names what they show."""
+def close(first: Tensor, second: Tensor, breach: str, least: float = 1.0) -> None:
+    """Both tensors hold the same numbers and the same gaps; the breach names what they show.
+
+    The tolerance is a share of the largest number, or of `least` where that is larger.
+    """
     apart = (first - second).abs()
-    scale = first.abs().nan_to_num().amax().clamp_min(1)
+    scale = first.abs().nan_to_num().amax().clamp_min(least)
     both_missing = first.isnan() & second.isnan()
     assert bool(((apart <= TOLERANCE * scale) | both_missing).all()), breach
 
@@ -45,5 +49,5 @@ def state(module: nn.Module) -> list[Any]:
         [(name, values.tolist()) for name, values in module.state_dict().items()],
         [(weight.requires_grad, weight.grad is None) for weight in module.parameters()],
         [part.training for part in module.modules()],
-        [len(part._forward_hooks) + len(part._backward_hooks) for part in module.modules()],
+        [len(getattr(part, kind)) for part in module.modules() for kind in HOOKS],
     ]
