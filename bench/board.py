@@ -18,6 +18,7 @@ RUN = ["network", "recipe"]
 ENTRY = [*RUN, "attribution"]
 COLUMN = ["metric", "protocol", "target"]
 FEW = 0.5
+OK = "ok"
 COST = "cost"
 
 
@@ -206,7 +207,7 @@ def board_of(results: Results, weights: Mapping[str, float] | None = None) -> Bo
     if np.bincount(flat).max() > 1:
         raise HeatmarkError("the scores hold a value twice for one entry, metric, seed and image; expected it once")
     array = np.full(int(np.prod(shape)), np.nan)
-    array[flat] = np.where(scores["status"].eq("ok"), scores["score"], np.nan)
+    array[flat] = np.where(scores["status"].eq(OK), scores["score"], np.nan)
     return Board(
         entries=_described(entries, "attribution", RUN, manifest.get("attributions", {}), _ATTRIBUTION),
         metrics=_described(metrics, "metric", COLUMN[1:], manifest.get("metrics", {}), _METRIC),

@@ -259,6 +259,8 @@ def _heatmap(table: pd.DataFrame, palette: str, limits: tuple[float, float]) -> 
         linewidths=0.5,
         linecolor=LINE,
         cbar=False,
+        xticklabels=False,  # ours below; those of seaborn are measured one by one, a new canvas each
+        yticklabels=False,
         ax=axes,
     )
     axes.set(xlabel="", ylabel="")

@@ -13,8 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bench.audit import Finding, findings, flips
-from bench.board import ENTRY, Board
-from bench.handed import OK
+from bench.board import ENTRY, OK, Board
 from bench.report.pictures import gallery
 from bench.report.tables import ARROW, number, table_of
 from bench.report.words import answer, chance, listed, steps

@@ -58,9 +58,8 @@ def inlined(drawing: str) -> str:
     drawing = drawing[drawing.index("<svg") :]
     width = round(float(re.findall(r'width="([\d.]+)pt"', drawing)[0]) * 4 / 3)
     drawing = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", drawing, count=1)
-    drawing = drawing.replace(
-        "<svg", f'<svg style="width:{width}px;min-width:{min(width, max(LEAST, round(SHRINKING * width)))}px"', 1
-    )
+    least = min(width, max(LEAST, round(SHRINKING * width)))
+    drawing = drawing.replace("<svg", f'<svg style="width:{width}px;min-width:{least}px"', 1)
     return drawing.replace(TEXT, "currentColor").replace(LINE, "var(--line)")
 
 

@@ -1,5 +1,8 @@
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -68,3 +71,8 @@ def test_the_terminal_shows_every_entry() -> None:
     show(board_of(result_set()), console)
     text = console.file.getvalue()
     assert all(name in text for name in ("integrated_gradients", "oracle", "deletion ↓"))
+
+
+def test_a_report_does_not_wait_for_torch() -> None:
+    code = "import sys, bench.report, bench.compare; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
