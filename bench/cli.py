@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -84,6 +85,7 @@ def run(
     loaded = replace(loaded, command=shlex.join([*shlex.split(loaded.command), *options, *flags]))
     with progress() as bars:
         results = run_suite(loaded, Store(store), _device(device), bars, retrain=retrain)
+    results.manifest["created"] = datetime.now(UTC).date().isoformat()
     folder = out or store / "results" / loaded.table.name
     write_results(results, folder)
     write_report(results, folder)

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ def test_a_run_ends_with_a_leaderboard_and_a_result_set(ran: subprocess.Complete
     manifest = json.loads((folder / "board" / "manifest.json").read_text())
     assert manifest["suite"] == "tiny"
     assert manifest["command"] == "heatmark run tiny.toml"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", manifest["created"])
 
 
 def test_the_command_in_the_manifest_repeats_the_run(ran: subprocess.CompletedProcess[str], folder: Path) -> None:
