@@ -115,7 +115,9 @@ def _ready(suite: Suite, number: int, seed: int, module: torch.nn.Module, log: s
     table = suite.table.networks[number]
     module = module.to(device).to(memory_format=torch.channels_last).eval()
     network = Network(module, _name(table), suite.recipes[number].label, _preprocess(table), _label_map(suite, table))
-    return Trained(network, table.architecture, network.recipe, seed, weights_hash(module), log)
+    # Without the folder of somebody's own file, which differs from machine to machine.
+    architecture = table.architecture.rpartition("/")[2] if is_callable(table.architecture) else table.architecture
+    return Trained(network, architecture, network.recipe, seed, weights_hash(module), log)
 
 
 def _name(table: NetworkTable) -> str:
