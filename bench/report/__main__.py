@@ -4,13 +4,16 @@ import sys
 from pathlib import Path
 
 from bench.report import write_report
-from bench.store import read_results
+from bench.report.index import index
+from bench.store import read_results, write_whole
 
 
 def main(root: Path) -> None:
-    """Regenerate every report under `root`, from the tables that lie there."""
-    for scores in sorted(root.rglob("scores.parquet")):
-        write_report(read_results(scores.parent), scores.parent)
+    """Regenerate every report under `root` from the tables that lie there, and the list of them."""
+    folders = sorted(scores.parent for scores in root.rglob("scores.parquet"))
+    for folder in folders:
+        write_report(read_results(folder), folder)
+    write_whole(root / "README.md", index(folders, root).encode())
 
 
 if __name__ == "__main__":

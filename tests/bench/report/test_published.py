@@ -1,14 +1,17 @@
 """What lies under results/ is what its per-image scores say."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from simulated import result_set
 
 from bench.board import board_of
 from bench.report.tables import render, table_of
-from bench.store import read_results
+from bench.store import read_results, write_results
 
 RESULTS = Path(__file__).parents[3] / "results"
 BOARDS = sorted(path.parent for path in RESULTS.rglob("leaderboard.csv"))
@@ -27,6 +30,21 @@ def test_no_picture_is_published_that_is_not_ours(folder: Path) -> None:
     results = read_results(folder)
     if not results.manifest["dataset"].get("redistributable", False):
         assert set(results.heatmaps.kind) <= {"heatmap"}
+
+
+def test_regenerating_writes_every_report_and_the_list_of_them_and_the_same_bytes_again(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_results(result_set(20), tmp_path / "group" / name)
+
+    def regenerated() -> dict[str, bytes]:
+        subprocess.run([sys.executable, "-m", "bench.report", str(tmp_path)], cwd=RESULTS.parent, check=True)
+        return {str(path): path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+
+    first = regenerated()
+    assert first == regenerated()
+    listed = (tmp_path / "README.md").read_text()
+    assert "[group/one](group/one/index.html)" in listed
+    assert "| 20 | 7 | 3 | integrated\\_gradients | yes | `heatmark run simulated` |" in listed
 
 
 def test_all_boards_together_are_small() -> None:
