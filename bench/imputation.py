@@ -16,6 +16,8 @@ from bench.errors import HeatmarkError
 
 # An image of 224 x 224 at a time stays in the cache of a CPU core, which is several times faster than a whole batch.
 _CPU_VALUES = 200_000
+# Two Jacobi steps that together damp best (Chebyshev) what the coarser grid cannot see: eigenvalues from 1/2 to 4/3.
+_STEPS = (1.6077, 0.8255)
 
 
 def linear_imputation(images: Tensor, missing: Tensor, tolerance: float = 5e-6, most: int = 500) -> Tensor:
@@ -31,7 +33,7 @@ def linear_imputation(images: Tensor, missing: Tensor, tolerance: float = 5e-6, 
 
 
 def _imputed(images: Tensor, missing: Tensor, tolerance: float, most: int) -> Tensor:
-    grids = _grids(missing[:, None].expand_as(images).to(images.dtype))
+    grids = _grids(missing[:, None].to(images.dtype))
     finest, tiny = grids[0], torch.finfo(images.dtype).tiny
     known = torch.where(missing[:, None], 0.0, images)
     enough = tolerance * known.abs().amax((2, 3), keepdim=True)
@@ -58,16 +60,16 @@ def _imputed(images: Tensor, missing: Tensor, tolerance: float, most: int) -> Te
 
 @dataclass(frozen=True)
 class _Grid:
-    """The system on one grid, times twelve; maps (batch, channel, height + 2, width + 2) with a border of zeros.
+    """The system on one grid, times twelve; maps (batch, 1, height + 2, width + 2) with a border of zeros.
 
-    `holes` is one where a value is unknown, `centre` what a value itself weighs beyond its part in the stencil. A
-    Jacobi step takes `inverse` of what the others say and keeps `kept` of the value.
+    `holes` is one where a value is unknown, `centre` what a value itself weighs beyond its part in the stencil. Each of
+    two Jacobi steps takes `inverse` of what the others say and keeps `kept` of the value.
     """
 
     holes: Tensor
     centre: Tensor
-    inverse: Tensor
-    kept: Tensor
+    inverse: tuple[Tensor, ...]
+    kept: tuple[Tensor, ...]
 
     def applied(self, values: Tensor) -> Tensor:
         return (self.centre * values).addcmul_(self.holes, _stencil(values), value=-1)
@@ -75,8 +77,8 @@ class _Grid:
     def residual(self, right: Tensor, values: Tensor) -> Tensor:
         return torch.addcmul(right, self.centre, values, value=-1).addcmul_(self.holes, _stencil(values))
 
-    def smoothed(self, right: Tensor, values: Tensor) -> Tensor:
-        return _stencil(values).add_(right).mul_(self.inverse).addcmul_(self.kept, values)
+    def smoothed(self, right: Tensor, values: Tensor, step: int) -> Tensor:
+        return _stencil(values).add_(right).mul_(self.inverse[step]).addcmul_(self.kept[step], values)
 
 
 def _grids(missing: Tensor) -> list[_Grid]:
@@ -93,18 +95,18 @@ def _grids(missing: Tensor) -> list[_Grid]:
 def _grid(holes: Tensor) -> _Grid:
     inside = F.pad(torch.ones_like(holes[:, :, 1:-1, 1:-1]), (1, 1, 1, 1))
     centre = holes * _stencil(inside)
-    inverse = holes / (centre - 4).clamp_min(1)
-    return _Grid(holes, centre, inverse, holes - inverse * centre)
+    inverse = tuple(step * holes / (centre - 4).clamp_min(1) for step in _STEPS)
+    return _Grid(holes, centre, inverse, tuple(holes - own * centre for own in inverse))
 
 
 def _cycle(grids: list[_Grid], right: Tensor) -> Tensor:
     """About the solution of the system for this right side: smooth, correct on the coarser grid, smooth."""
     grid, *coarser = grids
-    values = grid.inverse * right
+    values = grid.smoothed(right, grid.inverse[0] * right, 1)
     if coarser:
         below = coarser[0].holes * _coarser(grid.residual(right, values))
         _add_finer(values, _cycle(coarser, below))
-    return grid.smoothed(right, values)
+    return grid.smoothed(right, grid.smoothed(right, values, 1), 0)
 
 
 def _stencil(values: Tensor) -> Tensor:
