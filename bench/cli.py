@@ -69,6 +69,7 @@ def run(
     from bench.progress import progress
     from bench.report import write_report
     from bench.report.terminal import show as show_board
+    from bench.report.terminal import show_networks
     from bench.run import run as run_suite
     from bench.store import Store, write_results
     from bench.suite import load_suite
@@ -90,6 +91,7 @@ def run(
     write_results(results, folder)
     write_report(results, folder)
     show_board(board_of(results), _out)
+    show_networks(results.networks, _out)
     _out.print(f"Result set and report: {folder}", soft_wrap=True)
 
 
@@ -135,6 +137,7 @@ def report(
     from bench.report import write_report
     from bench.report.tables import render, table_of
     from bench.report.terminal import show as show_board
+    from bench.report.terminal import show_networks
     from bench.store import read_results
 
     results, asked = read_results(folder), _weights(weights)
@@ -147,6 +150,7 @@ def report(
     board = board_of(results, asked).select(_split(metrics), _split(entries))
     if table == "terminal":
         show_board(board, _out)
+        show_networks(results.networks, _out)
     else:
         sys.stdout.write(render(table_of(board), table))
 

@@ -1,7 +1,7 @@
 """The settings of training, and what steps the weights: optimiser and learning rate."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -15,11 +15,11 @@ from bench.augment import Augmentation
 class Training:
     """How long and how fast: everything of training that is not the recipe.
 
-    `start`: a file of weights to go on from (fine-tuning), `{seed}` in it standing for the seed; from scratch without
-    one. `warm_up`: the share of all steps in which the rate rises linearly; `milestones`: the shares at which the
-    schedule `steps` divides it by ten. `keep`: the weights of the last epoch, or of the one with the highest accuracy
-    on `validation_images` of the data set's `val` split. `precision`: of the recipe's forward passes (autocast).
-    `batch` is the whole one, which the processes of a data-parallel training share.
+    `start`: a file of weights to go on from (fine-tuning); from scratch without one. `warm_up`: the share of all
+    steps in which the rate rises linearly; `milestones`: the shares at which the schedule `steps` divides it
+    by ten. `keep`: the weights of the last epoch, or of the one with the highest accuracy on `validation_images`
+    of the data set's `val` split. `precision`: of the recipe's forward passes (autocast). `batch` is the whole
+    one, which the processes of a data-parallel training share.
     """
 
     epochs: int = 20
@@ -39,11 +39,6 @@ class Training:
     validation_images: int = 500
     keep: Literal["last", "best"] = "last"
     workers: int = 0
-
-
-def of_seed(training: Training, seed: int) -> Training:
-    """The settings of the training that is done with this seed."""
-    return training if training.start is None else replace(training, start=training.start.replace("{seed}", str(seed)))
 
 
 def optimiser_of(training: Training, module: nn.Module) -> torch.optim.Optimizer:

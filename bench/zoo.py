@@ -13,7 +13,6 @@ from bench.checkpoints import write_trained
 from bench.errors import HeatmarkError, nearest
 from bench.handed import Network, Preprocess
 from bench.networks import build, call, is_callable, load_weights, weights_hash
-from bench.optimisers import of_seed
 from bench.parallel import rank, wait
 from bench.progress import Progress
 from bench.store import key_of
@@ -66,7 +65,7 @@ def _loaded(suite: Suite, number: int, device: torch.device) -> Trained:
 def _trained(suite: Suite, number: int, seed: int, kept: Path, device: torch.device, progress: Progress) -> Trained:
     table = suite.table.networks[number]
     assert table.training is not None
-    course = Course(suite.recipes[number], suite.dataset, of_seed(table.training, seed), seed)
+    course = Course(suite.recipes[number], suite.dataset, table.training, seed)
     identity = {
         **described(course),
         "architecture": [table.architecture, _outputs(suite, table)],

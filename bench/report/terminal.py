@@ -1,5 +1,6 @@
 """The leaderboard in a terminal."""
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -27,6 +28,17 @@ def show(board: Board, console: Console) -> None:
     refused = int((len(board.images) - board.means.images).sum())
     if refused:
         console.print(f"{refused} scores were refused; the report says which and why.")
+
+
+def show_networks(networks: pd.DataFrame, console: Console) -> None:
+    """Print what each network gets right, the mean over its seeds: a recipe may win by destroying accuracy."""
+    table = Table("network", "recipe", title="networks", title_justify="left")
+    for name in ("seeds", "accuracy", "under attack"):
+        table.add_column(name, justify="right")
+    for (network, recipe), own in networks.groupby(["network", "recipe"], sort=False, observed=True):
+        shares = [f"{own[column].mean():.1%}" for column in ("accuracy", "robust_accuracy")]
+        table.add_row(escape(str(network)), escape(str(recipe)), str(len(own)), *shares)
+    console.print(table)
 
 
 def _table(board: Board, metrics: range) -> Table:

@@ -21,7 +21,7 @@ from bench.methods.recipes.gaze_harmonized import GazeHarmonized
 from bench.methods.recipes.gradient_regularized import GradientRegularized
 from bench.methods.recipes.input_noise import InputNoise
 from bench.methods.recipes.label_smoothing import LabelSmoothing
-from bench.optimisers import Training, of_seed, rate
+from bench.optimisers import Training, rate
 from bench.train import Course, described, train
 
 TESTS = Path(__file__).parents[1]
@@ -177,15 +177,6 @@ def test_fine_tuning_goes_on_from_the_start(tmp_path):
     before = described(course)
     write_trained(start, network().module, {})
     assert described(course)["start"] != before["start"]
-
-
-def test_each_seed_has_a_start_of_its_own():
-    training = replace(SHORT, start="weights/first-{seed}.safetensors")
-    assert [of_seed(training, seed).start for seed in (0, 12)] == [
-        "weights/first-0.safetensors",
-        "weights/first-12.safetensors",
-    ]
-    assert of_seed(SHORT, 3) == SHORT
 
 
 def test_a_start_that_does_not_fit_is_an_error(tmp_path):

@@ -12,7 +12,7 @@ from simulated import result_set
 from bench.board import board_of
 from bench.errors import HeatmarkError
 from bench.report.tables import leaderboard, render
-from bench.report.terminal import show
+from bench.report.terminal import show, show_networks
 
 
 def test_a_leaderboard_has_a_row_per_entry_and_metric_with_the_best_first_and_controls_last() -> None:
@@ -64,6 +64,15 @@ def test_markdown_and_latex_mark_the_best_and_escape_names() -> None:
     assert "<script>" not in markdown.replace("\\<script\\>", "")
     assert markdown.count("**") == latex.count(r"\textbf") * 2 == 8
     assert r"a\_b\textbar{}c" in latex
+
+
+def test_the_terminal_shows_what_networks_get_right() -> None:
+    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    show_networks(result_set(recipes=("standard", "adversarial"), seeds=3).networks, console)
+    lines = console.file.getvalue().splitlines()
+    for recipe in ("standard", "adversarial"):
+        (line,) = [line for line in lines if recipe in line]
+        assert [cell.strip() for cell in line.split("│")[3:6]] == ["3", "97.0%", "31.0%"]
 
 
 def test_the_terminal_shows_every_entry() -> None:
