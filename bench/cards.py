@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from bench.api import AnyMetric, Plugin
+from bench.api import AnyMetric, Metric, Plugin
 
 
 def card(plugin: type[Plugin]) -> str:
@@ -15,6 +15,17 @@ def card(plugin: type[Plugin]) -> str:
             f"Question: {plugin.question}",
             f"Better: {plugin.direction}, in [{low:g}, {high:g}]",
             f"Cannot see: {plugin.blind_spot}",
+            f"Needs: {_needs(plugin)}",
+            f"Protocol: {plugin().stamp}",
         ]
     lines += [f"Settings: {settings or 'none'}"]
     return "\n".join([*lines, f"Source: {plugin.reference}"] if plugin.reference else lines) + "\n"
+
+
+def _needs(metric: type[AnyMetric]) -> str:
+    if not issubclass(metric, Metric):
+        return "several networks of a recipe"
+    wanted = {"a truth map": metric.needs_truth, "fixations": metric.needs_fixations}
+    return (
+        " and ".join(name for name, needed in wanted.items() if needed) or "nothing beside the heatmap and its network"
+    )

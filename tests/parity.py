@@ -44,7 +44,9 @@ def material() -> Explained:
     """Smooth images, a small random network in single precision, and its gradients."""
     network, request = tiny_network(), tiny_request(IMAGES, HEIGHT, WIDTH)
     network = Network(network.module.float(), chunk=8)
-    request = replace(request, images=request.images.float(), truth=request.truth.float())
+    truth = torch.zeros(IMAGES, HEIGHT, WIDTH)
+    truth[:, 4:18, 3:13] = 1
+    request = replace(request, images=request.images.float(), truth=truth)
     clean = network.logits(request.images).detach()
     request = replace(request, targets=clean.argmax(1))
     return explained_by(find("attributions")["simple_gradient"](), network, request, clean)
