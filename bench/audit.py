@@ -62,9 +62,13 @@ def calibrated(board: Board) -> Array:
 
 
 def agreement(board: Board) -> pd.DataFrame:
-    """Spearman's correlation of the methods' means between metrics, over at least three methods that both score."""
+    """Spearman's correlation of the methods' means between metrics, over at least three methods that both score.
+
+    Costs are left out: they are no opinion on a map.
+    """
     sign = np.where(board.metrics.direction.eq("lower"), -1.0, 1.0)
     means = pd.DataFrame((board.means.mean * sign)[board.methods], columns=board.metrics.label)
+    means = means.loc[:, board.metrics.family.ne(COST).to_numpy(bool)]
     return means.corr(method="spearman", min_periods=3)
 
 

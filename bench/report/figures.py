@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from bench.audit import agreement, calibrated
 from bench.board import COLUMN, COST, ENTRY, Board
@@ -17,6 +18,8 @@ from bench.store import Results
 
 MOST_CURVES = 7
 MOST_TICKS = 6
+MOST_NAMED = 20
+WIDE = 20
 LONGEST = 52
 
 
@@ -35,7 +38,7 @@ def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
             caption = "Do metrics agree? Spearman's correlation of the methods' means, better is higher for all."
             yield "agreement", caption, metric_agreement(board)
         for metric in np.flatnonzero(board.metrics.family.eq(COST)):
-            if np.isfinite(board.means.mean[board.methods, metric]).any():
+            if _priced(board, int(metric)):
                 label = board.metrics.label[metric]
                 caption = f"Quality against {label}: methods on the line are beaten in neither (Pareto front)."
                 yield f"cost_{_file(label)}", caption, cost(board, int(metric))
@@ -120,23 +123,41 @@ def metric_agreement(board: Board) -> Figure:
 def cost(board: Board, metric: int) -> Figure:
     """Share of comparisons won against a cost, with the front."""
     price, share = board.means.mean[:, metric], board.overall_means.mean
-    rows = [row for row in board.methods if np.isfinite(price[row]) and np.isfinite(share[row])]
+    rows = _priced(board, metric)
     figure = Figure(figsize=(5.2, 4))
     axes = figure.add_subplot()
+    lowest, highest = price[rows].min(), price[rows].max()
+    wide = lowest > 0 and highest > WIDE * lowest
+    middle = np.sqrt(lowest * highest) if wide else (lowest + highest) / 2
     best = front(price[rows], share[rows])
     line = sorted((price[row], share[row]) for row, on in zip(rows, best, strict=True) if on)
     axes.plot(*zip(*line, strict=True), color=PALETTE[1], linewidth=1.2, drawstyle="steps-post", zorder=1)
     for row, on in zip(rows, best, strict=True):
         axes.plot(price[row], share[row], "o" if on else "s", color=PALETTE[1 if on else 0], markersize=6 if on else 4)
-        if on or len(rows) <= 20:
+        if on or len(rows) <= MOST_NAMED:
+            before = price[row] > middle
             axes.annotate(
-                _elided(board.entries.label[row]), (price[row], share[row]), (5, 4), textcoords="offset points", size=8
+                _elided(board.entries.label[row]),
+                (price[row], share[row]),
+                (-6 if before else 6, 4),
+                textcoords="offset points",
+                ha="right" if before else "left",
+                size=8,
             )
-    if rows and min(price[rows]) > 0 and max(price[rows]) > 20 * min(price[rows]):
+    if wide:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel=board.metrics.label[metric], ylabel="share of comparisons won")
     axes.margins(x=0.15, y=0.1)
     return figure
+
+
+def _priced(board: Board, metric: int) -> list[int]:
+    """The methods of which both cost and quality are known."""
+    known = np.isfinite(board.means.mean[:, metric]) & np.isfinite(board.overall_means.mean)
+    return [row for row in board.methods if known[row]]
 
 
 def front(price: Array, gain: Array) -> list[bool]:

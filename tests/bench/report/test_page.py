@@ -127,6 +127,15 @@ def test_a_metric_that_no_method_could_be_scored_by_does_not_spoil_the_order() -
     assert "It surely beats the second" in text
 
 
+def test_a_cost_of_methods_that_stand_in_no_order_is_not_drawn(tmp_path: Path) -> None:
+    results = result_set(30, metrics={"deletion": "lower", "seconds": "lower"})
+    results.manifest["metrics"]["seconds"]["family"] = "cost"
+    refused = results.scores.metric.eq("deletion")
+    results.scores.loc[refused, ["score", "status"]] = [np.nan, "failed: boom"]
+    write_report(results, tmp_path)
+    assert not (tmp_path / "figures" / "cost_seconds.svg").exists()
+
+
 def test_costs_are_drawn_against_quality_and_figures_need_nothing_from_outside(tmp_path: Path) -> None:
     results = result_set(30, metrics={"deletion": "lower", "seconds": "lower"})
     results.manifest["metrics"]["seconds"]["family"] = "cost"
