@@ -55,9 +55,9 @@ class PreprocessTable(_Table):
 class NetworkTable(_Table):
     """A network: an architecture, and weights from a file, or from training by a recipe.
 
-    `outputs` defaults to the classes of the data set. `label_map` lists the output for each label, or names
-    a JSON file from class number (counted from 1) to output. A suite's file may have `recipes` in the place of
-    `recipe`: a network for each of them.
+    `weights` with `{seed}` in it names a file for each seed. `outputs` defaults to the classes of the data set.
+    `label_map` lists the output for each label, or names a JSON file from class number (counted from 1) to output. A
+    suite's file may have `recipes` in the place of `recipe`: a network for each of them.
     """
 
     architecture: str

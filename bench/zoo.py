@@ -29,7 +29,8 @@ def networks_of(
     """
     table = suite.table.networks[number]
     if table.weights is not None and not (retrain and table.training):
-        ready = [_loaded(suite, number, device)]
+        seeds = table.seeds if "{seed}" in table.weights else table.seeds[:1]
+        ready = [_loaded(suite, number, seed, device) for seed in seeds]
     elif table.training is None:
         raise HeatmarkError(f"networks[{number}] ({_name(table)}): neither weights nor training")
     else:
@@ -49,9 +50,9 @@ def number_of(suite: Suite, network: str | None) -> int:
     return 0 if network is None else names.index(network)
 
 
-def _loaded(suite: Suite, number: int, device: torch.device) -> Trained:
+def _loaded(suite: Suite, number: int, seed: int, device: torch.device) -> Trained:
     table = suite.table.networks[number]
-    path = Path(str(table.weights))
+    path = Path(str(table.weights).replace("{seed}", str(seed)))
     if is_callable(table.architecture):
         module = call(table.architecture, str(path))
     else:
@@ -59,7 +60,7 @@ def _loaded(suite: Suite, number: int, device: torch.device) -> Trained:
         load_weights(module, path)
     about = path.with_suffix(".json")
     log = json.loads(about.read_text(encoding="utf-8")).get("log", []) if about.exists() else []
-    return _ready(suite, number, table.seeds[0], module, json.dumps(log) if log else "", device)
+    return _ready(suite, number, seed, module, json.dumps(log) if log else "", device)
 
 
 def _trained(suite: Suite, number: int, seed: int, kept: Path, device: torch.device, progress: Progress) -> Trained:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bench import run as running
 from bench.api import Attribution, Dataset
+from bench.checkpoints import write_trained
 from bench.handed import Network, Request, Sample
 from bench.metrics.faithfulness.diff_roar import DiffRoar
 from bench.metrics.faithfulness.roar import Roar
@@ -18,6 +19,7 @@ from bench.progress import progress
 from bench.randomness import generator
 from bench.store import Results, Store
 from bench.suite import Suite, load_suite
+from bench.zoo import networks_of
 
 SUITE = """
 name = "square"
@@ -175,3 +177,14 @@ def test_one_seed_is_not_compared_and_weights_alone_are_not_retrained(suite, res
     )
     untrained = "unsupported: small_plain comes as weights, without a training in the suite"
     assert {text for name, text in status.items() if name != "training_stability"} == {untrained}
+
+
+def test_a_file_of_weights_for_each_seed_is_as_good_as_their_training(suite, results, kept, tmp_path: Path) -> None:
+    ready = networks_of(suite, 0, kept / "networks", torch.device("cpu"), None)
+    for trained in ready:
+        write_trained(tmp_path / f"of-{trained.seed}.safetensors", trained.network.module, {})
+    loaded = {"weights": str(tmp_path / "of-{seed}.safetensors"), "training": None}
+    table = suite.table.model_copy(update={"networks": (suite.table.networks[0].model_copy(update=loaded),)})
+    own = carry_out(replace(suite, table=table, metrics=(TrainingStability(),)), tmp_path).scores
+    before = results.scores[results.scores.metric == "training_stability"]
+    np.testing.assert_array_equal(own.score, before.score)
