@@ -18,6 +18,8 @@ _CANDIDATES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 # A larger chunk must be this much faster per image to be worth its memory.
 _WORTHWHILE = 0.97
 _TRIALS = 3
+# Where one pass takes this many seconds, larger chunks would gain little and take minutes to measure.
+_LONG = 4.0
 
 
 def logits_in_chunks(network: Network, images: Tensor) -> Tensor:
@@ -93,6 +95,8 @@ def fastest_chunk(network: Network, images: Tensor) -> int:
             if seconds < best * _WORTHWHILE:
                 best, chunk = seconds, candidate
             elif candidate >= 4 * chunk:
+                break
+            if seconds * candidate > _LONG:
                 break
     return chunk
 

@@ -58,6 +58,18 @@ def test_the_fastest_chunk_is_one_that_fits(network: Network) -> None:
     assert fastest_chunk(limited, torch.zeros(2, 3, 8, 8, dtype=torch.float64)) in {4, 8}
 
 
+def test_chunks_of_a_slow_network_are_not_tried_for_minutes(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def slow(_: Network, inputs: Tensor) -> float:
+        tried.append(len(inputs))
+        return 1.0 + 0.8 * len(inputs)  # every larger chunk is faster per image
+
+    monkeypatch.setattr("bench.engine.predict.seconds_of", slow)
+    assert fastest_chunk(network, torch.zeros(2, 3, 8, 8, dtype=torch.float64)) == 4
+    assert tried == [1, 2, 4]
+
+
 def test_a_measured_chunk_is_remembered(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     single = replace(network, module=network.module.float())
     cpu = torch.device("cpu")
