@@ -11,6 +11,7 @@ from bench.report.recipes import compares_recipes, recipe_table, render_recipes
 from bench.report.sheet import sheet
 from bench.report.style import figures, inlined, svg
 from bench.report.tables import Format, render, table_of
+from bench.report.training import training_log
 from bench.store import Results, write_whole
 
 _TABLES: dict[str, Format] = {
@@ -30,6 +31,9 @@ def write_report(results: Results, folder: Path, weights: Mapping[str, float] | 
     table = table_of(board)
     for name, form in _TABLES.items():
         write_whole(folder / name, render(table, form).encode())
+    log = training_log(results)
+    if len(log):
+        write_whole(folder / "training.csv", log.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
     drawings = []
     for name, caption, figure in draw(results, board):
         drawing = svg(figure)

@@ -1,6 +1,5 @@
 """The figures of a report, each by name, drawn from a board and the tables beside it."""
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from bench.audit import agreement, calibrated
 from bench.board import COLUMN, COST, ENTRY, Board
 from bench.report.style import CONTROL, LINE, PALETTE, TEXT, colours, figures
+from bench.report.training import draw_training, training_log
 from bench.stats import Array
 from bench.store import Results
 
@@ -43,8 +43,13 @@ def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
                 caption = f"Quality against {label}: methods on the line are beaten in neither (Pareto front)."
                 yield f"cost_{_file(label)}", caption, cost(board, int(metric))
         yield from _curves(results, board)
-        if _logs(results):
-            yield "training", "Accuracy while the networks were trained.", training(results)
+        log = training_log(results)
+        if len(log) and log.epoch.max() > 0:
+            yield (
+                "training",
+                "Loss, validation accuracy and penalty while the networks were trained.",
+                draw_training(log),
+            )
 
 
 def order(board: Board) -> Figure:
@@ -165,39 +170,6 @@ def front(price: Array, gain: Array) -> list[bool]:
     at_least = (price[None, :] <= price[:, None]) & (gain[None, :] >= gain[:, None])
     better = (price[None, :] < price[:, None]) | (gain[None, :] > gain[:, None])
     return [not beaten for beaten in np.asarray((at_least & better).any(1)).tolist()]
-
-
-def training(results: Results) -> Figure:
-    """Accuracy by epoch of every network that has a log."""
-    logs = pd.concat(_logs(results), ignore_index=True)
-    figure = Figure(figsize=(4.8, 3.2))
-    axes = figure.add_subplot()
-    sns.lineplot(
-        logs,
-        x="epoch",
-        y="accuracy",
-        hue="network",
-        style="network",
-        palette=_cycled(logs.network),
-        errorbar=("pi", 100),
-        ax=axes,
-    )
-    axes.legend(title=None, frameon=False, fontsize=8)
-    return figure
-
-
-def _logs(results: Results) -> list[pd.DataFrame]:
-    networks = results.networks
-    frames = []
-    for network, recipe, log in zip(networks.network, networks.recipe, networks.log, strict=True):
-        frame = pd.DataFrame(json.loads(log) if log else [])
-        if {"epoch", "accuracy"} <= set(frame):
-            frames.append(frame[["epoch", "accuracy"]].assign(network=f"{network} / {recipe}"))
-    return frames
-
-
-def _cycled(names: "pd.Series[str]") -> list[str]:
-    return [PALETTE[number % len(PALETTE)] for number in range(names.nunique())]
 
 
 def _curves(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:

@@ -1,0 +1,56 @@
+"""The logs of training as a table and as a figure."""
+
+import json
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from bench.report.style import PALETTE
+from bench.store import Results
+
+MEASURES = {"loss": "loss", "accuracy": "accuracy", "penalty": "penalty, share of the first epoch's"}
+_TRAINING = ["network", "recipe", "seed"]
+
+
+def training_log(results: Results) -> pd.DataFrame:
+    """One row for each network, seed and epoch: what was logged, among it loss, validation accuracy and penalty."""
+    parts = []
+    for _, row in results.networks.iterrows():
+        log = pd.DataFrame(json.loads(str(row.log)) if row.log else [])
+        if {"epoch", "accuracy"} <= set(log):
+            log = log.assign(network=str(row.network), recipe=str(row.recipe), seed=int(row.seed))
+            parts.append(log[[*_TRAINING, *log.columns.drop(_TRAINING)]])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def draw_training(log: pd.DataFrame) -> Figure:
+    """Loss, accuracy and what a regulariser penalises by epoch, the range over seeds shaded."""
+    names = (log.network + " / " + log.recipe).rename(None)
+    shown = {name: label for name, label in MEASURES.items() if name in log and log[name].notna().any()}
+    values = log
+    if "penalty" in shown:
+        values = log.assign(penalty=log.penalty / log.groupby(_TRAINING).penalty.transform("first").abs())
+    figure = Figure(figsize=(3.2 * len(shown), 3.0))
+    for axes, (name, label) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
+        kept = values[name].notna()
+        colours = dict(zip(names.unique(), map(_colour, range(names.nunique())), strict=True))
+        sns.lineplot(
+            x=values.epoch[kept],
+            y=values[name][kept],
+            hue=names[kept],
+            style=names[kept],
+            palette={key: colour for key, colour in colours.items() if names[kept].eq(key).any()},
+            errorbar=("pi", 100),
+            legend="auto" if name == "accuracy" else False,
+            ax=axes,
+        )
+        axes.set(xlabel="epoch", ylabel="", xticks=sorted(log.epoch.unique())[:: -(-log.epoch.nunique() // 8)])
+        axes.set_title(label, fontsize=9, loc="left")
+        if name == "accuracy":
+            axes.legend(title=None, frameon=False, fontsize=7)
+    return figure
+
+
+def _colour(number: int) -> str:
+    return str(PALETTE[number % len(PALETTE)])
