@@ -20,7 +20,7 @@ _CPU_VALUES = 200_000
 _STEPS = (1.6077, 0.8255)
 
 
-def linear_imputation(images: Tensor, missing: Tensor, tolerance: float = 5e-6, most: int = 500) -> Tensor:
+def linear_imputation(images: Tensor, missing: Tensor, tolerance: float = 1e-5, most: int = 500) -> Tensor:
     """Images (batch, channel, height, width) with their `missing` pixels, bool (batch, height, width), imputed.
 
     The error is a few `tolerance` times the image's largest value. An image without any known pixel becomes zero.
@@ -119,7 +119,8 @@ def _stencil(values: Tensor) -> Tensor:
     sums = flat[..., 1:] + flat[..., :-1]
     sums = sums[..., 1:] + sums[..., :-1]
     sums = sums[..., width:] + sums[..., :-width]
-    whole = torch.zeros_like(flat)
+    whole = torch.empty_like(flat)
+    whole[..., : width + 1] = whole[..., -width - 1 :] = 0
     torch.add(sums[..., width:], sums[..., :-width], out=whole[..., width + 1 : -width - 1])
     return whole.reshape(values.shape)
 
