@@ -31,7 +31,7 @@ def draw_training(log: pd.DataFrame) -> Figure:
     values = log
     if "penalty" in shown:
         values = log.assign(penalty=log.penalty / log.groupby(_TRAINING).penalty.transform("first").abs())
-    figure = Figure(figsize=(3.2 * len(shown), 3.0))
+    figure = Figure(figsize=(3.2 * len(shown), 2.6 + 0.08 * names.nunique()))
     for axes, (name, label) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
         kept = values[name].notna()
         colours = dict(zip(names.unique(), map(_colour, range(names.nunique())), strict=True))
@@ -48,7 +48,9 @@ def draw_training(log: pd.DataFrame) -> Figure:
         axes.set(xlabel="epoch", ylabel="", xticks=sorted(log.epoch.unique())[:: -(-log.epoch.nunique() // 8)])
         axes.set_title(label, fontsize=9, loc="left")
         if name == "accuracy":
-            axes.legend(title=None, frameon=False, fontsize=7)
+            lines, texts = axes.get_legend_handles_labels()
+            figure.legend(lines, texts, loc="outside lower left", ncols=2, frameon=False, fontsize=7)
+            axes.get_legend().remove()
     return figure
 
 
