@@ -10,6 +10,7 @@ from scipy import stats
 from bench.board import COST, FEW, RUN, Board, Standing
 from bench.pairs import ALPHA, holm
 from bench.stats import Array, Mask, over_seeds
+from bench.wording import listed
 
 SPLITS = 200
 RELIABLE = 0.8
@@ -20,10 +21,11 @@ MANY = 0.9
 class Finding:
     """What the audit says of one metric.
 
-    `verdict` is "trust", "care", "distrust", "no scores" or, for a cost, "cost"; `reasons` say why in plain words;
+    `verdict` is "trust", "care", "distrust", "untried" where too little could be tried to trust, "no scores" or, for
+    a cost, "cost"; `reasons` say why in plain words;
     `beaten` holds for each blind control the methods that it surely beats on their own network. Numbers are
-    NaN where they cannot be had: `oracle_first` and `random_last` are the shares of networks on which no other mean
-    is above that of the oracle, and no method's is below that of the floor.
+    NaN where they cannot be had: `oracle_first` and `random_last` are the shares of networks on which the oracle's
+    mean is above all others, and no method's is below that of the floor.
     """
 
     verdict: str
@@ -33,6 +35,12 @@ class Finding:
     random_last: float
     split_half: float
     alpha: float
+
+
+def audited(board: Board) -> Board:
+    """The board with metrics that are to be distrusted out of the order over all metrics."""
+    labels = zip(board.metrics.label, findings(board), strict=True)
+    return board.distrusting(frozenset(label for label, finding in labels if finding.verdict == "distrust"))
 
 
 def findings(board: Board) -> list[Finding]:
@@ -141,11 +149,11 @@ def _finding(board: Board, metric: int) -> Finding:
     beaten, best_beaten = _beaten(board, metric)
     oracle, random = _first_and_last(board, metric)
     reliability, alpha = split_half(own), krippendorff_alpha(own)
-    distrust = [f"{' and '.join(best_beaten)} surely beat the best method"] if best_beaten else []
+    distrust = [f"{listed(best_beaten)} surely beat the best method"] if best_beaten else []
     scored = float(board.scored[metric])
     said = f"only {scored:.0%} of the images could be scored"
     if scored < FEW:
-        distrust.insert(0, f"{said}, so it does not count in the order")
+        distrust.insert(0, said)
     if random is not None and random < 0.5:
         distrust.append("random is not last")
     if np.nanmin(own) == np.nanmax(own):
@@ -160,11 +168,13 @@ def _finding(board: Board, metric: int) -> Finding:
     if random is not None and 0.5 <= random < 1:
         care.append("random is not last on every network")
     if oracle is not None and oracle < 1:
-        care.append("the oracle is not first")
+        care.append("the oracle is not first, or not alone")
     if reliability < RELIABLE:
         care.append(f"half the images rank the methods differently (reliability {reliability:.2f})")
-    verdict = "distrust" if distrust else "care" if care else "trust"
-    return Finding(verdict, distrust + care, beaten, _or_nan(oracle), _or_nan(random), reliability, alpha)
+    untried = ["no oracle and no random map to try it on"] if oracle is None and random is None else []
+    untried += ["too few methods or images for split halves"] if np.isnan(reliability) else []
+    verdict = "distrust" if distrust else "care" if care else "untried" if untried else "trust"
+    return Finding(verdict, distrust + care + untried, beaten, _or_nan(oracle), _or_nan(random), reliability, alpha)
 
 
 def _beaten(board: Board, metric: int) -> tuple[dict[str, list[str]], list[str]]:
@@ -198,7 +208,8 @@ def _first_and_last(board: Board, metric: int) -> tuple[float | None, float | No
         oracle = _only(known, board.entries.control & board.entries.needs_truth)
         floor = _only(known, board.entries.floor)
         if oracle is not None:
-            first.append(mean[oracle] >= mean[known].max())
+            truths = board.entries.control & board.entries.needs_truth
+            first.append(mean[oracle] > max((mean[row] for row in known if not truths[row]), default=-np.inf))
         if floor is not None:
             seeing = ~board.entries.control | board.entries.needs_truth
             last.append(mean[floor] <= min((mean[row] for row in known if seeing[row]), default=np.inf))

@@ -1,6 +1,7 @@
 """A result set as a board: entries x metrics, with tests, ranks and an order over all metrics."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -56,7 +57,8 @@ class Board:
 
     `entries` has the columns network, recipe, attribution, label, control, ...; `metrics` the columns metric,
     protocol, target, label, direction, ...; `scores` (entry, metric, seed, image), NaN where refused; `asked`
-    weights of metrics by label, for the order over all metrics (default: every family of metrics alike).
+    weights of metrics by label, for the order over all metrics (default: every family of metrics alike);
+    `distrusted` metrics by label, which count nothing in it unless asked for.
     """
 
     entries: pd.DataFrame
@@ -65,6 +67,7 @@ class Board:
     scores: Array
     manifest: dict[str, Any]
     asked: Mapping[str, float] = field(default_factory=dict)
+    distrusted: frozenset[str] = frozenset()
 
     @cached_property
     def quality(self) -> Array:
@@ -111,9 +114,9 @@ class Board:
     def weights(self) -> Array:
         """The weight of each metric in the order over all metrics; they sum to 1.
 
-        Every family of metrics counts alike and is shared by its metrics; cost, and metrics that score less than half
-        of the methods' images, count nothing. Weights that were asked for replace this, metrics not mentioned then
-        count nothing.
+        Every family of metrics counts alike and is shared by its metrics. Nothing count: cost, metrics that score less
+        than half of the methods' images, and metrics to be distrusted unless all of them are. Weights that were asked
+        for replace this, metrics not mentioned then count nothing.
         """
         if self.asked:
             unknown = [label for label in self.asked if label not in set(self.metrics.label)]
@@ -124,6 +127,8 @@ class Board:
             raw = np.array([self.asked.get(label, 0.0) for label in self.metrics.label]) * (self.scored > 0)
         else:
             counts = (self.scored >= FEW) & self.metrics.family.ne(COST).to_numpy(bool)
+            trusted = counts & ~self.metrics.label.isin(self.distrusted).to_numpy(bool)
+            counts = trusted if trusted.any() else counts
             size = pd.Series(counts).groupby(self.metrics.family.to_numpy()).transform("sum").to_numpy()
             raw = ratio(counts, size, 0)
         if not raw.sum() > 0:
@@ -167,6 +172,14 @@ class Board:
         """Where an entry stands in the order under a metric, 0 for the first; None for controls and no score."""
         rows = self.standings[metric].rows
         return rows.index(entry) if entry in rows else None
+
+    def distrusting(self, labels: frozenset[str]) -> "Board":
+        """The same board, its order without the metrics of these labels; what it knows of each metric stays known."""
+        other = copy(self)
+        for name in ("weights", "overall_scores", "overall_means", "overall", "order"):
+            other.__dict__.pop(name, None)
+        object.__setattr__(other, "distrusted", labels)
+        return other
 
     def select(self, metrics: Sequence[str] | None = None, entries: Sequence[str] | None = None) -> "Board":
         """Some metrics and entries, by label or name; HeatmarkError where none is called so."""

@@ -65,6 +65,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Where the result set and report go.")] = None,
 ) -> None:
     """Carry out a suite and show its leaderboard; finished cells are not computed again."""
+    from bench.audit import audited
     from bench.board import board_of
     from bench.progress import progress
     from bench.report import write_report
@@ -90,7 +91,7 @@ def run(
     folder = out or store / "results" / loaded.table.name
     write_results(results, folder)
     write_report(results, folder)
-    show_board(board_of(results), _out)
+    show_board(audited(board_of(results)), _out)
     show_networks(results.networks, _out)
     _out.print(f"Result set and report: {folder}", soft_wrap=True)
 
@@ -133,6 +134,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a result set anew, or print its leaderboard, or a part of it, as a table."""
+    from bench.audit import audited
     from bench.board import board_of
     from bench.report import write_report
     from bench.report.tables import render, table_of
@@ -147,7 +149,7 @@ def report(
         write_report(results, folder, asked)
         _out.print(f"Report: {folder}", soft_wrap=True)
         return
-    board = board_of(results, asked).select(_split(metrics), _split(entries))
+    board = audited(board_of(results, asked)).select(_split(metrics), _split(entries))
     if table == "terminal":
         show_board(board, _out)
         show_networks(results.networks, _out)

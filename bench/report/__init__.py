@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.audit import audited
 from bench.board import board_of
 from bench.report.figures import draw
 from bench.report.page import page
@@ -27,7 +28,7 @@ def write_report(results: Results, folder: Path, weights: Mapping[str, float] | 
 
     `weights` of metrics by label decide the order over all metrics. The same results give the same bytes.
     """
-    board = board_of(results, weights)
+    board = audited(board_of(results, weights))
     table = table_of(board)
     for name, form in _TABLES.items():
         write_whole(folder / name, render(table, form).encode())

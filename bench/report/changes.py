@@ -10,7 +10,8 @@ from rich.table import Table
 
 from bench.board import ENTRY
 from bench.compare import Comparison
-from bench.report.words import chance, listed
+from bench.report.words import chance
+from bench.wording import listed
 
 _COLOUR = {"worse": "red", "refused": "red", "better": "green"}
 

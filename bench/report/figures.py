@@ -28,6 +28,7 @@ def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
     with figures():
         if len(board.overall.rows) > 1:
             yield "order", "Share of comparisons won over all metrics, with 95% intervals.", order(board)
+        if any(len(group) > 1 for group in board.overall.groups):
             caption = "Critical differences: methods joined by a bar cannot be told apart (paired tests, Holm)."
             yield "critical_differences", caption, critical_differences(board)
         if np.isfinite(calibrated(board)).any():
@@ -56,7 +57,7 @@ def order(board: Board) -> Figure:
     """Methods by the share of comparisons they win, controls below in grey; narrow enough for a phone."""
     rows, shares = board.order, board.overall_means
     lowest, highest = np.nanmin(shares.mean), np.nanmax(shares.mean)
-    figure = Figure(figsize=(3.5, 0.6 + 0.37 * len(rows)))
+    figure = Figure(figsize=(3.5, 0.6 + 0.4 * len(rows)))
     axes = figure.add_subplot()
     for place, row in enumerate(rows):
         colour = CONTROL if board.entries.control[row] else PALETTE[0]
@@ -65,7 +66,7 @@ def order(board: Board) -> Figure:
         axes.annotate(
             _elided(board.entries.label[row]),
             (0, place),
-            (2, 6),
+            (2, 8),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             size=8,

@@ -16,19 +16,22 @@ const named = (tag, text, className) => {
 const fill = (select, labels, values) => labels.forEach((label, i) => select.append(new Option(label, values ? values[i] : i)));
 const chance = (p) => (p < 0.001 ? "p < 0.001" : p > 0.999 ? "p = 1" : `p = ${p.toFixed(3)}`);
 
-// Theme
+// Theme, kept where the browser lets a page keep something
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const root = document.documentElement;
+const kept = (write) => { try { return write ? localStorage.setItem("heatmark-theme", write) : localStorage.getItem("heatmark-theme"); } catch { return null; } };
+if (kept()) root.dataset.theme = kept();
 at("theme").addEventListener("click", () => {
-  const root = document.documentElement;
   const now = root.dataset.theme || (dark.matches ? "dark" : "light");
   root.dataset.theme = now === "dark" ? "light" : "dark";
+  kept(root.dataset.theme);
 });
 
 // The board: sorting, filtering, columns
 const table = at("scores");
 const body = table.tBodies[0];
-const rows = [...body.rows];
-const initial = [...rows];
+const initial = [...body.rows];
+let unsorted = [...initial]; // the order over all metrics, by the weights in force
 const valueIn = (row, column) => {
   const cell = row.cells[column];
   return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
@@ -39,11 +42,14 @@ function sortBy(head) {
   const before = head.getAttribute("aria-sort");
   const best = text || head.dataset.better === "lower" ? "ascending" : "descending";
   const other = best === "ascending" ? "descending" : "ascending";
+  table.querySelectorAll("th[aria-sort]").forEach((th) => th.removeAttribute("aria-sort"));
+  if (before === other) return body.append(...unsorted);
   const direction = before === best ? other : best;
   const sign = direction === "ascending" ? 1 : -1;
-  table.querySelectorAll("th[aria-sort]").forEach((th) => th.removeAttribute("aria-sort"));
   head.setAttribute("aria-sort", direction);
-  rows.sort((a, b) => {
+  const rows = [...unsorted].sort((a, b) => {
+    const aside = a.classList.contains("control") - b.classList.contains("control");
+    if (aside) return aside;
     const [one, two] = [valueIn(a, column), valueIn(b, column)];
     if (text) return sign * one.localeCompare(two);
     if (Number.isNaN(one) || Number.isNaN(two)) return Number.isNaN(one) - Number.isNaN(two);
@@ -57,11 +63,12 @@ table.tHead.addEventListener("click", (event) => {
 });
 function filterRows() {
   const words = at("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const row of rows) {
-    const name = row.querySelector(".name").textContent.toLowerCase();
+  for (const row of initial) {
+    const name = `${row.dataset.key} ${row.querySelector(".name").textContent.toLowerCase()}`;
     const control = row.classList.contains("control");
     row.hidden = (control && !at("controls").checked) || !words.every((word) => name.includes(word));
   }
+  at("none").hidden = initial.some((row) => !row.hidden);
 }
 at("filter").addEventListener("input", filterRows);
 at("controls").addEventListener("change", filterRows);
@@ -126,6 +133,12 @@ function writeDefault() {
     row.cells[2].dataset.value = value;
   }
   at("reweighted").hidden = true;
+  reorder(initial);
+}
+function reorder(rows) {
+  unsorted = [...rows];
+  table.querySelectorAll("th[aria-sort]").forEach((th) => th.removeAttribute("aria-sort"));
+  body.append(...rows);
 }
 function writeWins(row, share, error, note) {
   const cell = row.cells[2];
@@ -146,27 +159,33 @@ function reweigh() {
     row.cells[0].textContent = place + 1;
     writeWins(row, found.share[board.methods[k]], found.error[k], place === 0 ? "best" : found.p(best, k) >= 0.05 ? "tied" : "");
   });
+  const ranked = found.order.map((k) => winsCells.get(board.methods[k]));
+  reorder([...ranked, ...initial.filter((row) => !ranked.includes(row))]);
   if (found.order.length < 2) return (at("reweighted").textContent = "There are not two methods to order.");
   const name = (k) => board.entries[board.methods[k]];
   const p = found.p(best, second);
   const sure = p < 0.05 ? `surely ahead of ${name(second)}` : `not surely ahead of ${name(second)}`;
-  at("reweighted").textContent = `With these weights ${name(best)} comes first with ${(100 * found.share[board.methods[best]]).toFixed(0)}% of its comparisons won, ${sure} (${chance(p)}, approximate).`;
+  at("reweighted").textContent = `Custom weights: the board follows, cards and figures stay. With these weights ${name(best)} comes first with ${(100 * found.share[board.methods[best]]).toFixed(0)}% of its comparisons won, ${sure} (${chance(p)}, approximate).`;
 }
 const sliders = board.metrics.map((label, m) => {
   const line = make("label");
   const slider = make("input");
   const shown = make("output");
   Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.005, value: board.weights[m] });
-  const write = () => (shown.textContent = `${(100 * slider.value).toFixed(0)}%`);
-  slider.addEventListener("input", () => { write(); reweigh(); });
-  slider.write = write;
-  write();
+  slider.addEventListener("input", () => { writeShares(); reweigh(); });
+  slider.shown = shown;
   line.append(named("span", label), slider, shown);
   at("weights").append(line);
   return slider;
 });
+function writeShares() {
+  const sum = sliders.reduce((total, slider) => total + Number(slider.value), 0);
+  sliders.forEach((slider) => (slider.shown.textContent = `${sum ? ((100 * slider.value) / sum).toFixed(0) : 0}%`));
+}
+writeShares();
 at("reset").addEventListener("click", () => {
-  sliders.forEach((slider, m) => { slider.value = board.weights[m]; slider.write(); });
+  sliders.forEach((slider, m) => (slider.value = board.weights[m]));
+  writeShares();
   writeDefault();
 });
 writeDefault();
@@ -189,7 +208,7 @@ function duel() {
     line.append(make("td", effect === null ? "—" : `${(100 * (flipped ? 1 - effect : effect)).toFixed(0)}% of images`, "n"));
     line.append(make("td", difference === null ? "—" : String(flipped ? -difference : difference), "n"));
     const verdict = p === null ? "not tested" : p < 0.05 ? ((flipped ? -difference : difference) > 0 ? "A is better" : "B is better") : "no";
-    line.append(make("td", p === null ? verdict : `${verdict} (${chance(p)})`, p !== null && p < 0.05 ? "sure good" : "sure muted"));
+    line.append(make("td", p === null ? verdict : `${verdict} (${chance(p)})`, `sure ${verdict === "A is better" ? "good" : verdict === "B is better" ? "care" : "muted"}`));
   });
 }
 fill(at("one"), methodLabels);
@@ -235,10 +254,11 @@ function cases() {
   scored.sort((a, b) => better * (a.scores[entry][metric] - b.scores[entry][metric]));
   const wanted = [["Best", 0], ["Median", Math.floor((scored.length - 1) / 2)], ["Worst", scored.length - 1]];
   const shown = new Set();
+  const mean = table.querySelector(`tr[data-entry="${entry}"] td[data-column="${metric}"] .s0`)?.textContent ?? "—";
   for (const [word, place] of wanted) {
     if (!scored[place] || shown.has(place)) continue;
     shown.add(place);
-    at("cases").append(strip(`${word} for ${board.entries[entry]}: ${scored[place].id}`, scored[place], metric, entry));
+    at("cases").append(strip(`${word} of ${scored.length} samples for ${board.entries[entry]} (its mean over the board: ${mean}): ${scored[place].id}`, scored[place], metric, entry));
   }
   if (!scored.length) at("cases").append(make("p", "No sample image has a score for this entry under this metric.", "note"));
 }

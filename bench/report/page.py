@@ -16,9 +16,10 @@ from bench.audit import Finding, findings, flips
 from bench.board import ENTRY, OK, Board
 from bench.report.pictures import gallery
 from bench.report.tables import ARROW, number, table_of
-from bench.report.words import answer, chance, listed, steps
+from bench.report.words import TEST, answer, chance, steps
 from bench.stats import Array, over_seeds, ratio, resampled
 from bench.store import Results
+from bench.wording import listed
 
 _HERE = Path(__file__).parent
 _REPLICATES = 200
@@ -55,9 +56,12 @@ def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -
         "flips": flips(board).to_dict("records"),
         "figures": [(name, caption, Markup(text)) for name, caption, text in drawings],  # noqa: S704, drawn by us
         "networks": results.networks.to_dict("records"),
+        "attacked": bool(results.networks.robust_accuracy.notna().any()),
         "refused": _refused(results.scores),
         "methods": _methods(board),
         "data": {"board": _data(board), "gallery": pictures},
+        "families": _families(board),
+        "test": TEST,
         "has_pictures": bool(pictures["images"]),
         "has_curves": any(name.startswith("curve_") for name, _, _ in drawings),
     }
@@ -142,10 +146,16 @@ def _columns(board: Board, audit: list[Finding]) -> list[dict[str, Any]]:
             "range": board.metrics.range[metric],
             "arrow": ARROW[board.metrics.direction[metric]],
             "weight": float(board.weights[metric]),
+            "scored": float(board.scored[metric]),
+            "settings": _settings(board.metrics.settings[metric]),
             "audit": finding,
         }
         for metric, finding in enumerate(audit)
     ]
+
+
+def _settings(settings: dict[str, Any] | None) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in (settings or {}).items())
 
 
 def _rows(board: Board) -> list[dict[str, Any]]:
@@ -163,6 +173,7 @@ def _rows(board: Board) -> list[dict[str, Any]]:
                 **one,
                 "text": number(one["mean"], np.nan, np.nan),
                 "full": number(one["mean"], one["low"], one["high"]),
+                "ranks": _ranks(one["first"], one["last"]),
                 "bar": _bar(one["mean"], one["low"], one["high"], lowest[metric], highest[metric]),
             }
             for metric, one in enumerate(own.to_dict("records"))
@@ -173,10 +184,23 @@ def _rows(board: Board) -> list[dict[str, Any]]:
                 "place": place,
                 "first": first,
                 "bar": _bar(first.wins, first.wins_low, first.wins_high, 0, 1),
+                "full": _percent(first.wins, first.wins_low, first.wins_high),
+                "ranks": _ranks(first.overall_first, first.overall_last),
+                "key": " ".join(map(str, board.entries.loc[row, ENTRY])).lower(),
                 "cells": cells,
             }
         )
     return rows
+
+
+def _ranks(first: float, last: float) -> str:
+    if np.isnan(first):
+        return "—"
+    return f"{first:.0f}" if first == last else f"{first:.0f} to {last:.0f}"
+
+
+def _percent(mean: float, low: float, high: float) -> str:
+    return f"{mean:.0%}" if np.isnan(low) else f"{mean:.0%} [{low:.0%}, {high:.0%}]"
 
 
 def _ends(interval: Array, mean: Array, choose: Any) -> list[float]:
@@ -204,6 +228,12 @@ def _refused(scores: pd.DataFrame) -> dict[str, Any]:
         "more": max(len(counts) - _MOST_ROWS, 0),
         "images": len(bad),
     }
+
+
+def _families(board: Board) -> list[dict[str, Any]]:
+    """The families of metrics that count in the order, with their weights."""
+    weights = pd.Series(board.weights).groupby(board.metrics.family.to_numpy(), sort=False).sum()
+    return [{"name": name or "other", "weight": weight} for name, weight in weights.items() if weight]
 
 
 def _methods(board: Board) -> list[dict[str, Any]]:

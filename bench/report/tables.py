@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, assert_never
 import numpy as np
 import pandas as pd
 
-from bench.audit import calibrated
+from bench.audit import audited, calibrated
 from bench.board import Board, board_of
 from bench.pairs import ALPHA
 from bench.store import Results
@@ -30,7 +30,7 @@ def leaderboard(
     and ceiling (0 as random, 1 as the oracle), images and refused images. `metrics` and `entries` choose by label
     or name; `weights` of metrics by label decide the order. HeatmarkError where none is called so.
     """
-    return table_of(board_of(results, weights).select(metrics, entries))
+    return table_of(audited(board_of(results, weights)).select(metrics, entries))
 
 
 def table_of(board: Board) -> pd.DataFrame:

@@ -7,16 +7,20 @@ import numpy as np
 
 from bench.audit import Finding
 from bench.board import Board
-from bench.pairs import ALPHA, images_needed
+from bench.pairs import ALPHA, images_needed, superiority
+from bench.stats import Array
+from bench.wording import listed
+
+TEST = "paired t-test corrected for skewness, Holm over all pairs"
 
 
 @dataclass(frozen=True)
 class Step:
     """Two neighbours in the order over all metrics, and what it would take to tell them apart.
 
-    `sure` says whether the first is surely ahead; `effect` is the share of images on which it beats the second, by
-    weight over metrics; `more` how many more images would tell them apart, infinite where none would, 0 where they
-    are apart.
+    `sure` says whether the first is surely ahead; `effect` is the share of images on which it wins more of its
+    comparisons than the second, ties counting half; `more` how many more images would tell them apart, infinite where
+    none would, 0 where they are apart.
     """
 
     ahead: int
@@ -36,9 +40,7 @@ def steps(board: Board) -> list[Step]:
     for place in range(count - 1):
         ahead, behind = standing.rows[place], standing.rows[place + 1]
         p = float(standing.adjusted[place, place + 1])
-        effects = board.superiority[:, ahead, behind]
-        known = np.isfinite(effects) & (board.weights > 0)
-        effect = float(effects[known] @ board.weights[known] / board.weights[known].sum()) if known.any() else math.nan
+        effect = float(superiority(board.overall_scores[[ahead, behind]])[0, 1])
         more = float(np.ceil(needed[place, place + 1] - standing.pairs.images[place, place + 1]))
         found.append(Step(ahead, behind, p < ALPHA, p, effect, 0.0 if p < ALPHA else max(more, 1.0)))
     return found
@@ -48,27 +50,32 @@ def steps(board: Board) -> list[Step]:
 class Answer:
     """What a reader came for: the best entry, whether it really beats the second, which metrics to distrust.
 
-    `best` is None where no method has a score under every metric, `sure` None where nothing can be tested; `without`
-    says what is left of the order when metrics to be distrusted do not count.
+    `best` is None where no method has a score under every metric; `blind` names controls that have never seen the
+    network and win as much; `sure` is None where nothing can be tested; `only_with` are the metrics without any one of
+    which another method would be first, and `without` says so.
     """
 
     best: str | None
     first: str
-    without: str
+    blind: str
     sure: bool | None
     second: str
+    only_with: list[str]
+    without: str
     alike: list[str]
     distrust: list[tuple[str, str]]
     care: list[tuple[str, str]]
+    uncounted: str
 
     @property
     def sentences(self) -> list[str]:
         """The answer as text."""
-        said = [self.first, self.second, self.without]
+        said = [self.first, self.blind, self.second, self.without]
         if len(self.alike) > 1:
             said.append(f"{len(self.alike)} methods cannot be told from the best: {listed(self.alike)}.")
         named = [f"{metric} ({reason})" for metric, reason in self.distrust]
         said.append(f"Distrust: {listed(named)}." if named else "No metric has to be distrusted outright.")
+        said.append(self.uncounted)
         said.append(f"Read with care: {listed([metric for metric, _ in self.care])}." if self.care else "")
         return [sentence for sentence in said if sentence]
 
@@ -76,32 +83,27 @@ class Answer:
 def answer(board: Board, audit: list[Finding]) -> Answer:
     """The answer of a board."""
     standing, labels, share = board.overall, board.entries.label, board.overall_means
-    flagged = {
-        verdict: [
-            (label, finding.reasons[0])
-            for label, finding in zip(board.metrics.label, audit, strict=True)
-            if finding.verdict == verdict
-        ]
-        for verdict in ("distrust", "care")
-    }
+    distrust, care = (
+        [(label, own.reasons[0]) for label, own in zip(board.metrics.label, audit, strict=True) if own.verdict == said]
+        for said in ("distrust", "care")
+    )
+    told = (distrust, care, _uncounted(board, [metric for metric, _ in distrust]))
     if not standing.rows:
-        return Answer(None, "No method has a score under every metric that counts.", "", None, "", [], **flagged)
+        said = "No method has a score under every metric that counts."
+        return Answer(None, said, "", None, "", [], "", [], *told)
     best = standing.rows[0]
     if len(standing.rows) == 1:
         said = f"{labels[best]} is the only method with a score under every metric that counts."
-        return Answer(labels[best], said, "", None, "", [], **flagged)
+        return Answer(labels[best], said, "", None, "", [], "", [], *told)
     wins = _interval(share.mean[best], share.low[best], share.high[best])
-    said = f"{labels[best]} wins {wins} of its comparisons with the other methods, over all metrics and images."
+    said = f"{labels[best]} wins {wins} of its comparisons with the other methods, over the metrics that count."
     step = steps(board)[0]
     alike = [labels[row] for row in standing.leaders if row != best]
     sure = None if math.isnan(step.p) else step.sure
-    return Answer(labels[best], said, _without(board, audit), sure, _second(board, step), alike, **flagged)
-
-
-def listed(names: list[str], most: int = 6) -> str:
-    """Names in a sentence; the last ones only counted where there are many."""
-    shown = names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else "none"
+    rivals = _rivals(board)
+    return Answer(
+        labels[best], said, _blind(board), sure, _second(board, step), list(rivals), _without(rivals), alike, *told
+    )
 
 
 def chance(p: float) -> str:
@@ -111,29 +113,70 @@ def chance(p: float) -> str:
 
 def _second(board: Board, step: Step) -> str:
     name = board.entries.label[step.behind]
-    effect = f"it is ahead on {step.effect:.0%} of the images"
     if math.isnan(step.p):
         return f"With so few images it cannot be tested whether it beats the second, {name}."
+    effect = f"on {step.effect:.0%} of the images it wins more"
     if step.sure:
-        return f"It surely beats the second, {name}: {effect} (paired test, Holm, {chance(step.p)})."
+        return f"It surely beats the second, {name}: {effect} ({TEST}: {chance(step.p)})."
     more = f"about {step.more:,.0f} more images would show a difference of this size"
     if math.isinf(step.more):
         more = "more images alone would not show it"
-    return f"It is not sure that it beats the second, {name}: {effect} ({chance(step.p)}); {more}."
+    return f"It is not sure that it beats the second, {name}: {effect} ({TEST}: {chance(step.p)}); {more}."
 
 
-def _without(board: Board, audit: list[Finding]) -> str:
-    """What the metrics say that are not to be distrusted, where some that count are."""
-    trusted = board.weights * np.array([finding.verdict != "distrust" for finding in audit])
-    if np.array_equal(trusted, board.weights):
+def _rivals(board: Board) -> dict[str, str]:
+    """For each metric without which another method would be first, that method."""
+    counted = np.flatnonzero(board.weights)
+    found = {}
+    for left_out in counted if len(counted) > 1 else []:
+        first = _first_by(board, np.where(np.arange(len(board.weights)) == left_out, 0, board.weights))
+        if first != board.overall.rows[0]:
+            found[board.metrics.label[left_out]] = board.entries.label[first]
+    return found
+
+
+def _first_by(board: Board, weights: Array) -> int:
+    """The method that is first by these weights, of those in the order."""
+    own = board.wins[board.overall.rows]
+    known = np.isfinite(own)
+    shares = np.where(known, own, 0).sum((2, 3)) / np.maximum(known.sum((2, 3)), 1)
+    return board.overall.rows[int((shares @ weights).argmax())]
+
+
+def _without(rivals: dict[str, str]) -> str:
+    if not rivals:
+        return "It stays first whichever one metric is left out."
+    return " ".join(f"Without {metric}, {name} would be first." for metric, name in rivals.items())
+
+
+def _blind(board: Board) -> str:
+    """Controls that know nothing of network or truth and win as much as the best method."""
+    share, controls = board.overall_means.mean, board.entries.control & ~board.entries.needs_truth
+    ahead = [row for row in np.flatnonzero(controls) if share[row] >= share[board.overall.rows[0]]]
+    named = listed([f"{board.entries.label[row]} ({share[row]:.0%})" for row in ahead])
+    return f"Against the same methods, controls that never saw the network win as much: {named}." if ahead else ""
+
+
+def _uncounted(board: Board, distrust: list[str]) -> str:
+    if not distrust:
         return ""
-    if not trusted.any():
-        return "Every metric that counts is to be distrusted, so this order is too."
-    standing = board.standing_by(trusted / trusted.sum())
-    first, second = (board.entries.label[row] for row in standing.rows[:2])
-    also = "also " if standing.rows[0] == board.overall.rows[0] else ""
-    sure = "surely" if standing.adjusted[0, 1] < ALPHA else "not surely"
-    return f"By the metrics that are not to be distrusted {first} is {also}first, {sure} ahead of {second}."
+    weights = dict(zip(board.metrics.label, board.weights, strict=True))
+    if not any(weights[metric] for metric in distrust):
+        return f"What is to be distrusted does not count in the order{_if_it_did(board)}."
+    if all(metric in distrust for metric, weight in weights.items() if weight):
+        return "Every metric that counts is to be distrusted, so the order is too."
+    return "The weights that were asked for let metrics count that are to be distrusted."
+
+
+def _if_it_did(board: Board) -> str:
+    if not board.overall.rows:
+        return ""
+    first = _first_by(board, board.distrusting(frozenset()).weights)
+    return (
+        "; nor would it change who is first"
+        if first == board.overall.rows[0]
+        else (f"; if it did, {board.entries.label[first]} would be first")
+    )
 
 
 def _interval(mean: float, low: float, high: float) -> str:

@@ -85,7 +85,7 @@ def test_an_oracle_that_is_not_first_calls_for_care() -> None:
     results.scores.loc[oracle, "score"] += 0.35
     finding = _finding(results, "deletion")
     assert finding.verdict == "care"
-    assert "the oracle is not first" in finding.reasons
+    assert "the oracle is not first, or not alone" in finding.reasons
 
 
 def test_a_metric_without_variance_or_without_scores_says_so() -> None:
@@ -143,6 +143,20 @@ def test_flips_between_two_protocols_of_a_metric_and_two_settings_of_attribution
     reduced = table.loc["default settings | reduction=sum"]
     assert list(reduced["pairs"]) == [3, 3]
     assert (reduced.flipped == 3).all()
+
+
+def test_an_oracle_that_shares_its_place_is_not_first() -> None:
+    results = result_set(20)
+    scores = results.scores
+    top = scores.metric.eq("insertion") & scores.attribution.isin(["oracle", "edges"])
+    scores.loc[top, "score"] = 1.0
+    assert _finding(results, "insertion").oracle_first == 0
+
+
+def test_what_could_not_be_tried_is_not_trusted() -> None:
+    finding = _finding(result_set(40, methods=("a", "integrated_gradients"), controls=("edges",)), "insertion")
+    assert finding.verdict == "untried"
+    assert len(finding.reasons) == 2
 
 
 def test_a_cost_is_measured_and_not_audited() -> None:

@@ -75,7 +75,7 @@ def _names(page) -> list[str]:
 
 
 def _values(page, column: int) -> list[float]:
-    cells = page.locator(f'#scores tbody td[data-column="{column}"]')
+    cells = page.locator(f'#scores tbody tr:not(.control) td[data-column="{column}"]')
     return [value for value in (float(cell.get_attribute("data-value")) for cell in cells.all()) if value == value]
 
 
@@ -109,10 +109,14 @@ def test_a_name_that_is_a_script_does_not_run(opened, tmp_path: Path) -> None:
 def _check_sorting(page) -> None:
     head = page.locator('#scores thead th[data-column="0"]')
     lower = head.get_attribute("data-better") == "lower"
+    before = _names(page)
     head.locator("button").click()
     assert _values(page, 0) == sorted(_values(page, 0), reverse=not lower)
     head.locator("button").click()
     assert _values(page, 0) == sorted(_values(page, 0), reverse=lower)
+    assert ["(control)" in name for name in _names(page)] == sorted("(control)" in name for name in before)
+    head.locator("button").click()
+    assert _names(page) == before
 
 
 def _check_filter(page) -> None:
@@ -120,6 +124,13 @@ def _check_filter(page) -> None:
     page.locator("#filter").fill(word)
     assert _names(page)
     assert all(word in name for name in _names(page))
+    recipe = page.locator("#networks tbody tr").first.locator("td").nth(1).inner_text()
+    page.locator("#filter").fill(recipe)
+    assert _names(page)
+    assert page.locator("#none").is_hidden()
+    page.locator("#filter").fill("nothing is called so")
+    assert not _names(page)
+    assert page.locator("#none").is_visible()
     page.locator("#filter").fill("")
     page.locator("#controls").uncheck()
     assert _names(page)
@@ -159,9 +170,16 @@ def test_weights_move_the_order_and_the_default_brings_it_back(opened) -> None:
     for number in range(sliders.count()):
         sliders.nth(number).fill("1" if number == 0 else "0")
     assert "With these weights" in page.locator("#reweighted").inner_text()
+    assert page.locator("#weights output").all_inner_texts()[:2] == ["100%", "0%"]
+    assert _wins(page) == sorted(_wins(page), reverse=True)
     page.locator("#reset").click()
     assert page.locator("#reweighted").is_hidden()
     assert page.locator("#scores tbody").inner_text() == before
+
+
+def _wins(page) -> list[float]:
+    cells = page.locator("#scores tbody tr:not(.control) td.wins").all()
+    return [float(cell.get_attribute("data-value")) for cell in cells]
 
 
 def test_the_page_weighs_as_the_board_does(opened) -> None:
