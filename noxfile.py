@@ -64,7 +64,7 @@ def typecheck(session: nox.Session) -> None:
 def perf(session: nox.Session) -> None:
     """Measure speed as ratios to the bare network and to other libraries; results/performance/ is written anew."""
     _install(session, "test", "perf")
-    session.run("pytest", "tests/perf", "--benchmark-only", "-m", "", *session.posargs)
+    session.run("pytest", "tests/perf", "--benchmark-only", "-m", "", *session.posargs, env=THREADS)
 
 
 @nox.session

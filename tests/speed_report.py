@@ -47,7 +47,7 @@ def _sections(timings: pd.DataFrame, scores: pd.DataFrame | None) -> Iterator[st
         "the median over rounds of a ratio within a round. A pass is one image forward (or forward and backward) "
         "through the network. The bound is the bare network at the batch size and memory layout in which it is fastest."
     )
-    machines = timings[["processor", "cores", "threads", "torch"]].drop_duplicates()
+    machines = timings[["processor", "cores", "threads", "clock", "torch"]].drop_duplicates()
     yield _table(machines)
     if not timings.case.str.endswith("cuda").any():
         yield "No GPU was at hand: the case for one (ResNet-50, 224 px, bf16) is in the suite and was skipped."

@@ -4,6 +4,7 @@ At each point of a curve the `count` pixels of highest rank show the end substra
 nothing or everything has been replaced that does not depend on the map: predicted once per image, shared by all curves.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ from bench.randomness import ImageRandom
 
 if TYPE_CHECKING:
     from bench.api import PerturbationMetric
+
+# Bytes of perturbed images that are handled together: many small images at once, few enough to stay in the cache.
+_BUFFER = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def curves_of(pairs: Sequence[tuple["PerturbationMetric", Explained]]) -> list[T
     """
     batch = _batch([explained for _, explained in pairs])
     jobs = _jobs(pairs, batch)
-    substrates = {name: substrate(name)(batch.images) for job in jobs for name in (job.plan.start, job.plan.end)}
+    names = dict.fromkeys(name for job in jobs for name in (job.plan.start, job.plan.end))
+    substrates = {name: substrate(name)(batch.images) for name in names}
     curves = _with_ends(batch, jobs, substrates)
     wanted = [_first(job, curve) for job, curve in zip(jobs, curves, strict=True)]
     with forwards_only(batch.network, batch.images.device):
@@ -158,20 +163,22 @@ def _fill(
 def _chunks(
     batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor], wanted: Sequence[Points]
 ) -> Iterator[Tensor]:
-    """The perturbed images of all wanted points, in order, as full chunks in one reused buffer."""
-    chunk, layout = batch.network.chunk, _memory_format(batch.images)
-    buffer = batch.images.new_empty(chunk, *batch.images.shape[1:]).contiguous(memory_format=layout)
+    """The perturbed images of all wanted points, in order, in one reused buffer that holds some full chunks."""
+    layout, chunk = _memory_format(batch.images), batch.network.chunk
+    room = chunk * math.ceil(max(_BUFFER / batch.images[0].nbytes, TOGETHER) / chunk)
+    buffer = batch.images.new_empty(room, *batch.images.shape[1:]).contiguous(memory_format=layout)
     filled = 0
     for job, points in zip(jobs, wanted, strict=True):
+        if not points.size:
+            continue
         start, end = substrates[job.plan.start], substrates[job.plan.end]
-        replacing = Replacing(job.order, start[job.row % len(start)][None], end[job.row % len(end)][None])
         counts = [job.plan.counts[point] for point in points]
-        at = 0
-        while at < len(counts):
-            take = min(chunk - filled, len(counts) - at, TOGETHER)
-            replacing.draw(counts[at : at + take], buffer[filled : filled + take])
-            at, filled = at + take, filled + take
-            if filled == chunk:
+        replacing = Replacing(job.order, start[job.row % len(start)][None], end[job.row % len(end)][None], counts)
+        while replacing.drawn < len(counts):
+            take = min(room - filled, len(counts) - replacing.drawn, TOGETHER)
+            replacing.draw(buffer[filled : filled + take])
+            filled += take
+            if filled == room:
                 yield buffer
                 filled = 0
     if filled:

@@ -27,7 +27,7 @@ from bench.suite import load_suite
 from bench.zoo import networks_of
 
 CPU = torch.device("cpu")
-IMAGES = 4
+IMAGES = 2
 METHODS: dict[str, Attribution] = {"simple gradient": SimpleGradient(), "IG": IntegratedGradients(nodes=10)}
 OURS: list[tuple[Precision, float | None]] = [("fp32", None), ("bf16", None), ("fp32", 0.005), ("bf16", 0.005)]
 
@@ -63,7 +63,7 @@ def ours(own: Explained, precision: Precision, tolerance: float | None, scores: 
     return Contestant(name, run, passes, f"chunk {network.chunk}")
 
 
-@pytest.mark.parametrize("part", [0, 1])
+@pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("method", METHODS)
 # What peers warn of is theirs.
 @pytest.mark.filterwarnings("ignore")
@@ -76,7 +76,7 @@ def test_other_libraries(method: str, part: int, real_data: Path, tmp_path: Path
     contestants = [
         *(ours(own, *how, scores) for how in OURS),
         *peers(module, own, scores),
-        bound(own.network, IMAGES * 100),
+        bound(own.network, IMAGES * 50),
     ]
     number = len(METHODS) * part + list(METHODS).index(method)
     contest(benchmark, "peers", "squeezenet1_1, 224 px, cpu", contestants, 1, number, warm_up=False)

@@ -84,9 +84,9 @@ def test_replacing_is_choosing_by_rank(data: st.DataObject, values: bool, channe
     counts = sorted(data.draw(st.lists(st.integers(0, places), min_size=2, max_size=9)))
     cut = data.draw(st.integers(1, len(counts) - 1))
     into = torch.empty(len(counts), 3, 4, 5).contiguous(memory_format=layout)
-    replacing = Replacing(order, start, end)
-    replacing.draw(counts[:cut], into[:cut])
-    replacing.draw(counts[cut:], into[cut:])
+    replacing = Replacing(order, start, end, counts)
+    replacing.draw(into[:cut])
+    replacing.draw(into[cut:])
     rank = order.argsort().reshape(1, -1, 4, 5)
     for image, count in zip(into, counts, strict=True):
         assert torch.equal(image[None], torch.where(rank < count, end, start))
