@@ -89,7 +89,9 @@ class Planted(Dataset):
         """The image, its values multiples of 1/255 as in a file."""
         if not 0 <= position < self._count(split):
             raise HeatmarkError(f"planted: no image {position} in {split!r}, which has {self._count(split)}")
-        levels, truth = _drawn(self.size, self.seed, self.distractors, split, position)
+        # Images of other splits come once, and there may be any number of them.
+        drawn = _drawn if split == "train" else _drawn.__wrapped__
+        levels, truth = drawn(self.size, self.seed, self.distractors, split, position)
         image, label = torch.from_numpy(levels).float() / 255, position % len(EVIDENCE)
         return Sample(f"{split}/{position:06d}", image, label, torch.from_numpy(truth).float())
 
