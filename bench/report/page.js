@@ -171,7 +171,7 @@ const sliders = board.metrics.map((label, m) => {
   const line = make("label");
   const slider = make("input");
   const shown = make("output");
-  Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.005, value: board.weights[m] });
+  Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.001, value: board.weights[m] });
   slider.addEventListener("input", () => { writeShares(); reweigh(); });
   slider.shown = shown;
   line.append(named("span", label), slider, shown);
