@@ -6,6 +6,7 @@ gradients. Large holes are bridged by a multigrid cycle as the preconditioner: t
 so that the number of steps hardly depends on the size of the holes.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -26,10 +27,20 @@ def linear_imputation(images: Tensor, missing: Tensor, tolerance: float = 1e-5, 
     The error is a few `tolerance` times the image's largest value. An image without any known pixel becomes zero.
     Raises HeatmarkError where `most` steps were not enough.
     """
-    together = len(images) if images.device.type != "cpu" else max(1, _CPU_VALUES // max(images[0].numel(), 1))
+    if images.device.type != "cpu":
+        return _imputed(images, missing, tolerance, most)
+    together = max(1, _CPU_VALUES // max(images[0].numel(), 1))
     starts = range(0, len(images), together)
-    parts = [(images[start : start + together], missing[start : start + together]) for start in starts]
-    return torch.cat([_imputed(own, holes, tolerance, most) for own, holes in parts])
+    threads = torch.get_num_threads()
+    # Each thread on images of its own: threads that share one image wait for each other after every operation.
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        parts = [
+            pool.submit(_imputed, images[start : start + together], missing[start : start + together], tolerance, most)
+            for start in starts
+        ]
+        imputed = torch.cat([part.result() for part in parts])
+    torch.set_num_threads(threads)
+    return imputed
 
 
 def _imputed(images: Tensor, missing: Tensor, tolerance: float, most: int) -> Tensor:
