@@ -18,9 +18,9 @@ AT_LEAST = 0.95
 # Network, pixels, precision, device; images, points of a curve, rounds: a few seconds a round.
 CASES = [
     ("small_resnet", 64, "fp32", "cpu", 8, 64, 15),
-    ("squeezenet1_1", 224, "fp32", "cpu", 1, 112, 7),
-    ("squeezenet1_1", 224, "bf16", "cpu", 1, 112, 7),
-    ("resnet18", 224, "fp32", "cpu", 1, 56, 5),
+    ("squeezenet1_1", 224, "fp32", "cpu", 1, 112, 5),
+    ("squeezenet1_1", 224, "bf16", "cpu", 1, 112, 5),
+    ("resnet18", 224, "fp32", "cpu", 1, 56, 4),
     ("resnet50", 224, "fp32", "cpu", 1, 32, 3),
     ("resnet50", 224, "bf16", "cuda", 8, 224, 7),
 ]
