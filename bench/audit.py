@@ -149,7 +149,8 @@ def _finding(board: Board, metric: int) -> Finding:
     beaten, best_beaten = _beaten(board, metric)
     oracle, random = _first_and_last(board, metric)
     reliability, alpha = split_half(own), krippendorff_alpha(own)
-    distrust = [f"{listed(best_beaten)} surely beat the best method"] if best_beaten else []
+    beats = "beats" if len(best_beaten) == 1 else "beat"
+    distrust = [f"{listed(best_beaten)} surely {beats} the best method"] if best_beaten else []
     scored = float(board.scored[metric])
     said = f"only {scored:.0%} of the images could be scored"
     if scored < FEW:

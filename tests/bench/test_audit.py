@@ -39,7 +39,7 @@ def test_a_metric_under_which_a_control_beats_the_best_method_is_to_be_distruste
     results.scores.loc[edges, "score"] += 1
     finding = _finding(results, "insertion")
     assert finding.verdict == "distrust"
-    assert finding.reasons[0] == "edges surely beat the best method"
+    assert finding.reasons[0] == "edges surely beats the best method"
     assert len(finding.beaten["edges"]) == 3
     assert _finding(results, "deletion").verdict != "distrust"
 
