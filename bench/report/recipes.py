@@ -156,9 +156,10 @@ def _of_points(values: Array) -> Estimate:
 
 
 def _shares(values: Array, images: int) -> Estimate:
-    """Of shares of images: over the seeds where there are several, else Wilson's interval."""
+    """Of shares of images: over the seeds where there are several, cut to 0 and 1, else Wilson's interval."""
     if len(values) > 1 or not images or not np.isfinite(values).all():
-        return _of_points(values)
+        whole = _of_points(values)
+        return whole._replace(low=float(np.maximum(whole.low, 0)), high=float(np.minimum(whole.high, 1)))
     low, high = proportion_confint(round(values[0] * images), images, 1 - LEVEL, "wilson")
     return Estimate(float(values[0]), float(low), float(high), tuple(values))
 

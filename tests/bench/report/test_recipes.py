@@ -114,6 +114,13 @@ def test_with_one_seed_the_interval_is_over_images() -> None:
     assert 0.94 < accuracy.low < 0.97 < accuracy.high < 0.99
 
 
+def test_no_interval_of_an_accuracy_leaves_0_to_1() -> None:
+    results = trained()
+    spread = results.networks.assign(accuracy=np.where(results.networks.seed.eq(0), 0.2, 0.98))
+    row = row_of(recipe_table(replace(results, networks=spread)), SPARSE, "accuracy")
+    assert (row.low, row.high) == (0, 1)
+
+
 def test_what_a_recipe_trains_on_is_its_own() -> None:
     table = recipe_table(trained())
     assert table[table.own][["recipe", "metric"]].to_numpy().tolist() == [[SPARSE, "penalty(strength=2)"]]
