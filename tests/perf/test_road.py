@@ -16,8 +16,7 @@ from scipy.sparse.linalg import spsolve
 from bench.imputation import linear_imputation
 
 IMAGES, DIRECT = 100, 4
-# The aim is 5 for both. Large holes take more steps, and there two slow cores came to 3 beside other work.
-AT_LEAST, AT_LEAST_THAN_LIBRARY = {"rough": 5.0, "smooth": 3.0}, 10.0
+AT_LEAST, AT_LEAST_THAN_LIBRARY = 5.0, 20.0
 
 
 def removed(kind: str, count: int) -> np.ndarray:
@@ -29,7 +28,7 @@ def removed(kind: str, count: int) -> np.ndarray:
     return maps >= np.median(maps, axis=(1, 2), keepdims=True)
 
 
-@pytest.mark.parametrize("kind", AT_LEAST)
+@pytest.mark.parametrize("kind", ["rough", "smooth"])
 def test_many_images_at_once_beat_a_direct_solve_of_each(kind: str, benchmark: BenchmarkFixture) -> None:
     images = np.random.default_rng(1).standard_normal((IMAGES, 3, 224, 224), dtype=np.float32)
     missing = removed(kind, IMAGES)
@@ -43,7 +42,7 @@ def test_many_images_at_once_beat_a_direct_solve_of_each(kind: str, benchmark: B
         np.testing.assert_allclose(own[:, holes], values.T, rtol=0, atol=1e-4)
     ours = benchmark.stats.stats.min / IMAGES
     benchmark.extra_info |= {"direct_ms": 1e3 * direct, "ours_ms": 1e3 * ours, "times_faster": direct / ours}
-    assert direct / ours >= AT_LEAST[kind]
+    assert direct / ours >= AT_LEAST
 
 
 def test_many_images_at_once_beat_a_library_that_does_one_after_another(benchmark: BenchmarkFixture) -> None:
