@@ -25,7 +25,7 @@ Passes = Callable[[Network, Tensor, int, int], None]
 
 def forwards(network: Network, images: Tensor, batch: int, passes: int) -> None:
     """So many images through the network, `batch` at a time, those in memory again and again."""
-    with forwards_only(network, images.device):
+    with forwards_only(network, images):
         for inputs in _batches(images, batch, passes):
             network.module(inputs)
 

@@ -46,8 +46,8 @@ def _fastest_compiler(network: Network, images: Tensor) -> Compiler:
     for compiler in ("none", *CANDIDATES[images.device.type]):
         own = replace(network, compiler=compiler)
         if works(own, partial(logits_in_chunks, own, images)):
-            with forwards_only(own, images.device):
-                seconds[compiler] = seconds_of(own, images)
+            with forwards_only(own, images) as ready:
+                seconds[compiler] = seconds_of(ready, images)
     return min(seconds, key=seconds.__getitem__)
 
 

@@ -6,14 +6,14 @@ nothing or everything has been replaced that does not depend on the map: predict
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.engine.predict import forward, forwards_only, logits_in_chunks
+from bench.engine.predict import forward, forwards_only
 from bench.engine.refine import Curve, Points, first_points, next_points, straightened
 from bench.engine.replacing import TOGETHER, Replacing
 from bench.engine.substrates import substrate
@@ -57,9 +57,10 @@ def curves_of(pairs: Sequence[tuple["PerturbationMetric", Explained]]) -> list[T
     jobs = _jobs(pairs, batch)
     names = dict.fromkeys(name for job in jobs for name in (job.plan.start, job.plan.end))
     substrates = {name: substrate(name)(batch.images) for name in names}
-    curves = _with_ends(batch, jobs, substrates)
-    wanted = [_first(job, curve) for job, curve in zip(jobs, curves, strict=True)]
-    with forwards_only(batch.network, batch.images.device):
+    with forwards_only(batch.network, batch.images) as ready:
+        batch = replace(batch, network=ready)
+        curves = _with_ends(batch, jobs, substrates)
+        wanted = [_first(job, curve) for job, curve in zip(jobs, curves, strict=True)]
         while any(map(len, wanted)):
             _fill(batch, jobs, substrates, curves, wanted)
             wanted = [_next(job, own, points) for job, own, points in zip(jobs, curves, wanted, strict=True)]
@@ -116,7 +117,7 @@ def _with_ends(batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor
     """A curve for each job, NaN but where nothing or everything has been replaced."""
     outputs = {}
     for name, shown in substrates.items():
-        logits = batch.clean if name == "image" else logits_in_chunks(batch.network, shown)
+        logits = batch.clean if name == "image" else forward(batch.network, shown, batch.network.chunk)[0]
         logits = logits.expand(len(batch.images), -1)
         outputs[name, "logit"] = _of_targets(logits, batch.targets).double().cpu().numpy()
         outputs[name, "probability"] = _of_targets(logits.softmax(1), batch.targets).double().cpu().numpy()

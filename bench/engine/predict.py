@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from bench.ceremony import evaluating
-from bench.engine.compiled import full_chunk
+from bench.engine.compiled import compiled, full_chunk
+from bench.engine.folded import folded
 from bench.handed import Network, Precision
 
 _log = logging.getLogger("heatmark")
@@ -25,27 +26,30 @@ _LONG = 4.0
 
 def logits_in_chunks(network: Network, images: Tensor) -> Tensor:
     """Logits (batch, outputs) of images (batch, channel, height, width), the network in evaluation mode."""
-    with forwards_only(network, images.device):
-        return forward(network, images, network.chunk)[0].clone()
+    with forwards_only(network, images) as ready:
+        return forward(ready, images, network.chunk)[0].clone()
 
 
 def clean_logits(network: Network, images: Tensor) -> Tensor:
-    """Logits of untouched images in the precision of the module: they decide targets and accuracy."""
-    return logits_in_chunks(replace(network, precision="fp32", compiler="none"), images)
+    """Logits of untouched images by the module as it is, in its own precision: they decide targets and accuracy."""
+    plain = replace(network, precision="fp32", compiler="none")
+    with evaluating(network.module), torch.inference_mode():
+        return forward(plain, images, network.chunk)[0].clone()
 
 
 @contextmanager
-def forwards_only(network: Network, device: torch.device) -> Iterator[None]:
-    """Evaluation mode, no gradients, the network's precision.
+def forwards_only(network: Network, images: Tensor) -> Iterator[Network]:
+    """Evaluation mode, no gradients, the network's precision; inside, the network in its fastest form for such images.
 
-    Meant to last for a whole queue: weights are cast to bf16 once for as long as it lasts.
+    Meant to last for a whole queue: weights are folded, and cast to bf16, once for as long as it lasts.
     """
-    with evaluating(network.module), torch.inference_mode(), _in_precision(network.precision, device):
-        yield
+    ready = folded(network, images) if network.compiler == "none" else compiled(network)
+    with evaluating(network.module), torch.inference_mode(), _in_precision(network.precision, images.device):
+        yield ready
 
 
 def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
-    """Logits, inside `forwards_only`, of images that go through at most `limit` at a time, and the limit to go on with.
+    """Logits of images that go through the network of `forwards_only` `limit` at a time, and the limit to go on with.
 
     Out of memory halves the limit, says so in one line of the log, and carries on.
     """
@@ -86,11 +90,11 @@ def _in_precision(precision: Precision, device: torch.device) -> Iterator[None]:
 def fastest_chunk(network: Network, images: Tensor) -> int:
     """The smallest chunk that is nearly as fast as the fastest, measured on images (any, channel, height, width)."""
     seconds: dict[int, float] = {}
-    with forwards_only(network, images.device):
+    with forwards_only(network, images) as ready:
         for candidate in _CANDIDATES:
             inputs = images[torch.arange(candidate) % len(images)]
             try:
-                seconds[candidate] = seconds_of(network, inputs) / candidate
+                seconds[candidate] = seconds_of(ready, inputs) / candidate
             except torch.OutOfMemoryError:
                 break
             if candidate >= 4 * min(seconds, key=seconds.__getitem__) or seconds[candidate] * candidate > _LONG:
@@ -101,7 +105,7 @@ def fastest_chunk(network: Network, images: Tensor) -> int:
 
 
 def seconds_of(network: Network, inputs: Tensor) -> float:
-    """The least seconds of some passes of these inputs, inside `forwards_only`: what a busy machine disturbs least."""
+    """The least seconds of some passes by the network of `forwards_only`: what a busy machine disturbs least."""
     # Where one thread does all the work its own time tells more than the clock on the wall.
     alone = inputs.device.type == "cpu" and torch.get_num_threads() == 1
     clock = time.thread_time if alone else time.perf_counter

@@ -41,5 +41,7 @@ class Replacing:
     def _moving_parts(self, image: Tensor) -> Tensor:
         """What moves of an image, (1, channel, pixels) or (1, 1, values)."""
         if len(self.places) == 1:
-            return image[:, :, self.places[0]]
+            # A pixel's channels lie side by side here, which makes picking pixels out of order several times faster.
+            by_pixel = image[0].t().contiguous()
+            return by_pixel.index_select(0, self.places[0]).t().contiguous()[None]
         return image[:, self.places[0], self.places[1]][:, None]

@@ -9,7 +9,7 @@ import torch
 from bench.engine.chunks import remembered_compiler
 from bench.engine.compiled import reason
 from bench.engine.predict import clean_logits, logits_in_chunks
-from bench.handed import Network
+from bench.handed import Network, Request
 from bench.measure import explained_by, measure
 from bench.methods.attributions.random_map import RandomMap
 from bench.metrics.faithfulness.deletion import Deletion
@@ -24,30 +24,51 @@ def single(network: Network) -> Network:
     return replace(network, module=deepcopy(network.module).float())
 
 
-def test_compiled_passes_give_the_same_scores_and_see_one_shape(
-    single: Network, request_of, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def deletion_of(network: Network, request: Request) -> torch.Tensor:
+    explained = explained_by(RandomMap(), network, request, network.logits(request.images).detach())
+    return measure([(Deletion(), explained)])[0].score
+
+
+@pytest.fixture
+def asked(request_of) -> Request:
     request = request_of(3)
-    request = request.with_images(request.images.float())
-    seen = []
+    return request.with_images(request.images.float())
+
+
+def test_compiled_passes_give_the_same_scores(single: Network, asked: Request) -> None:
     compiled = replace(single, compiler="aot_eager")
-    monkeypatch.setattr("bench.engine.compiled.compiled", spying(seen))
-    scores = []
-    for network in (single, compiled):
-        explained = explained_by(RandomMap(), network, request, single.logits(request.images).detach())
-        scores.append(measure([(Deletion(), explained)])[0].score)
-    torch.testing.assert_close(*scores, rtol=0, atol=1e-6)
+    torch.testing.assert_close(deletion_of(compiled, asked), deletion_of(single, asked), rtol=0, atol=1e-6)
+
+
+def test_compiled_passes_follow_the_weights(single: Network) -> None:
+    images = torch.randn(2, 3, 12, 10)
+    compiled = replace(single, compiler="aot_eager")
+    before = logits_in_chunks(compiled, images)
+    with torch.no_grad():
+        for weight in single.module.parameters():
+            weight.mul_(0.5)
+    after = logits_in_chunks(compiled, images)
+    torch.testing.assert_close(after, logits_in_chunks(single, images))
+    assert not torch.allclose(before, after)
+
+
+class Noting(torch.nn.Module):
+    """Notes the shape of what it is given."""
+
+    def __init__(self, inner: torch.nn.Module, seen: list[tuple[int, ...]]) -> None:
+        super().__init__()
+        self.inner, self.seen = inner, seen
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tuple(images.shape))
+        return self.inner(images)
+
+
+def test_compiled_passes_see_one_shape(single: Network, asked: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+    monkeypatch.setattr(torch, "compile", lambda module, **_: Noting(module, seen))
+    deletion_of(replace(single, compiler="aot_eager"), asked)
     assert set(seen) == {(single.chunk, 3, 12, 10)}
-
-
-def spying(seen: list[tuple[int, ...]]):
-    from bench.engine.compiled import compiled
-
-    def spy(module: torch.nn.Module, compiler: str):
-        run = compiled(module, compiler)
-        return lambda images: seen.append(tuple(images.shape)) or run(images)
-
-    return spy
 
 
 def test_a_compiler_that_works_is_taken_by_name(single: Network, tmp_path: Path) -> None:
