@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.engine.folded import folded
 from bench.errors import HeatmarkError
 from bench.gradients import target_gradients, target_values
 from bench.handed import Network
@@ -87,10 +88,11 @@ def integrated_gradients(
     """Gradients averaged along the straight lines from `baselines` to `images`, times the difference."""
     alphas, weights = (values.to(images) for values in nodes)
     differences = images - baselines
+    ready = folded(network, images)
 
     def term(owners: Tensor, node: Tensor) -> Tensor:
         points = (differences[owners] * per_pixel(alphas[node])).add_(baselines[owners])
-        return target_gradients(network, points, targets[owners], rule).mul_(per_pixel(weights[node]))
+        return target_gradients(ready, points, targets[owners], rule).mul_(per_pixel(weights[node]))
 
     return sum_over_nodes(term, images, len(alphas), network.chunk).mul_(differences)
 

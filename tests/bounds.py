@@ -16,7 +16,7 @@ from bench.methods.attributions.random_map import RandomMap
 from bench.networks import build
 from bench.randomness import ImageRandom
 
-BATCHES = {"cpu": (1, 2, 4, 8, 16), "cuda": (8, 16, 32, 64, 128, 256)}
+BATCHES = {"cpu": (1, 2, 4, 8, 16, 32), "cuda": (8, 16, 32, 64, 128, 256)}
 TRIALS, ENOUGH = 3, 0.3
 # More images than a cache holds: a network that is to see many must fetch them.
 IN_MEMORY = 64

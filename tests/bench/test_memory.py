@@ -52,7 +52,6 @@ class Watching(Progress):
 
 
 @pytest.mark.long
-@pytest.mark.xfail(reason="it grows by 150 MB from image 500 to 5,000; flat up to 1,300 images", strict=False)
 @pytest.mark.skipif(not STATUS.exists(), reason="resident memory is read from /proc")
 def test_memory_is_flat_in_the_number_of_images(tmp_path: Path) -> None:
     path = tmp_path / "many.toml"
