@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import torch
 import torchvision
 
@@ -24,7 +25,7 @@ class Part:
     trained: Trained
     method: Attribution
     metric: Metric | NetworkMetric
-    cell: pd.DataFrame
+    cell: pa.Table
 
 
 def gathered(
@@ -50,7 +51,8 @@ def gathered(
 
 
 def _rows(suite: Suite, part: Part) -> pd.DataFrame:
-    return part.cell.assign(
+    cell: pd.DataFrame = part.cell.to_pandas()
+    return cell.assign(
         **_of(suite, part.trained),
         attribution=part.method.label,
         metric=part.metric.label,

@@ -107,7 +107,8 @@ def _cells(whole: Run, group: Sequence[Trained], pairs: Sequence[Pair[M]], score
                 if not cells[pair].status.str.startswith(("failed", "unsupported")).any():
                     whole.store.write(keys[pair], cells[pair], CELL)
         for pair in pairs:
-            yield Part(group[0], *pair, cells[pair])
+            # Kept until the run ends: many small arrays between large ones would leave holes that nothing fills.
+            yield Part(group[0], *pair, pa.Table.from_pandas(cells[pair], CELL, preserve_index=False))
 
 
 def _computed(

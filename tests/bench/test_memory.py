@@ -15,6 +15,8 @@ from bench.store import Store
 from bench.suite import load_suite
 
 IMAGES, SETTLED, GROWTH = 5000, 500, 100e6
+# The larger the chunk, the larger the holes that anything small leaves between two of them.
+CHUNK = 256
 STATUS = Path("/proc/self/statm")
 # Few points of a curve: what is kept of an image does not depend on them, and the test takes minutes as it is.
 SUITE = f"""
@@ -53,7 +55,8 @@ class Watching(Progress):
 
 @pytest.mark.long
 @pytest.mark.skipif(not STATUS.exists(), reason="resident memory is read from /proc")
-def test_memory_is_flat_in_the_number_of_images(tmp_path: Path) -> None:
+def test_memory_is_flat_in_the_number_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "remembered_chunk", lambda *_: CHUNK)
     path = tmp_path / "many.toml"
     path.write_text(SUITE, encoding="utf-8")
     watching = Watching(Bars())
