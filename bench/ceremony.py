@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 
 HOOKS = (
@@ -18,14 +19,26 @@ HOOKS = (
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; the training flag of every submodule as before outside."""
+    """Evaluation mode inside; the training flag of every submodule as before outside.
+
+    A GPU's convolutions are true float32 inside, and the same every time: torch's own default for them is TF32.
+    """
     training = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        yield
+        with convolutions(tf32=False):
+            yield
     finally:
         for part, mode in training:
             part.training = mode
+
+
+@contextmanager
+def convolutions(*, tf32: bool) -> Iterator[None]:
+    """Whether a GPU's convolutions of float32 may be TF32 inside; by one algorithm, so that runs repeat."""
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=tf32):
+        yield
 
 
 @contextmanager

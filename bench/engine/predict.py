@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bench.ceremony import evaluating
+from bench.ceremony import convolutions, evaluating
 from bench.engine.compiled import compiled, full_chunk
 from bench.engine.folded import folded
 from bench.handed import Network, Precision
@@ -82,7 +82,8 @@ def _in_precision(precision: Precision, device: torch.device) -> Iterator[None]:
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high")
         try:
-            yield
+            with convolutions(tf32=True):
+                yield
         finally:
             torch.set_float32_matmul_precision(before)
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.engine.chunks import remembered_chunk
-from bench.engine.predict import fastest_chunk, forward, logits_in_chunks
-from bench.handed import Network
+from bench.engine.predict import clean_logits, fastest_chunk, forward, logits_in_chunks
+from bench.handed import Network, Precision
 from bench.measure import explained_by, measure
 from bench.methods.attributions.random_map import RandomMap
 from bench.metrics.faithfulness.insertion import Insertion
@@ -77,3 +77,20 @@ def test_a_measured_chunk_is_remembered(network: Network, tmp_path: Path, monkey
     monkeypatch.setattr("bench.engine.chunks.fastest_chunk", lambda *_: 12345)
     assert remembered_chunk(single, "tiny", cpu, tmp_path / "chunks.json") == first
     assert remembered_chunk(single, "another", cpu, tmp_path / "chunks.json") == 12345
+
+
+class Telling(nn.Module):
+    """Says in its logits whether a GPU's convolutions, and its matrix products, may be TF32."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        allowed = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision() != "highest"
+        return torch.tensor(allowed).to(images).expand(len(images), -1)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32"])
+def test_convolutions_are_in_the_precision_that_is_named(precision: Precision) -> None:
+    network, images = Network(Telling(), precision=precision), torch.zeros(2, 3, 4, 4)
+    before = torch.backends.cudnn.allow_tf32
+    assert logits_in_chunks(network, images)[0].tolist() == [precision == "tf32"] * 2
+    assert clean_logits(network, images)[0].tolist() == [False, False]
+    assert torch.backends.cudnn.allow_tf32 == before
