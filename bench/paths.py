@@ -91,7 +91,7 @@ def integrated_gradients(
     ready = folded(network, images)
 
     def term(owners: Tensor, node: Tensor) -> Tensor:
-        points = (differences[owners] * per_pixel(alphas[node])).add_(baselines[owners])
+        points = differences[owners].mul_(per_pixel(alphas[node])).add_(baselines[owners])
         return target_gradients(ready, points, targets[owners], rule).mul_(per_pixel(weights[node]))
 
     return sum_over_nodes(term, images, len(alphas), network.chunk).mul_(differences)

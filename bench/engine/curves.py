@@ -167,7 +167,8 @@ def _chunks(
     """The perturbed images of all wanted points, in order, in one reused buffer that holds some full chunks."""
     layout, chunk = _memory_format(batch.images), batch.network.chunk
     room = chunk * math.ceil(max(_BUFFER / batch.images[0].nbytes, TOGETHER) / chunk)
-    buffer = batch.images.new_empty(room, *batch.images.shape[1:]).contiguous(memory_format=layout)
+    shape, like = (room, *batch.images.shape[1:]), batch.images
+    buffer = torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=layout)
     filled = 0
     for job, points in zip(jobs, wanted, strict=True):
         if not points.size:
