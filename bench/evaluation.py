@@ -1,6 +1,8 @@
 """The same path as a suite's, for somebody's own network and images."""
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 import pandas as pd
 from torch import Tensor, nn
@@ -12,6 +14,8 @@ from bench.handed import OK, Network, Preprocess, Request
 from bench.measure import explained_by, measure
 from bench.randomness import ImageRandom
 from bench.suite import make_plugin
+
+T = TypeVar("T")
 
 
 def evaluate(
@@ -34,12 +38,16 @@ def evaluate(
     A plug-in that fails raises; an image that cannot be scored has a status. HeatmarkError where shapes disagree.
     """
     network = model if isinstance(model, Network) else Network(model, preprocess=_sized(images))
-    methods = [_attribution(method) for method in attributions]
-    scorers = [_metric(metric) for metric in metrics]
-    _check(images, targets=targets, truth=truth, image_ids=image_ids)
+    methods = [_attribution(method) for method in _several(attributions, "attributions")]
+    scorers = [_metric(metric) for metric in _several(metrics, "metrics")]
+    _check_images(images)
+    _check_shape(truth, "truth", (len(images), *images.shape[2:]))
+    _check_shape(references, "references", (None, *images.shape[1:]))
+    _check_shape(targets, "targets", (len(images),))
     ids = tuple(str(row) for row in range(len(images))) if image_ids is None else tuple(image_ids)
+    _check_ids(ids, len(images))
     clean = clean_logits(network, images)
-    wanted = clean.argmax(1) if targets is None else targets.to(clean.device)
+    wanted = clean.argmax(1) if targets is None else _outputs(targets.to(clean.device), clean.shape[1])
     request = Request(images, wanted, ImageRandom(seed, "run", ids), truth, references)
     pairs = []
     for method in methods:
@@ -62,6 +70,12 @@ def evaluate(
     return pd.concat(frames, ignore_index=True)
 
 
+def _several(plugins: Sequence[T], what: str) -> Sequence[T]:
+    if isinstance(plugins, str) or not plugins:
+        raise HeatmarkError(f"{what}: expected a list of names or instances, got {plugins!r}")
+    return plugins
+
+
 def _attribution(plugin: str | Attribution) -> Attribution:
     made = make_plugin("attributions", {"name": plugin}, "attributions") if isinstance(plugin, str) else plugin
     if not isinstance(made, Attribution):
@@ -81,11 +95,33 @@ def _sized(images: Tensor) -> Preprocess:
     return Preprocess(size=(height, width))
 
 
-def _check(images: Tensor, **others: Sequence[str] | Tensor | None) -> None:
-    if images.ndim != 4 or not images.is_floating_point():
-        raise HeatmarkError(
-            f"images: expected floating point (batch, channel, height, width), got {images.dtype} {tuple(images.shape)}"
-        )
-    for name, values in others.items():
-        if values is not None and len(values) != len(images):
-            raise HeatmarkError(f"{name}: expected {len(images)}, one for each image, got {len(values)}")
+def _check_images(images: Tensor) -> None:
+    if not isinstance(images, Tensor) or images.ndim != 4 or not images.is_floating_point() or not len(images):
+        given = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        raise HeatmarkError(f"images: expected floating point (batch, channel, height, width), got {given}")
+
+
+def _check_shape(values: Tensor | None, what: str, shape: tuple[int | None, ...]) -> None:
+    """A tensor of this shape, None standing for any length."""
+    if values is None:
+        return
+    given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+    fits = len(given) == len(shape) and all(one in (None, own) for one, own in zip(shape, given, strict=True))
+    if not fits:
+        expected = ", ".join("any" if length is None else str(length) for length in shape)
+        raise HeatmarkError(f"{what}: expected a tensor of shape ({expected}), got {given}")
+
+
+def _check_ids(ids: tuple[str, ...], count: int) -> None:
+    if len(ids) != count:
+        raise HeatmarkError(f"image_ids: expected {count}, one for each image, got {len(ids)}")
+    twice, times = Counter(ids).most_common(1)[0]
+    if times > 1:
+        raise HeatmarkError(f"image_ids: {twice!r} is there {times} times; expected another id for each image")
+
+
+def _outputs(targets: Tensor, count: int) -> Tensor:
+    """The targets as outputs to explain; HeatmarkError where the network has no such output."""
+    if targets.is_floating_point() or targets.amin() < 0 or targets.amax() >= count:
+        raise HeatmarkError(f"targets: expected whole numbers from 0 to {count - 1}, got {targets.tolist()}")
+    return targets.long()

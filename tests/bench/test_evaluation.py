@@ -58,8 +58,17 @@ def test_a_score_belongs_to_the_image_id(network: Network, request_of) -> None:
     [
         ({"attributions": ["simple_gradent"]}, "did you mean 'simple_gradient'"),
         ({"metrics": ["deletio"]}, "did you mean 'deletion'"),
-        ({"targets": torch.tensor([1])}, "targets: expected 2, one for each image, got 1"),
-        ({"truth": torch.zeros(3, 12, 10)}, "truth: expected 2"),
+        ({"attributions": "simple_gradient"}, "attributions: expected a list of names or instances"),
+        ({"metrics": []}, "metrics: expected a list of names or instances"),
+        ({"targets": torch.tensor([1])}, r"targets: expected a tensor of shape \(2\), got \(1,\)"),
+        ({"targets": torch.tensor([1, 5])}, "targets: expected whole numbers from 0 to 4"),
+        ({"targets": torch.tensor([1, -1])}, "targets: expected whole numbers from 0 to 4"),
+        ({"targets": torch.tensor([1.0, 2.0])}, "targets: expected whole numbers from 0 to 4"),
+        ({"truth": torch.zeros(3, 12, 10)}, r"truth: expected a tensor of shape \(2, 12, 10\)"),
+        ({"truth": torch.zeros(2, 1, 12, 10)}, r"truth: expected a tensor of shape \(2, 12, 10\)"),
+        ({"references": torch.zeros(4, 3, 9, 9)}, r"references: expected a tensor of shape \(any, 3, 12, 10\)"),
+        ({"image_ids": ["a"]}, "image_ids: expected 2, one for each image, got 1"),
+        ({"image_ids": ["a", "a"]}, "image_ids: 'a' is there 2 times"),
         ({"attributions": ["oracle"], "truth": None}, "oracle.*needs a truth map"),
     ],
 )
@@ -69,6 +78,7 @@ def test_what_does_not_fit_is_one_line(network: Network, request_of, settings: d
         bench.evaluate(network.module, request.images, **{**NAMES, "truth": request.truth, **settings})
 
 
-def test_images_must_be_a_batch(network: Network) -> None:
+@pytest.mark.parametrize("images", [torch.zeros(3, 8, 8), torch.zeros(0, 3, 8, 8), np.zeros((2, 3, 8, 8))])
+def test_images_must_be_a_batch(network: Network, images) -> None:
     with pytest.raises(HeatmarkError, match=r"images: expected floating point \(batch, channel, height, width\)"):
-        bench.evaluate(network.module, torch.zeros(3, 8, 8), **NAMES)
+        bench.evaluate(network.module, images, **NAMES)
