@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from bench.errors import HeatmarkError
 from bench.heatmaps import Ties
 from bench.randomness import ImageRandom
 
@@ -54,8 +55,11 @@ class Network:
     compiler: Compiler = "none"
 
     def logits(self, images: Tensor) -> Tensor:
-        """All logits (batch, outputs) of images (batch, channel, height, width)."""
+        """All logits (batch, outputs) of images (batch, channel, height, width); HeatmarkError for anything else."""
         logits: Tensor = self.module(images)
+        if not isinstance(logits, Tensor) or logits.ndim != 2:
+            given = f"a tensor of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+            raise HeatmarkError(f"network {self.name!r} returns {given}; expected logits, a tensor (batch, outputs)")
         return logits
 
     def logits_of(self, images: Tensor, targets: Tensor) -> Tensor:

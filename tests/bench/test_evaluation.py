@@ -82,3 +82,20 @@ def test_what_does_not_fit_is_one_line(network: Network, request_of, settings: d
 def test_images_must_be_a_batch(network: Network, images) -> None:
     with pytest.raises(HeatmarkError, match=r"images: expected floating point \(batch, channel, height, width\)"):
         bench.evaluate(network.module, images, **NAMES)
+
+
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        (lambda logits: (logits, logits), "returns tuple"),
+        (lambda logits: logits[:, 0], r"returns a tensor of shape \(2,\)"),
+        (lambda logits: logits[:, :, None, None], r"returns a tensor of shape \(2, 5, 1, 1\)"),
+    ],
+)
+def test_a_model_must_return_logits(network: Network, request_of, returned, told: str) -> None:
+    class Other(torch.nn.Module):
+        def forward(self, images):
+            return returned(network.module(images))
+
+    with pytest.raises(HeatmarkError, match=f"network 'network' {told}; expected logits"):
+        bench.evaluate(Other(), request_of(2).images, **NAMES)
