@@ -64,7 +64,7 @@ def curves_of(pairs: Sequence[tuple["PerturbationMetric", Explained]]) -> list[T
         while any(map(len, wanted)):
             _fill(batch, jobs, substrates, curves, wanted)
             wanted = [_next(job, own, points) for job, own, points in zip(jobs, curves, wanted, strict=True)]
-    whole = iter([straightened(curve) for curve in curves])
+    whole = iter([_numbers(straightened(curve)) for curve in curves])
     return [torch.from_numpy(np.stack([next(whole) for _ in explained.rng.image_ids])) for _, explained in pairs]
 
 
@@ -119,8 +119,8 @@ def _with_ends(batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor
     for name, shown in substrates.items():
         logits = batch.clean if name == "image" else forward(batch.network, shown, batch.network.chunk)[0]
         logits = logits.expand(len(batch.images), -1)
-        outputs[name, "logit"] = _of_targets(logits, batch.targets).double().cpu().numpy()
-        outputs[name, "probability"] = _of_targets(logits.softmax(1), batch.targets).double().cpu().numpy()
+        outputs[name, "logit"] = _known(_of_targets(logits, batch.targets))
+        outputs[name, "probability"] = _known(_of_targets(logits.softmax(1), batch.targets))
     curves = []
     for job in jobs:
         counts = np.array(job.plan.counts)
@@ -153,7 +153,7 @@ def _fill(
         values[0, chunk] = _of_targets(logits, targets[chunk])
         values[1, chunk] = _of_targets(logits.softmax(1), targets[chunk])
         done += len(shown)
-    logit, probability = values.double().cpu().numpy()
+    logit, probability = _known(values)
     at = 0
     for job, curve, points in zip(jobs, curves, wanted, strict=True):
         outputs = logit if job.plan.output == "logit" else probability
@@ -185,6 +185,16 @@ def _chunks(
                 filled = 0
     if filled:
         yield buffer[:filled]
+
+
+def _known(outputs: Tensor) -> Curve:
+    """Outputs with infinity for what is no number, because NaN stands for a point that is not known yet."""
+    return np.asarray(outputs.double().nan_to_num(math.inf, math.inf, -math.inf).cpu().numpy())
+
+
+def _numbers(curve: Curve) -> Curve:
+    """A whole curve with NaN for outputs that are no numbers."""
+    return np.where(np.isfinite(curve), curve, np.nan)
 
 
 def _of_targets(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -33,6 +33,8 @@ def next_points(curve: Curve, asked: Points, tolerance: float) -> Points:
         if at in {0, len(known) - 1}:
             continue
         left, right = int(known[at - 1]), int(known[at + 1])
+        if not np.isfinite(curve[[left, point, right]]).all():
+            continue
         straight = np.interp(point, (left, right), (curve[left], curve[right]))
         uncertain = abs(curve[point] - straight) * (right - left) / 2 / steps
         if uncertain > tolerance / _CAUTION * (right - left) / steps:

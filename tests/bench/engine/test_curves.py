@@ -99,3 +99,19 @@ def test_the_precision_of_a_network_is_that_of_the_whole_queue(explained: Explai
     module[0].register_forward_hook(lambda *parts: seen.append(parts[2].dtype))
     measure([(Deletion(), replace(explained, network=network))])
     assert set(seen) == {torch.bfloat16}
+
+
+class Dividing(nn.Module):
+    """A network that divides by zero once all of an image is zero."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)[:, :2] / images.abs().amax((1, 2, 3))[:, None]
+
+
+@pytest.mark.parametrize("metric", [Deletion(), Deletion(tolerance=0.01), Deletion(protocol="attribench")])
+def test_an_output_that_is_no_number_leaves_no_score(metric: Deletion) -> None:
+    maps, shown = torch.rand(2, 16, 16), torch.rand(2, 3, 16, 16)
+    (scored,) = measure([(metric, explained_by_maps(maps, network=Network(Dividing()), images=shown))])
+    assert scored.status == ("undefined", "undefined")
+    assert scored.score.isnan().all()
+    assert scored.curve[:, 0].isfinite().all()
