@@ -57,6 +57,18 @@ def test_maps_of_one_channel_count_for_every_channel_of_the_image(
     assert one.isfinite().all()
 
 
+@pytest.mark.parametrize("regulariser", ["datagrad", "spectreg"])
+def test_a_network_in_training_mode_is_measured_in_evaluation_mode(regulariser: Regulariser) -> None:
+    network, request = checks.tiny_network(), checks.tiny_request(height=16, width=16)
+    explained = explained_by(SimpleGradient(), network, request, network.logits(request.images).detach())
+    expected = GradientPenalty(regulariser).measure(explained).score
+    network.module.train()
+    before = [values.clone() for values in network.module.state_dict().values()]
+    assert torch.equal(GradientPenalty(regulariser).measure(explained).score, expected)
+    assert all(map(torch.equal, before, network.module.state_dict().values()))
+    assert network.module.training
+
+
 def test_the_gradients_of_the_weights_stay_out_of_it(explained: Explained) -> None:
     for regulariser in EVERY:
         GradientPenalty(regulariser).measure(explained)
