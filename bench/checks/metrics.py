@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from bench.api import Attribution, Metric
-from bench.checks.common import TOLERANCE, close, explained_on
+from bench.checks.common import TOLERANCE, close, explained_on, state
 from bench.handed import Network, Request
 from bench.measure import measure
 
@@ -51,8 +51,20 @@ def refuses_a_map_that_is_not_finite(metric: Metric, network: Network, request: 
         close(whole.score[1:], scored.score[1:], f"{metric.name}: a broken map changed the other scores")
 
 
+def leaves_everything_as_it_was(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+    """Weights, gradients, modes, hooks, images and maps are untouched, also of a network in training mode."""
+    explained = explained_on(network, request, method)
+    network.module.train()
+    before, images, heatmaps = state(network.module), explained.images.clone(), explained.heatmaps.clone()
+    measure([(metric, explained)])
+    assert state(network.module) == before, f"{metric.name} changed the network"
+    assert torch.equal(images, explained.images), f"{metric.name} changed the images"
+    assert torch.equal(heatmaps, explained.heatmaps), f"{metric.name} changed the heatmaps"
+
+
 METRIC_CHECKS: tuple[Callable[[Metric, Network, Request, Attribution], None], ...] = (
     scores_each_image,
     scores_alone_as_in_company,
     refuses_a_map_that_is_not_finite,
+    leaves_everything_as_it_was,
 )
