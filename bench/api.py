@@ -15,7 +15,7 @@ from pydantic import ConfigDict
 from torch import Tensor
 
 from bench.ceremony import untouched
-from bench.errors import HeatmarkError
+from bench.errors import HeatmarkError, check_counts
 from bench.handed import OK, Compared, Cost, Explained, Network, Plan, Request, Sample, Scored, refused
 from bench.heatmaps import Reduction, reduce_channels
 from bench.protocols import area_of
@@ -107,6 +107,9 @@ class Attribution(Plugin):
     needs_truth: ClassVar[bool] = False
     follows_target: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        check_counts(self)
+
     @abstractmethod
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Signed attributions (batch, channel | 1, height, width) of the target logit."""
@@ -158,6 +161,9 @@ class AnyMetric(Plugin):
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     blind_spot: ClassVar[str] = ""
     chance: ClassVar[float | None] = None
+
+    def __post_init__(self) -> None:
+        check_counts(self)
 
     @property
     def protocol(self) -> str:

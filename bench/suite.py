@@ -201,7 +201,7 @@ def make_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str]
         if problem["type"] in _UNKNOWN:
             hint = nearest(key, [*beside, *(field.name for field in fields(plugin))])
             raise HeatmarkError(f"{where}.{key}: {name} has no such setting; {hint}") from error
-        raise HeatmarkError(f"{where}.{key}: {_complaint(problem)}") from error
+        raise HeatmarkError(f"{where}{'.' if key else ''}{key}: {_complaint(problem)}") from error
     except ValueError as error:
         raise HeatmarkError(f"{where}: {name}: {error}") from error
     return made
@@ -318,6 +318,8 @@ def _first(error: ValidationError) -> Any:
 
 
 def _complaint(problem: Any) -> str:
+    if problem["type"] == "value_error":  # in words of our own
+        return str(problem["ctx"]["error"])
     given = json.dumps(problem["input"], default=str)
     shown = given if len(given) < 60 else type(problem["input"]).__name__
     return f"{problem['msg'][0].lower()}{problem['msg'][1:]}, got {shown}"
