@@ -18,6 +18,7 @@ from bench.checkpoints import write_trained
 from bench.data import Batch, batches, load, shards, spread, usable
 from bench.engine.audit import AUDIT, LOWER, PLAIN, Audit, audit
 from bench.engine.chunks import remembered_chunk, remembered_compiler
+from bench.errors import HeatmarkError
 from bench.gallery import PICTURES, pictures
 from bench.gather import Part, gathered
 from bench.handed import Explained, Scored
@@ -73,8 +74,10 @@ def train_one(
 
     `out` gets a copy of the weights, and beside it a JSON file of how they came about.
     """
-    whole = Run(Work(suite, _split(suite), device), store, progress)
-    trained = networks_of(suite, number_of(suite, network), store.networks, device, progress, retrain=True)[0]
+    whole, number = Run(Work(suite, _split(suite), device), store, progress), number_of(suite, network)
+    if suite.table.networks[number].training is None:
+        raise HeatmarkError(f"suite {suite.table.name}: networks[{number}] has no `training` that says how to train it")
+    trained = networks_of(suite, number, store.networks, device, progress, retrain=True)[0]
     row = _row(whole, trained)
     if out is not None:
         about = {name: value for name, value in row.items() if name != "log"}

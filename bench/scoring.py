@@ -39,9 +39,8 @@ def score_one(
     scored: dict[tuple[Attribution, Metric], Scored] = {}
     for together in _groups(pairs):
         ready = [(pair, own.select(kept)) for pair in together if isinstance(own := explained[pair[0]], Explained)]
-        result = attempt(partial(measure, [(metric, own) for (_, metric), own in ready]))
-        for number, (pair, _) in enumerate(ready):
-            scored[pair] = Scored.none([result] * len(kept)) if isinstance(result, str) else result[number]
+        for (pair, _), result in zip(ready, _measured([(metric, own) for (_, metric), own in ready]), strict=True):
+            scored[pair] = Scored.none([result] * len(kept)) if isinstance(result, str) else result
         for pair in together:
             if isinstance(reason := explained[pair[0]], str):
                 scored[pair] = Scored.none([reason] * len(kept))
@@ -113,6 +112,14 @@ def attempt(work: Callable[[], T]) -> T | str:
     except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; the board says so, the run goes on
         _log.debug("the failure behind a status", exc_info=True)
         return f"failed: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _measured(pairs: Sequence[tuple[Metric, Explained]]) -> Sequence[Scored | str]:
+    """The scores of pairs that are measured together; one by one where that fails, so that only the culprit does."""
+    together = attempt(partial(measure, pairs))
+    if not isinstance(together, str):
+        return together
+    return [together] if len(pairs) == 1 else [own for pair in pairs for own in _measured([pair])]
 
 
 def rows(ids: Sequence[str], scored: Scored) -> pd.DataFrame:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from bench import run as running
-from bench.api import Attribution, Metric
-from bench.errors import UnsupportedError
-from bench.handed import Explained, Network, Request, Scored
+from bench.api import Attribution, Metric, PerturbationMetric
+from bench.errors import HeatmarkError, UnsupportedError
+from bench.handed import Explained, Network, Plan, Request, Scored
 from bench.progress import progress
 from bench.store import Results, Store
 from bench.suite import Suite, load_suite
@@ -145,6 +145,28 @@ class Broken(Metric):
 
     def score(self, explained: Explained) -> Scored:
         raise ValueError("no score today")
+
+
+@dataclass(frozen=True)
+class Planless(PerturbationMetric):
+    """Has no plan."""
+
+    def plan(self, height: int, width: int) -> Plan:
+        raise ValueError("no plan today")
+
+
+def test_a_curve_that_fails_leaves_the_others_alone(suite: Suite, results: Results, tmp_path: Path) -> None:
+    scores = carry_out(replace(suite, metrics=(Planless(), suite.metrics[0])), tmp_path).scores
+    assert set(scores[scores.metric == "planless"].status) == {"failed: ValueError: no plan today"}
+    deletion = "metric == 'deletion(step=512)'"
+    np.testing.assert_array_equal(scores.query(deletion).score, results.scores.query(deletion).score)
+
+
+def test_training_needs_to_be_told_how(suite: Suite, tmp_path: Path) -> None:
+    (table,) = suite.table.networks
+    without = suite.table.model_copy(update={"networks": (table.model_copy(update={"training": None}),)})
+    with progress() as bars, pytest.raises(HeatmarkError, match=r"suite small: networks\[0\] has no `training`"):
+        running.train_one(replace(suite, table=without), None, Store(tmp_path), torch.device("cpu"), bars, None)
 
 
 def test_what_fails_says_so_and_the_rest_goes_on(suite: Suite, results: Results, kept: Path) -> None:
