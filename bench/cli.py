@@ -243,9 +243,11 @@ def check(
     from bench.suite import make_plugin
 
     try:
-        own = dict(json.loads(settings))
-    except ValueError as error:
-        raise HeatmarkError(f"--settings: expected a JSON object such as '{{\"steps\": 8}}', got {settings}") from error
+        own = json.loads(settings)
+    except ValueError:
+        own = None
+    if not isinstance(own, dict):
+        raise HeatmarkError(f"--settings: expected a JSON object such as '{{\"steps\": 8}}', got {settings}")
     broken = 0
     for promise, trial in trials(make_plugin(kind_of(name), {**own, "name": name}, "--settings")):
         try:

@@ -77,8 +77,11 @@ class Network:
         return torch.tensor(self.label_map, device=labels.device)[labels]
 
     def known_outputs(self, outputs: int) -> list[int]:
-        """Those of all `outputs` that stand for a label of the data set."""
-        return sorted({output for output in self.label_map or range(outputs) if output >= 0})
+        """Those of all `outputs` that stand for a label of the data set; HeatmarkError where a label has another."""
+        known = sorted({output for output in self.label_map or range(outputs) if output >= 0})
+        if known and known[-1] >= outputs:
+            raise HeatmarkError(f"network {self.name!r}: label_map names output {known[-1]}, the last is {outputs - 1}")
+        return known
 
 
 @dataclass(frozen=True)

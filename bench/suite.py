@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from bench.api import Attribution, Dataset, Metric, NetworkMetric, Plugin, Recipe
 from bench.augment import Augmentation
@@ -49,7 +49,13 @@ class PreprocessTable(_Table):
     size: tuple[Positive, Positive] = (64, 64)
     resize: Positive | tuple[Positive, Positive] | None = None
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    std: tuple[float, ...] = (0.25, 0.25, 0.25)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (0.25, 0.25, 0.25)
+
+    @model_validator(mode="after")
+    def _as_many(self) -> "PreprocessTable":
+        if not len(self.mean) == len(self.std) > 0:
+            raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations: expected one of each per channel")
+        return self
 
 
 class NetworkTable(_Table):
@@ -259,7 +265,9 @@ def _one_recipe_each(raw: Any) -> Any:
         return [shared | {"recipe": recipe} for recipe in table["recipes"]]
 
     networks = raw.get("networks")
-    return raw | {"networks": [part for table in networks for part in parted(table)]} if networks else raw
+    if not isinstance(networks, list):
+        return raw
+    return raw | {"networks": [part for table in networks for part in parted(table)]}
 
 
 def _suite(command: str, written: Settings, raw: Settings, file: str) -> Suite:

@@ -134,11 +134,19 @@ def _preprocess(table: NetworkTable) -> Preprocess:
 
 def _label_map(suite: Suite, table: NetworkTable) -> tuple[int, ...] | None:
     """The output for each label: as listed, or from a JSON file of class numbers, counted from 1."""
+    labels = len(suite.dataset.classes)
+    if table.label_map is None:
+        return None
     if not isinstance(table.label_map, str):
+        if len(table.label_map) != labels:
+            raise HeatmarkError(
+                f"networks ({_name(table)}): label_map has {len(table.label_map)} outputs; expected one for each "
+                f"of the {labels} labels of {suite.dataset.name}, -1 where there is none"
+            )
         return table.label_map
     try:
         numbers = json.loads(Path(table.label_map).read_text(encoding="utf-8"))
         known = {int(number): int(output) for number, output in numbers.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise HeatmarkError(f"{table.label_map}: expected JSON from class number to output: {error}") from error
-    return tuple(known.get(label + 1, -1) for label in range(len(suite.dataset.classes)))
+    return tuple(known.get(label + 1, -1) for label in range(labels))

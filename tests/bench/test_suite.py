@@ -112,6 +112,17 @@ def test_only_keeps_the_settings_of_the_suite(suite_file) -> None:
             '"small_plain"\nweights = "$NO_SUCH_FOLDER/w.pt"',
             r"\[0\].weights: .*NO_SUCH_FOLDER",
         ),
+        ("[[networks]]", "[networks]", r"mine.toml: networks: input should be a valid array"),
+        (
+            '"small_plain"',
+            '"small_plain"\npreprocess = { std = [0.0, 1.0, 1.0] }',
+            r"networks\[0\].preprocess.std\[0\]: input should be greater than 0, got 0.0",
+        ),
+        (
+            '"small_plain"',
+            '"small_plain"\npreprocess = { mean = [0.5] }',
+            r"networks\[0\].preprocess: 1 means and 3 deviations: expected one of each per channel",
+        ),
         ("[dataset]", "[dataset", r"mine.toml cannot be read as a suite"),
         ("[[metrics]]", "[[metric]]", r"mine.toml: metric: unknown key; did you mean 'metrics'"),
         ('name = "mine"', "", r"mine.toml: name: field required"),
