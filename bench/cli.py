@@ -27,7 +27,7 @@ app = typer.Typer(
     help="Measure how good attribution heatmaps are.",
 )
 # A table in a file or a log is not cut to the width of no terminal.
-_out = Console(width=None if sys.stdout.isatty() else 200)
+_out = Console(width=None if sys.stdout.isatty() else 200, emoji=False)
 
 SuiteName = Annotated[str, typer.Argument(help="A shipped suite by name, or a TOML file.")]
 Folder = Annotated[Path, typer.Option(help="Where finished cells and trained networks are kept.")]
@@ -316,9 +316,10 @@ def main() -> NoReturn:
     """Run the command; an error that the user can mend is one line."""
     try:
         app()
-    except HeatmarkError as error:
+    except (HeatmarkError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        Console(stderr=True).print(f"heatmark: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        said = Console(stderr=True, emoji=False)
+        said.print(f"heatmark: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(2) from error
     raise SystemExit(0)

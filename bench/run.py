@@ -77,6 +77,8 @@ def train_one(
     whole, number = Run(Work(suite, _split(suite), device), store, progress), number_of(suite, network)
     if suite.table.networks[number].training is None:
         raise HeatmarkError(f"suite {suite.table.name}: networks[{number}] has no `training` that says how to train it")
+    if out is not None and out.suffix != ".safetensors":
+        raise HeatmarkError(f"--out {out}: expected a file that ends in .safetensors")
     trained = networks_of(suite, number, store.networks, device, progress, retrain=True)[0]
     row = _row(whole, trained)
     if out is not None:

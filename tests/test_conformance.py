@@ -22,6 +22,10 @@ def test_says_what_it_is(kind: str, name: str) -> None:
     checks.says_what_it_is(find(kind)[name]())
 
 
+def test_settings_of_ones_own_are_no_breach() -> None:
+    checks.says_what_it_is(find("metrics")["deletion"](step=5))
+
+
 @pytest.mark.parametrize("check", checks.ATTRIBUTION_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", of("attributions", Attribution))
 def test_attribution(name: str, check) -> None:

@@ -18,7 +18,7 @@ def says_what_it_is(plugin: Plugin) -> None:
     assert plugin.name, f"{type(plugin).__name__} has no public name"
     assert type(plugin).__doc__, f"{plugin.name}: the class has no docstring"
     assert plugin.summary().endswith("."), f"{plugin.name}: the first line of the docstring is not a sentence"
-    assert type(plugin)() == plugin, f"{plugin.name}: two instances with default settings differ"
+    assert type(plugin)() == type(plugin)(), f"{plugin.name}: two instances with default settings differ"
     for field in fields(plugin):
         try:
             setattr(plugin, field.name, None)
