@@ -167,6 +167,8 @@ def publish(
     from bench.report import write_report
     from bench.store import read_results, write_results
 
+    if out.resolve() == folder.resolve():
+        raise HeatmarkError(f"{out} is the result set itself; expected another folder for its published copy")
     results = publishable(read_results(folder))
     write_results(results, out)
     write_report(results, out)

@@ -25,6 +25,12 @@ def show(comparison: Comparison, console: Console) -> None:
     counts = rows.verdict.value_counts().to_dict()
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     console.print(f"{len(rows)} means compared: {said} (paired tests, Holm over all of them).")
+    partly = rows[rows.verdict.ne("refused") & rows.refused.gt(0)]
+    if len(partly):
+        console.print(
+            f"{partly.refused.sum()} scores of {len(partly)} of these means are refused in the second set; the images "
+            "of those count in neither."
+        )
     for what, names in (("Gone", comparison.missing), ("New", comparison.added)):
         if names:
             console.print(f"{what}: {listed(names)}.", markup=False, highlight=False)

@@ -86,6 +86,21 @@ def test_what_is_refused_or_gone_is_said(folder: Path, tmp_path: Path) -> None:
     assert "Gone:" in said.stdout
 
 
+def test_scores_that_are_refused_here_and_there_are_counted(folder: Path, tmp_path: Path) -> None:
+    after = result_set()
+    some = after.scores.attribution.eq("smooth_grad") & after.scores.image.isin(after.scores.image.unique()[:3])
+    after.scores.loc[some & after.scores.metric.eq("deletion"), ["score", "status"]] = [float("nan"), "failed: boom"]
+    write_results(after, tmp_path / "after")
+    said = " ".join(heatmark("compare", folder, tmp_path / "after").stdout.split())
+    assert "3 scores of 1 of these means are refused in the second set" in said
+    assert "refused" not in heatmark("compare", folder, folder).stdout
+
+
+def test_a_result_set_is_not_published_over_itself(folder: Path) -> None:
+    with pytest.raises(HeatmarkError, match="is the result set itself"):
+        heatmark("publish", folder, folder / ".." / folder.name)
+
+
 def _published(results: Results, tmp_path: Path) -> tuple[pd.DataFrame, str]:
     write_results(results, tmp_path / "mine")
     out = tmp_path / "results" / "theirs"
