@@ -28,7 +28,7 @@ class ImageFolder(FolderDataset):
     mask_root: str = ""
     held_out: float = 1.0
 
-    layout: ClassVar[str] = "a folder of images for each class"
+    layout: ClassVar[str] = "a folder of images for each class, `held_out` of them (by default all) in split 'val'"
 
     def __post_init__(self) -> None:
         if not 0 <= self.held_out <= 1:

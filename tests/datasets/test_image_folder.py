@@ -78,7 +78,7 @@ def test_splits_part_the_images_and_new_ones_move_no_other(root: Path) -> None:
 
 def test_everything_is_held_out_unless_asked_for(root: Path) -> None:
     assert dataset(root).present == ("val",)
-    with pytest.raises(HeatmarkError, match="has no image of split 'train'"):
+    with pytest.raises(HeatmarkError, match=r"has no image of split 'train'; .* `held_out` of them"):
         dataset(root).ids("train")
 
 
