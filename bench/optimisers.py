@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from bench.augment import Augmentation
+from bench.errors import check_counts
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Training:
     validation_images: int = 500
     keep: Literal["last", "best"] = "last"
     workers: int = 0
+
+    def __post_init__(self) -> None:
+        check_counts(self)
 
 
 def optimiser_of(training: Training, module: nn.Module) -> torch.optim.Optimizer:

@@ -87,6 +87,7 @@ def test_only_keeps_the_settings_of_the_suite(suite_file) -> None:
         ),
         ('"planted"', '"plantd"', r"mine.toml: dataset.name: no dataset named 'plantd'; did you mean 'planted'"),
         ("epochs = 1", "epoch = 1", r"mine.toml: networks\[0\].training.epoch: unknown key; did you mean 'epochs'"),
+        ("epochs = 1", "batch = 0", r"mine.toml: networks\[0\].training: batch 0: expected 1 or more$"),
         ("epochs = 1", "epochs = 1.5", r"mine.toml: networks\[0\].training.epochs: .*integer"),
         ('"random_map"', '"random_mup"', r"mine.toml: attributions\[1\].name: .* did you mean 'random_map'"),
         ('"random_map"', '"integrated_gradients"', r"attributions: integrated_gradients is there 2 times"),
