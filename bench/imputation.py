@@ -1,13 +1,17 @@
 """Linear imputation (ROAD, Rong et al., 2022): each missing pixel is the weighted mean of its neighbours.
 
 Direct neighbours weigh 1/6, diagonal ones 1/12, scaled up at the border of the image. That is one sparse system per
-image, symmetric and positive definite; here all are solved together, without ever being written down, by conjugate
+image, symmetric and positive definite; here many are solved together, without ever being written down, by conjugate
 gradients. Large holes are bridged by a multigrid cycle as the preconditioner: the same stencil on ever coarser grids,
 so that the number of steps hardly depends on the size of the holes.
+
+Nothing here is bound by arithmetic, all by memory: so maps are made once and written over, because a fresh one costs
+a CPU several times what is computed in it.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -15,144 +19,196 @@ from torch import Tensor
 
 from bench.errors import HeatmarkError
 
-# An image of 224 x 224 at a time stays in the cache of a CPU core, which is several times faster than a whole batch.
-_CPU_VALUES = 200_000
-# Two Jacobi steps that together damp best (Chebyshev) what the coarser grid cannot see: eigenvalues from 1/2 to 4/3.
-_STEPS = (1.6077, 0.8255)
+# Three images of 224 x 224: a CPU core keeps most of what it works on in its caches.
+_CPU_VALUES = 500_000
 
 
-def linear_imputation(images: Tensor, missing: Tensor, tolerance: float = 1e-5, most: int = 500) -> Tensor:
+def _damping(steps: int, lowest: float) -> tuple[float, ...]:
+    """Lengths of Jacobi steps that together damp eigenvalues from `lowest` to 1 best (Chebyshev)."""
+    angles = (math.pi * (step + 0.5) / steps for step in range(steps))
+    return tuple(2 / (1 + lowest + (1 - lowest) * math.cos(angle)) for angle in angles)
+
+
+_STEPS = _damping(2, 0.25)
+
+
+def linear_imputation(images: Tensor, missing: Tensor, tolerance: float = 2e-5, most: int = 500) -> Tensor:
     """Images (batch, channel, height, width) with their `missing` pixels, bool (batch, height, width), imputed.
 
     The error is a few `tolerance` times the image's largest value. An image without any known pixel becomes zero.
     Raises HeatmarkError where `most` steps were not enough.
     """
+    imputed = torch.empty_like(images)
     if images.device.type != "cpu":
-        return _imputed(images, missing, tolerance, most)
-    together = max(1, _CPU_VALUES // max(images[0].numel(), 1))
-    starts = range(0, len(images), together)
+        _impute(images, missing, imputed, len(images), tolerance, most)
+        return imputed
     threads = torch.get_num_threads()
+    together = max(1, _CPU_VALUES // max(images[0].numel(), 1))
+    share = math.ceil(len(images) / threads)
+    shares = zip(images.split(share), missing.split(share), imputed.split(share), strict=True)
     # Each thread on images of its own: threads that share one image wait for each other after every operation.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        parts = [
-            pool.submit(_imputed, images[start : start + together], missing[start : start + together], tolerance, most)
-            for start in starts
-        ]
-        imputed = torch.cat([part.result() for part in parts])
+        for done in [pool.submit(_impute, *own, together, tolerance, most) for own in shares]:
+            done.result()
     torch.set_num_threads(threads)
     return imputed
 
 
-def _imputed(images: Tensor, missing: Tensor, tolerance: float, most: int) -> Tensor:
-    grids = _grids(missing[:, None].to(images.dtype))
-    finest, tiny = grids[0], torch.finfo(images.dtype).tiny
-    known = torch.where(missing[:, None], 0.0, images)
-    enough = tolerance * known.abs().amax((2, 3), keepdim=True)
-    mean = known.sum((2, 3), keepdim=True) / (~missing).sum((1, 2)).clamp_min(1)[:, None, None, None]
-    known = F.pad(known, (1, 1, 1, 1))
-    values = finest.holes * mean
-    residual = finest.residual(finest.holes * _stencil(known), values)
-    correction = _cycle(grids, residual)
-    direction, product = correction, _dot(residual, correction)
+def _impute(images: Tensor, missing: Tensor, imputed: Tensor, together: int, tolerance: float, most: int) -> None:
+    """Write into `imputed`, so many images `together`."""
+    grids: list[_Grid] = []
+    for own, holes, out in zip(*(maps.split(together) for maps in (images, missing, imputed)), strict=True):
+        if not grids or len(grids[0].values) != len(own):
+            grids = _grids(own)
+        out.copy_(_solved(own, holes, grids, tolerance, most))
+
+
+def _solved(images: Tensor, missing: Tensor, grids: list["_Grid"], tolerance: float, most: int) -> Tensor:
+    used, finest, tiny = _dug(missing, grids), grids[0], torch.finfo(images.dtype).tiny
+    solution, direction = finest.solution, finest.direction
+    _inner(solution).copy_(images).masked_fill_(missing[:, None], 0)
+    enough = tolerance * finest.largest(solution)
+    mean = solution.sum((2, 3), keepdim=True) / (~missing).sum((1, 2)).clamp_min(1)[:, None, None, None]
+    solution.addcmul_(finest.holes, mean)
+    residual = finest.right.copy_(finest.lack(solution))
+    correction = _cycle(used)
+    direction.copy_(correction)
+    product = finest.dot(residual, correction)
+    unsolved = torch.ones_like(enough, dtype=torch.bool)
     for _ in range(most):
-        unsolved = correction.abs().amax((2, 3), keepdim=True) > enough
+        before, unsolved = unsolved, finest.largest(correction) > enough
+        # A system that is solved takes the last correction and stands still: others of the batch leave no trace in it.
+        solution.addcmul_((before & ~unsolved).to(solution.dtype), correction)
         if not unsolved.any():
-            return (known + values)[:, :, 1:-1, 1:-1]
-        image = finest.applied(direction)
-        # A system that is solved stands still, so that the others of the batch leave no trace in it.
-        step = torch.where(unsolved, product / _dot(direction, image).clamp_min(tiny), 0.0)
-        values.addcmul_(step, direction)
-        residual.addcmul_(step, image, value=-1)
-        correction = _cycle(grids, residual)
-        before, product = product, _dot(residual, correction)
-        direction = torch.addcmul(correction, product / before.clamp_min(tiny), direction)
+            return _inner(solution)
+        lack = finest.lack(direction)
+        step = torch.where(unsolved, product / finest.dot(direction, lack).neg().clamp_min(tiny), 0.0)
+        solution.addcmul_(step, direction)
+        residual.addcmul_(step, lack)
+        correction = _cycle(used)
+        last, product = product, finest.dot(residual, correction)
+        torch.addcmul(correction, product / last.clamp_min(tiny), direction, out=direction)
     raise HeatmarkError(f"linear imputation: {most} steps do not reach a tolerance of {tolerance}")
 
 
-@dataclass(frozen=True)
 class _Grid:
-    """The system on one grid, times twelve; maps (batch, 1, height + 2, width + 2) with a border of zeros.
+    """The systems of some images on one grid, and room to solve them in.
 
-    `holes` is one where a value is unknown, `centre` what a value itself weighs beyond its part in the stencil. Each of
-    two Jacobi steps takes `inverse` of what the others say and keeps `kept` of the value.
+    Maps are (batch, channel, height + 2, width + 2) with a border of zeros, those of the holes have one channel. A
+    hole's value times its `weight`, 16 but for the border of the image, is the `stencil` of the values around it,
+    itself included; `inverse` is one over the weight. Both are zero where there is no hole, and what maps of right
+    sides and residuals hold there means nothing.
     """
 
-    holes: Tensor
-    centre: Tensor
-    inverse: tuple[Tensor, ...]
-    kept: tuple[Tensor, ...]
+    def __init__(self, like: Tensor, height: int, width: int) -> None:
+        self.holes, self.weight, self.inverse = (self._maps(like, 1, height, width) for _ in range(3))
+        self.solution, self.direction, self.right, self.values, self.scaled, self.sums, self.spare = (
+            self._maps(like, like.shape[1], height, width) for _ in range(7)
+        )
+        self.image = F.pad(like.new_ones(1, 1, height, width), (1, 1, 1, 1))
+        self.weights = self.image * _stencil(self.image, torch.zeros_like(self.image), torch.zeros_like(self.image))
 
-    def applied(self, values: Tensor) -> Tensor:
-        return (self.centre * values).addcmul_(self.holes, _stencil(values), value=-1)
+    @staticmethod
+    def _maps(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+        return like.new_zeros(len(like), channels, height + 2, width + 2)
 
-    def residual(self, right: Tensor, values: Tensor) -> Tensor:
-        return torch.addcmul(right, self.centre, values, value=-1).addcmul_(self.holes, _stencil(values))
+    def dig(self, holes: Tensor) -> None:
+        """Take other holes."""
+        self.holes.copy_(holes)
+        torch.mul(holes, self.weights, out=self.weight)
+        torch.div(holes, self.weights.clamp_min(1), out=self.inverse)
 
-    def smoothed(self, right: Tensor, values: Tensor, step: int) -> Tensor:
-        return _stencil(values).add_(right).mul_(self.inverse[step]).addcmul_(self.kept[step], values)
+    def lack(self, values: Tensor) -> Tensor:
+        """What the stencil of the values has beyond the weighted values."""
+        return _stencil(values, self.sums, self.spare).addcmul_(self.weight, values, value=-1)
+
+    def start(self, steps: tuple[float, ...]) -> None:
+        """Take Jacobi steps from zero towards the values of the right side."""
+        torch.mul(self.inverse, self.right, out=self.scaled)
+        torch.mul(self.scaled, steps[0], out=self.values)
+        self.relax(steps[1:])
+
+    def relax(self, steps: tuple[float, ...]) -> None:
+        for step in steps:
+            sums = _stencil(self.values, self.sums, self.spare)
+            self.values.lerp_(torch.addcmul(self.scaled, self.inverse, sums, out=sums), step)
+
+    def dot(self, first: Tensor, second: Tensor) -> Tensor:
+        return torch.mul(first, second, out=self.spare).sum((2, 3), keepdim=True)
+
+    def largest(self, maps: Tensor) -> Tensor:
+        return torch.abs(maps, out=self.spare).amax((2, 3), keepdim=True)
 
 
-def _grids(missing: Tensor) -> list[_Grid]:
-    """The grid of the image and coarser ones, as long as some system has holes that need them."""
-    levels = [F.pad(missing, (1, 1, 1, 1))]
-    while levels[-1].any() and min(levels[-1].shape[2:]) > 3:
-        levels.append((_coarser(levels[-1]) == 4).to(missing.dtype))
-    # A hole that the grid after the next cannot see is small: it closes without help.
+def _grids(images: Tensor) -> list[_Grid]:
+    """Room for the images and for ever coarser grids."""
+    sizes = [images.shape[2:]]
+    while min(sizes[-1]) > 1:
+        sizes.append(torch.Size(math.ceil(side / 2) for side in sizes[-1]))
+    return [_Grid(images, *size) for size in sizes]
+
+
+def _dug(missing: Tensor, grids: list[_Grid]) -> list[_Grid]:
+    """The grids that some image needs, with the holes of each; a coarse hole is one where all pixels below are missing.
+
+    A hole that the grid after the next cannot see is small: it closes without help.
+    """
+    levels = [F.pad(missing[:, None].to(grids[0].image.dtype), (1, 1, 1, 1))]
+    for finer, grid in pairwise(grids):
+        known = _coarser(finer.image - levels[-1], grid.holes) > 0
+        levels.append(grid.image.masked_fill(known, 0))
+        if not levels[-1].any():
+            break
     needed = [below.flatten(2).any(2)[..., None, None] for below in levels[2:]]
-    coarse = [own * need for own, need in zip(levels[1:], needed, strict=False)]
-    return [_grid(levels[0]), *(_grid(own) for own in coarse if own.any())]
+    dug = [levels[0], *(own * need for own, need in zip(levels[1:], needed, strict=False))]
+    used = [grid for grid, holes in zip(grids, dug, strict=False) if grid is grids[0] or holes.any()]
+    for grid, holes in zip(used, dug, strict=False):
+        grid.dig(holes)
+    return used
 
 
-def _grid(holes: Tensor) -> _Grid:
-    inside = F.pad(torch.ones_like(holes[:, :, 1:-1, 1:-1]), (1, 1, 1, 1))
-    centre = holes * _stencil(inside)
-    inverse = tuple(step * holes / (centre - 4).clamp_min(1) for step in _STEPS)
-    return _Grid(holes, centre, inverse, tuple(holes - own * centre for own in inverse))
-
-
-def _cycle(grids: list[_Grid], right: Tensor) -> Tensor:
-    """About the solution of the system for this right side: smooth, correct on the coarser grid, smooth."""
+def _cycle(grids: list[_Grid]) -> Tensor:
+    """About the solution of the system for its right side: smooth, correct on the coarser grid, smooth."""
     grid, *coarser = grids
-    values = grid.smoothed(right, grid.inverse[0] * right, 1)
+    grid.start(_STEPS)
     if coarser:
-        below = coarser[0].holes * _coarser(grid.residual(right, values))
-        _add_finer(values, _cycle(coarser, below))
-    return grid.smoothed(right, grid.smoothed(right, values, 1), 0)
+        _coarser(grid.lack(grid.values).add_(grid.right), coarser[0].right)
+        _add_finer(grid.values, _cycle(coarser))
+    grid.relax(_STEPS[::-1])
+    return grid.values
 
 
-def _stencil(values: Tensor) -> Tensor:
+def _stencil(values: Tensor, out: Tensor, spare: Tensor) -> Tensor:
     """Sums weighted 1 2 1, 2 4 2, 1 2 1 of maps with a border of zeros; what comes out on the border means nothing.
 
     Shifts of the flattened maps: the border keeps one row from reaching into the next, and memory is read in order.
     """
-    width = values.shape[3]
-    flat = values.flatten(2)
-    sums = flat[..., 1:] + flat[..., :-1]
-    sums = sums[..., 1:] + sums[..., :-1]
-    sums = sums[..., width:] + sums[..., :-width]
-    whole = torch.empty_like(flat)
-    whole[..., : width + 1] = whole[..., -width - 1 :] = 0
-    torch.add(sums[..., width:], sums[..., :-width], out=whole[..., width + 1 : -width - 1])
-    return whole.reshape(values.shape)
+    (flat, sums, wide), width = (maps.flatten(2) for maps in (values, out, spare)), values.shape[3]
+    size = flat.shape[2]
+    pairs = torch.add(flat[..., 1:], flat[..., :-1], out=wide[..., : size - 1])
+    rows = torch.add(pairs[..., 1:], pairs[..., :-1], out=sums[..., : size - 2])
+    pairs = torch.add(rows[..., width:], rows[..., :-width], out=wide[..., : size - 2 - width])
+    torch.add(pairs[..., width:], pairs[..., :-width], out=sums[..., width + 1 : size - width - 1])
+    return out
 
 
-def _coarser(values: Tensor) -> Tensor:
-    """Sums over 2 x 2 pixels; a last odd row or column is alone in its sum."""
+def _coarser(values: Tensor, out: Tensor) -> Tensor:
+    """Sums over 2 x 2 pixels; a last odd row or column is alone in its sum, with the border, which is cleared."""
     height, width = values.shape[2:]
+    values[:, :, -1] = values[..., -1] = 0
     even = values[:, :, 1 : height - 1 + height % 2, 1 : width - 1 + width % 2]
     rows = even[:, :, ::2] + even[:, :, 1::2]
-    return F.pad(rows[..., ::2] + rows[..., 1::2], (1, 1, 1, 1))
+    torch.add(rows[..., ::2], rows[..., 1::2], out=_inner(out))
+    return out
 
 
 def _add_finer(values: Tensor, coarse: Tensor) -> None:
     """Add each coarse value to the four pixels above it; coarse holes lie above holes only."""
-    inner = coarse[:, :, 1:-1, 1:-1]
     for row in (1, 2):
         for column in (1, 2):
             above = values[:, :, row:-1:2, column:-1:2]
-            above += inner[:, :, : above.shape[2], : above.shape[3]]
+            above += _inner(coarse)[:, :, : above.shape[2], : above.shape[3]]
 
 
-def _dot(first: Tensor, second: Tensor) -> Tensor:
-    dots: Tensor = torch.linalg.vecdot(first.flatten(2), second.flatten(2))
-    return dots[..., None, None]
+def _inner(maps: Tensor) -> Tensor:
+    return maps[:, :, 1:-1, 1:-1]

@@ -53,6 +53,19 @@ def test_known_pixels_stay_and_images_are_solved_alone() -> None:
         torch.testing.assert_close(together[row : row + 1], alone, rtol=0, atol=1e-12)
 
 
+def test_what_was_solved_before_or_beside_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.randn(5, 3, 33, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    images[2, 1, 4, 4] = torch.nan
+    kinds = ("disc", "random", "smooth", "random", "smooth")
+    missing = torch.from_numpy(np.stack([holes(kind, 0.7, (33, 50), seed) for seed, kind in enumerate(kinds)]))
+    missing[2, 4, 4] = False
+    alone = [linear_imputation(*pair)[0] for pair in zip(images[:, None], missing[:, None], strict=True)]
+    monkeypatch.setattr("bench.imputation._CPU_VALUES", 2 * images[0].numel())
+    for row, own in enumerate(linear_imputation(images, missing)):
+        torch.testing.assert_close(own, alone[row], rtol=0, atol=1e-12, equal_nan=True)
+        assert own.isnan().any() == (row == 2)
+
+
 def test_nothing_missing_everything_missing_and_tiny_images() -> None:
     images = torch.rand(1, 1, 6, 6, dtype=torch.float64)
     none, everything = torch.zeros(1, 6, 6, dtype=torch.bool), torch.ones(1, 6, 6, dtype=torch.bool)
