@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -28,6 +29,60 @@ def test_the_attack_stays_in_its_ball_and_keeps_every_prediction(explained: Expl
     assert sloped.all()
     assert 0.02 < pixels.abs().max().item() <= 0.03 + 1e-12
     assert torch.equal(explained.network.logits(images).argmax(1), explained.clean.argmax(1))
+
+
+def gradient_map(layers: list[nn.Module], image: torch.Tensor, target: int) -> torch.Tensor:
+    """Sums over channels of the absolute gradient of one image's target logit."""
+    values = image[None]
+    for layer in layers:
+        values = layer(values)
+    (gradient,) = torch.autograd.grad(values[0, target], image, create_graph=True)
+    return gradient.abs().sum(0)
+
+
+def slow_attack(of: Explained, row: int, metric: AdversarialRobustness) -> np.ndarray:
+    """One image, step by step, as Ghorbani et al. describe the attack."""
+    layers = [nn.Softplus(20) if isinstance(layer, nn.ReLU) else layer for layer in of.network.module]
+    image, target, clean = of.images[row], int(of.targets[row]), int(of.clean[row].argmax())
+    std = torch.tensor(STD, dtype=torch.float64)[:, None, None]
+    top = np.argsort(of.heatmaps[row].numpy(), axis=None)[-round(metric.top * 256) :]
+    rows, columns = (torch.from_numpy(places.ravel()) / 15 for places in np.mgrid[:16, :16])
+
+    def centre(shares: torch.Tensor) -> torch.Tensor:
+        return torch.stack([(shares * rows).sum(), (shares * columns).sum()])
+
+    def height(version: torch.Tensor) -> torch.Tensor:
+        own = gradient_map(layers, version, target).flatten()
+        shares = own / own.sum()
+        if metric.attack == "top_k":
+            return -shares[torch.from_numpy(top.copy())].sum()
+        before = gradient_map(layers, image.clone().requires_grad_(), target).flatten()
+        return ((centre(shares) - centre(before / before.sum()).detach()) ** 2).sum()
+
+    pixels = image * std  # the mean is zero
+    low = torch.maximum(pixels - metric.radius, pixels.clamp_max(0))
+    high = torch.minimum(pixels + metric.radius, pixels.clamp_min(1))
+    towards = of.select([row]).rng.of("attack").uniform((3, 16, 16), of.images)[0] * 2 - 1
+    best, highest = image, -np.inf
+    for _ in range(metric.steps):
+        pixels = torch.minimum(torch.maximum(pixels + metric.step * towards.sign(), low), high)
+        version = (pixels / std).requires_grad_()
+        reached = height(version)
+        (towards,) = torch.autograd.grad(reached, version)
+        if int(of.network.logits(version.detach()[None]).argmax()) == clean and reached.item() > highest:
+            best, highest = version.detach(), reached.item()
+    return gradient_map(list(of.network.module), best.clone().requires_grad_(), target).detach().numpy()
+
+
+@pytest.mark.parametrize("attack", ["top_k", "mass_centre"])
+def test_equals_the_definition(explained: Explained, attack: str) -> None:
+    metric = AdversarialRobustness(attack, radius=0.06, step=0.01, steps=12)
+    got = metric.measure(explained).score
+    for row in range(3):
+        after = slow_attack(explained, row, metric)
+        tops = [set(np.argsort(maps, axis=None)[-26:]) for maps in (explained.heatmaps[row].numpy(), after)]
+        assert got[row].item() == pytest.approx(len(tops[0] & tops[1]) / 26, abs=1e-12)
+    assert got.max() < 1
 
 
 @pytest.mark.parametrize("attack", ["top_k", "mass_centre"])

@@ -86,6 +86,19 @@ def test_random_logit_asks_about_another_class() -> None:
     assert ((seen[-1] >= 0) & (seen[-1] < 5)).all()
 
 
+def test_random_logit_equals_the_definition() -> None:
+    of = explained(SimpleGradient())
+    got = RandomLogit().measure(of).score
+    for row in range(3):
+        own = of.select([row])
+        others = [*range(own.targets.item() + 1, 5), *range(own.targets.item())]
+        other = others[int(own.rng.of("other class").uniform((), own.images).item() * 4)]
+        image = own.images.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(own.network.logits(image)[0, other], image)
+        expected = spearmanr(own.heatmaps.flatten(), gradient.abs().sum(1).flatten()).statistic
+        assert got[row].item() == pytest.approx(expected, abs=1e-9)
+
+
 def test_one_output_has_no_other_class() -> None:
     single = Network(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1)).double())
     of = replace(explained(Unmoved()), clean=torch.zeros(3, 1), network=single)
