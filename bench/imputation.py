@@ -91,6 +91,32 @@ def _solved(images: Tensor, missing: Tensor, grids: list["_Grid"], tolerance: fl
     raise HeatmarkError(f"linear imputation: {most} steps do not reach a tolerance of {tolerance}")
 
 
+class _Stencil:
+    """Sums weighted 1 2 1, 2 4 2, 1 2 1 of maps with a border of zeros; what comes out on the border means nothing.
+
+    Shifts of the flattened maps: the border keeps one row from reaching into the next, and memory is read in order.
+    """
+
+    def __init__(self, maps: Tensor) -> None:
+        self.sums, self.spare = torch.zeros_like(maps), torch.zeros_like(maps)
+        sums, spare, width = self.sums.flatten(2), self.spare.flatten(2), maps.shape[3]
+        size = sums.shape[2]
+        self._pairs = spare[..., : size - 1]
+        rows, tall = sums[..., : size - 2], spare[..., : size - 2 - width]
+        self._steps = (
+            (self._pairs[..., 1:], self._pairs[..., :-1], rows),
+            (rows[..., width:], rows[..., :-width], tall),
+            (tall[..., width:], tall[..., :-width], sums[..., width + 1 : size - width - 1]),
+        )
+
+    def of(self, maps: Tensor) -> Tensor:
+        flat = maps.flatten(2)
+        torch.add(flat[..., 1:], flat[..., :-1], out=self._pairs)
+        for first, second, out in self._steps:
+            torch.add(first, second, out=out)
+        return self.sums
+
+
 class _Grid:
     """The systems of some images on one grid, and room to solve them in.
 
@@ -102,11 +128,12 @@ class _Grid:
 
     def __init__(self, like: Tensor, height: int, width: int) -> None:
         self.holes, self.weight, self.inverse = (self._maps(like, 1, height, width) for _ in range(3))
-        self.solution, self.direction, self.right, self.values, self.scaled, self.sums, self.spare = (
-            self._maps(like, like.shape[1], height, width) for _ in range(7)
+        self.solution, self.direction, self.right, self.values, self.scaled = (
+            self._maps(like, like.shape[1], height, width) for _ in range(5)
         )
+        self.stencil = _Stencil(self.values)
         self.image = F.pad(like.new_ones(1, 1, height, width), (1, 1, 1, 1))
-        self.weights = self.image * _stencil(self.image, torch.zeros_like(self.image), torch.zeros_like(self.image))
+        self.weights = self.image * _Stencil(self.image).of(self.image)
 
     @staticmethod
     def _maps(like: Tensor, channels: int, height: int, width: int) -> Tensor:
@@ -120,7 +147,7 @@ class _Grid:
 
     def lack(self, values: Tensor) -> Tensor:
         """What the stencil of the values has beyond the weighted values."""
-        return _stencil(values, self.sums, self.spare).addcmul_(self.weight, values, value=-1)
+        return self.stencil.of(values).addcmul_(self.weight, values, value=-1)
 
     def start(self, steps: tuple[float, ...]) -> None:
         """Take Jacobi steps from zero towards the values of the right side."""
@@ -130,14 +157,14 @@ class _Grid:
 
     def relax(self, steps: tuple[float, ...]) -> None:
         for step in steps:
-            sums = _stencil(self.values, self.sums, self.spare)
+            sums = self.stencil.of(self.values)
             self.values.lerp_(torch.addcmul(self.scaled, self.inverse, sums, out=sums), step)
 
     def dot(self, first: Tensor, second: Tensor) -> Tensor:
-        return torch.mul(first, second, out=self.spare).sum((2, 3), keepdim=True)
+        return torch.mul(first, second, out=self.stencil.spare).sum((2, 3), keepdim=True)
 
     def largest(self, maps: Tensor) -> Tensor:
-        return torch.abs(maps, out=self.spare).amax((2, 3), keepdim=True)
+        return torch.abs(maps, out=self.stencil.spare).amax((2, 3), keepdim=True)
 
 
 def _grids(images: Tensor) -> list[_Grid]:
@@ -173,23 +200,9 @@ def _cycle(grids: list[_Grid]) -> Tensor:
     grid.start(_STEPS)
     if coarser:
         _coarser(grid.lack(grid.values).add_(grid.right), coarser[0].right)
-        _add_finer(grid.values, _cycle(coarser))
+        _add_finer(grid.values, _cycle(coarser), grid.stencil.spare)
     grid.relax(_STEPS[::-1])
     return grid.values
-
-
-def _stencil(values: Tensor, out: Tensor, spare: Tensor) -> Tensor:
-    """Sums weighted 1 2 1, 2 4 2, 1 2 1 of maps with a border of zeros; what comes out on the border means nothing.
-
-    Shifts of the flattened maps: the border keeps one row from reaching into the next, and memory is read in order.
-    """
-    (flat, sums, wide), width = (maps.flatten(2) for maps in (values, out, spare)), values.shape[3]
-    size = flat.shape[2]
-    pairs = torch.add(flat[..., 1:], flat[..., :-1], out=wide[..., : size - 1])
-    rows = torch.add(pairs[..., 1:], pairs[..., :-1], out=sums[..., : size - 2])
-    pairs = torch.add(rows[..., width:], rows[..., :-width], out=wide[..., : size - 2 - width])
-    torch.add(pairs[..., width:], pairs[..., :-width], out=sums[..., width + 1 : size - width - 1])
-    return out
 
 
 def _coarser(values: Tensor, out: Tensor) -> Tensor:
@@ -202,12 +215,14 @@ def _coarser(values: Tensor, out: Tensor) -> Tensor:
     return out
 
 
-def _add_finer(values: Tensor, coarse: Tensor) -> None:
+def _add_finer(values: Tensor, coarse: Tensor, spare: Tensor) -> None:
     """Add each coarse value to the four pixels above it; coarse holes lie above holes only."""
+    own = _inner(coarse)
+    wide = spare[:, :, : own.shape[2], : 2 * own.shape[3]]
+    wide[..., ::2] = wide[..., 1::2] = own
     for row in (1, 2):
-        for column in (1, 2):
-            above = values[:, :, row:-1:2, column:-1:2]
-            above += _inner(coarse)[:, :, : above.shape[2], : above.shape[3]]
+        above = values[:, :, row:-1:2, 1:-1]
+        above += wide[:, :, : above.shape[2], : above.shape[3]]
 
 
 def _inner(maps: Tensor) -> Tensor:
