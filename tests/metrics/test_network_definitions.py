@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from bench.altered import Removal
+from bench.api import NetworkMetric
 from bench.checks import tiny_network, tiny_request
 from bench.handed import Compared, Explained, Network
 from bench.measure import explained_by
@@ -91,3 +92,25 @@ def test_stability_across_seeds_and_halves_equals_the_definition(compared: Compa
         assert seeds.score[row].item() == pytest.approx(np.mean(expected))
         one, other = (maps[row].flatten() for maps in of_halves)
         assert halves.score[row].item() == pytest.approx(spearmanr(one, other).statistic, abs=1e-9)
+
+
+@pytest.mark.parametrize("metric", [DiffRoar(), Roar(), TrainingStability(), TrainingStability("halves")], ids=str)
+@pytest.mark.parametrize("level", [0.0, 0.1, -3.0])
+def test_constant_maps_are_scored_as_what_they_are(metric: NetworkMetric, level: float, compared: Compared) -> None:
+    flat = torch.full_like(compared.explained[0].heatmaps, level)
+    maps = tuple(
+        replace(of, heatmaps=flat, attributions=flat[:, None].expand(-1, 3, -1, -1)) for of in compared.explained
+    )
+    scored = metric.measure(replace(compared, explained=maps))
+    low, high = metric.range
+    assert scored.status == ("ok",) * COUNT
+    assert ((scored.score >= low) & (scored.score <= high)).all()
+    if metric == TrainingStability():
+        assert not scored.score.any()  # a constant map correlates with nothing
+
+
+@pytest.mark.parametrize("metric", [DiffRoar(), Roar(), TrainingStability(), TrainingStability("halves")], ids=str)
+def test_company_and_order_change_nothing(metric: NetworkMetric, compared: Compared) -> None:
+    whole = metric.measure(compared).score
+    rows = [7, 0, 19, 3]
+    torch.testing.assert_close(metric.measure(compared.select(rows)).score, whole[rows], rtol=0, atol=1e-12)
