@@ -48,12 +48,14 @@ def linear_imputation(images: Tensor, missing: Tensor, tolerance: float = 2e-5, 
     shares = zip(images.split(share), missing.split(share), imputed.split(share), strict=True)
     # Each thread on images of its own: threads that share one image wait for each other after every operation.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for done in [pool.submit(_impute, *own, together, tolerance, most) for own in shares]:
-            done.result()
+        done = [pool.submit(_impute, *own, together, tolerance, most) for own in shares]
     torch.set_num_threads(threads)
+    for own in done:
+        own.result()
     return imputed
 
 
+@torch.inference_mode()
 def _impute(images: Tensor, missing: Tensor, imputed: Tensor, together: int, tolerance: float, most: int) -> None:
     """Write into `imputed`, so many images `together`."""
     grids: list[_Grid] = []

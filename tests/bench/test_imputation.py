@@ -66,6 +66,17 @@ def test_what_was_solved_before_or_beside_leaves_no_trace(monkeypatch: pytest.Mo
         assert own.isnan().any() == (row == 2)
 
 
+def test_gradients_are_neither_needed_nor_in_the_way() -> None:
+    images, missing = torch.rand(2, 3, 12, 12), torch.rand(2, 12, 12) > 0.5
+    plain = linear_imputation(images, missing)
+    with torch.inference_mode():
+        torch.testing.assert_close(linear_imputation(images.clone(), missing), plain)
+    watched = linear_imputation(images.clone().requires_grad_(), missing)
+    torch.testing.assert_close(watched, plain)
+    assert not watched.requires_grad
+    assert not watched.is_inference()
+
+
 def test_nothing_missing_everything_missing_and_tiny_images() -> None:
     images = torch.rand(1, 1, 6, 6, dtype=torch.float64)
     none, everything = torch.zeros(1, 6, 6, dtype=torch.bool), torch.ones(1, 6, 6, dtype=torch.bool)
