@@ -100,6 +100,7 @@ def run(
 def train(
     suite: SuiteName = "embedded",
     network: Annotated[str | None, typer.Option(help="A network of the suite by name; default: its first.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Its recipe as the board names it; default: the first.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The suite's own small size.")] = False,
     device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
     store: Folder = Path(".heatmark"),
@@ -110,9 +111,11 @@ def train(
     from bench.run import train_one
     from bench.store import Store
     from bench.suite import load_suite
+    from bench.zoo import number_of
 
+    loaded = load_suite(suite, quick=quick)
     with progress() as bars:
-        row = train_one(load_suite(suite, quick=quick), network, Store(store), _device(device), bars, out)
+        row = train_one(loaded, number_of(loaded, network, recipe), Store(store), _device(device), bars, out)
     _out.print(
         f"{row['network']} by {row['recipe']}: accuracy {row['accuracy']:.1%} on {row['images']} images, "
         f"{row['robust_accuracy']:.1%} under attack",

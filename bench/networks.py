@@ -165,6 +165,13 @@ def weights_hash(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file of weights; HeatmarkError where there is none."""
+    if not path.is_file():
+        raise HeatmarkError(f"no weights at {path}")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _from_timm(name: str, outputs: int) -> nn.Module:
     try:
         import timm

@@ -26,7 +26,7 @@ from bench.progress import Progress
 from bench.scoring import asked, explanations, rows, score_across, score_one
 from bench.store import CELL, Results, Store, key_of
 from bench.suite import Suite
-from bench.zoo import networks_of, number_of
+from bench.zoo import networks_of
 
 M = TypeVar("M", Metric, NetworkMetric)
 Pair = tuple[Attribution, M]
@@ -68,13 +68,13 @@ def run(suite: Suite, store: Store, device: torch.device, progress: Progress, *,
 
 
 def train_one(
-    suite: Suite, network: str | None, store: Store, device: torch.device, progress: Progress, out: Path | None
+    suite: Suite, number: int, store: Store, device: torch.device, progress: Progress, out: Path | None
 ) -> dict[str, Any]:
-    """Train a network of the suite, by name, and measure its accuracy; the row of the result set that tells of it.
+    """Train one network of the suite and measure its accuracy; the row of the result set that tells of it.
 
     `out` gets a copy of the weights, and beside it a JSON file of how they came about.
     """
-    whole, number = Run(Work(suite, _split(suite), device), store, progress), number_of(suite, network)
+    whole = Run(Work(suite, _split(suite), device), store, progress)
     if suite.table.networks[number].training is None:
         raise HeatmarkError(f"suite {suite.table.name}: networks[{number}] has no `training` that says how to train it")
     if out is not None and out.suffix != ".safetensors":

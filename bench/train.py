@@ -18,7 +18,7 @@ from bench.ceremony import untouched
 from bench.checkpoints import State, read_checkpoint, write_checkpoint
 from bench.data import Batch, batches, spread, stacked, usable
 from bench.errors import HeatmarkError
-from bench.networks import load_weights
+from bench.networks import file_hash, load_weights
 from bench.optimisers import Training, optimiser_of, schedule_of
 from bench.parallel import members, parallel, rank, share, weight
 from bench.plugins import source_file
@@ -83,7 +83,7 @@ def described(course: Course) -> dict[str, Any]:
         "recipe": {"name": recipe.name, **recipe.settings},
         "recipe_source": hashlib.sha256(source_file(type(recipe)).read_bytes()).hexdigest(),
         "training": asdict(course.training),
-        "start": None if start is None else hashlib.sha256(Path(start).read_bytes()).hexdigest(),
+        "start": None if start is None else file_hash(Path(start)),
         "dataset": {"name": course.dataset.name, "fingerprint": course.dataset.fingerprint()},
         "seed": course.seed,
         "processes": members(),

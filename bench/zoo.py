@@ -42,12 +42,19 @@ def networks_of(
     return [replace(trained, school=school) for trained, school in zip(ready, schools, strict=True)]
 
 
-def number_of(suite: Suite, network: str | None) -> int:
-    """The position of a network of the suite by name, the first for None; HeatmarkError with the nearest name."""
+def number_of(suite: Suite, network: str | None, recipe: str | None = None) -> int:
+    """The position of the first network of this name and of a recipe of this label; None is any.
+
+    HeatmarkError with the nearest name where the suite has none.
+    """
     names = [_name(table) for table in suite.table.networks]
     if network is not None and network not in names:
         raise HeatmarkError(f"suite {suite.table.name} has no network {network!r}; {nearest(network, names)}")
-    return 0 if network is None else names.index(network)
+    labels = {i: suite.recipes[i].label for i, name in enumerate(names) if network in (None, name)}
+    if recipe is not None and recipe not in labels.values():
+        known = nearest(recipe, set(labels.values()))
+        raise HeatmarkError(f"suite {suite.table.name} trains no such network by {recipe!r}; {known}")
+    return next(i for i, label in labels.items() if recipe in (None, label))
 
 
 def _loaded(suite: Suite, number: int, seed: int, device: torch.device) -> Trained:

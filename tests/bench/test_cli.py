@@ -108,6 +108,16 @@ def test_show_draws_an_image_of_the_data_set_and_a_file(folder: Path) -> None:
         (folder / "x.png").unlink()
 
 
+def test_train_takes_the_recipe_that_is_asked_for(folder: Path) -> None:
+    several = 'recipes = [{ name = "standard" }, { name = "norm_adversarial", mode = "group" }]\ntraining'
+    (folder / "several.toml").write_text(SUITE.replace("training", several))
+    asked = ("--recipe", "norm_adversarial(mode=group)", "--out", "weights.safetensors")
+    done = heatmark("train", "several.toml", *asked, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"small_plain by norm_adversarial\(mode=group\): accuracy \d+\.\d% on 8 images", done.stdout)
+    assert json.loads((folder / "weights.json").read_text())["recipe"] == "norm_adversarial(mode=group)"
+
+
 def test_list_names_every_kind(folder: Path) -> None:
     listed = heatmark("list", folder=folder)
     assert listed.returncode == 0, listed.stderr
@@ -129,6 +139,7 @@ def test_list_names_every_kind(folder: Path) -> None:
         (["run", "tiny.toml", "--store", "tiny.toml"], "heatmark: [Errno 20] Not a directory"),
         (["show", "nothing.png", "--suite", "tiny.toml"], "neither an image file nor an image id"),
         (["show", "test/000001", "--suite", "tiny.toml", "--network", "small_plane"], "did you mean 'small_plain'"),
+        (["train", "tiny.toml", "--recipe", "standart"], "did you mean 'standard'"),
     ],
 )
 def test_a_mistake_is_one_line_and_no_traceback(folder: Path, arguments: list[str], message: str) -> None:

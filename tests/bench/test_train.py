@@ -185,6 +185,12 @@ def test_a_start_that_does_not_fit_is_an_error(tmp_path):
         trained(LabelSmoothing(), replace(SHORT, start=str(tmp_path / "other.safetensors")), tmp_path / "0.partial")
 
 
+def test_a_start_that_is_not_there_is_an_error(tmp_path):
+    absent = str(tmp_path / "absent.safetensors")
+    with pytest.raises(HeatmarkError, match=r"no weights at .*absent"):
+        described(Course(LabelSmoothing(), Stripes(), replace(SHORT, start=absent), 0))
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_bfloat16_trains_about_as_float32(name, tmp_path):
     recipe = RECIPES[name]

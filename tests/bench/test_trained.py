@@ -14,7 +14,7 @@ from bench.progress import progress
 from bench.run import train_one
 from bench.store import Store
 from bench.suite import SHIPPED, load_suite
-from bench.zoo import networks_of
+from bench.zoo import networks_of, number_of
 
 SUITE = load_suite("embedded")
 TRAINED = SHIPPED.parent / "trained"
@@ -64,5 +64,5 @@ def test_the_weights_are_small_and_say_where_they_come_from() -> None:
 def test_training_again_gives_the_same_accuracy_within_two_points(network: str, tmp_path: Path) -> None:
     about = json.loads((TRAINED / f"{network}-standard.json").read_text())
     with progress() as bars:
-        again = train_one(SUITE, network, Store(tmp_path), CPU, bars, None)
+        again = train_one(SUITE, number_of(SUITE, network), Store(tmp_path), CPU, bars, None)
     assert again["accuracy"] == pytest.approx(about["accuracy"], abs=0.02)
