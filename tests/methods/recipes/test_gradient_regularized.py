@@ -65,6 +65,23 @@ def test_tv_abs_is_summed_over_a_map_per_image_channel(given_numbers):
     assert map_penalty("tv_abs", gradients, images_of_one_deviation).mean().item() == pytest.approx(3 * unscaled.item())
 
 
+@pytest.mark.parametrize(("name", "published"), [("psnr", "dw1_psnr"), ("ssim", "dw1_neg_ssim_gaussian")])
+def test_psnr_and_ssim_are_not_rounded_to_single_precision_as_published(name, published, given_numbers):
+    network = Network(smooth_network(given_numbers))
+    images, labels = as_tensor(given_numbers["images_nchw"]), as_tensor(given_numbers["labels"])
+    value = measured(name, network, images, labels, None)
+    (weight_gradient,) = torch.autograd.grad(value, network.module[0].weight)
+    rounded = as_tensor(given_numbers[published])
+    assert 1e-9 < (weight_gradient - rounded).abs().max() / rounded.abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["mse", "grad_diff", "sobel_edges", "psnr", "psnr_hvs", "ssim", "ssim_unfiltered"])
+def test_scaling_to_the_range_has_no_epsilon(name, given_numbers):
+    gradients, images = as_tensor(given_numbers["heatmap_nchw"]), as_tensor(given_numbers["images_nchw"])
+    faint = map_penalty(name, 1e-12 * gradients, images)
+    assert faint.tolist() == pytest.approx(map_penalty(name, gradients, images).tolist(), rel=1e-6)
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_loss_is_smoothed_error_plus_scale_times_penalty(name, network, request_of):
     request = request_of(3, 24, 24)
