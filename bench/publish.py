@@ -17,7 +17,7 @@ def publishable(results: Results) -> Results:
     every score stay.
     """
     manifest, heatmaps, curves = results.manifest, results.heatmaps, results.curves
-    curves = curves.assign(curve=[np.round(points, DECIMALS) for points in curves.curve])
+    curves = curves.assign(curve=curves.curve.map(lambda points: np.round(points, DECIMALS)))
     if not manifest["dataset"].get("redistributable", False):
         controls = [label for label, card in manifest["attributions"].items() if card["control"]]
         kept = heatmaps.kind.eq("heatmap") & ~heatmaps.attribution.isin(controls)

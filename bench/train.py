@@ -78,12 +78,11 @@ def train(
 
 def described(course: Course) -> dict[str, Any]:
     """What decides a training besides the code of `bench` and the architecture."""
-    recipe, start = course.recipe, course.training.start
+    recipe, training, start = course.recipe, asdict(course.training), course.training.start
     return {
         "recipe": {"name": recipe.name, **recipe.settings},
         "recipe_source": hashlib.sha256(source_file(type(recipe)).read_bytes()).hexdigest(),
-        "training": asdict(course.training),
-        "start": None if start is None else file_hash(Path(start)),
+        "training": {**training, "start": None if start is None else file_hash(Path(start))},
         "dataset": {"name": course.dataset.name, "fingerprint": course.dataset.fingerprint()},
         "seed": course.seed,
         "processes": members(),

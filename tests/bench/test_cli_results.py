@@ -120,3 +120,9 @@ def test_pictures_that_are_not_ours_stay_out_of_the_published_copy(tmp_path: Pat
 def test_pictures_that_may_be_handed_on_are(tmp_path: Path) -> None:
     pictures, _ = _published(result_set(8), tmp_path)
     assert len(pictures) == len(result_set(8).heatmaps)
+
+
+def test_a_result_set_without_curves_is_published(tmp_path: Path) -> None:
+    results = result_set(8)
+    _published(replace(results, curves=results.curves.iloc[:0]), tmp_path)
+    assert pd.read_parquet(tmp_path / "results" / "theirs" / "curves.parquet").empty
