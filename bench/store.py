@@ -112,6 +112,8 @@ def read_results(folder: Path) -> Results:
     if not (folder / "scores.parquet").is_file():
         raise HeatmarkError(f"no result set in {folder}; expected a folder that `heatmark run` has written")
     tables = {name: _read_table(folder / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
+    # Arrow keeps what it decoded the columns in, more than twice as much as they take.
+    pa.default_memory_pool().release_unused()
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

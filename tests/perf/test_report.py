@@ -1,7 +1,7 @@
 """A large board, from its scores on disk to the whole report: how long, and how much memory."""
 
 import os
-import resource
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +14,26 @@ from bench.store import write_results
 MOST_SECONDS = 60
 MOST_GIB = 2.0
 
+# The command, which says at its end how much memory it held at most. What the system adds up for a child begins with
+# the size of the process that started it, and here that one has made the scores.
+COMMAND = """
+import atexit, pathlib
+from bench.cli import main
+atexit.register(lambda: print(pathlib.Path("/proc/self/status").read_text()))
+main()
+"""
+
 
 def test_a_board_of_60_entries_30_metrics_and_5000_images(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     write_results(large(60, 30, 5000), tmp_path)
-    command = [sys.executable, "-m", "bench", "report", str(tmp_path)]
+    command = [sys.executable, "-c", COMMAND, "report", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    benchmark.pedantic(lambda: subprocess.run(command, env=environment, check=True), rounds=1)
-    # Of all commands that this process waited for; this is the largest.
-    gib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+    def report() -> str:
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    said = benchmark.pedantic(report, rounds=1)
+    gib = int(re.findall(r"VmHWM:\s+(\d+) kB", said)[0]) / 2**20
     benchmark.extra_info["GiB"] = round(gib, 2)
     assert (tmp_path / "index.html").exists()
     assert benchmark.stats.stats.max < MOST_SECONDS
