@@ -1,9 +1,11 @@
 """The page in a real browser: sorting, filtering, themes, weights, and nothing wider than the screen."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 from simulated import hostile, result_set
 
 from bench.report import write_report
@@ -18,17 +20,16 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PUBLISHED = sorted((Path(__file__).parents[3] / "results").rglob("index.html"))
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the page is not tried in a browser: no playwright")
-    if not CHROMIUM.exists():
-        pytest.skip("the page is not tried in a browser: no /usr/bin/chromium (Debian's package chromium)")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    if CHROMIUM is None:
+        pytest.skip("the page is not tried in a browser: no Chromium on the path (Debian's package chromium)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running
         running.close()
 
