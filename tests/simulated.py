@@ -82,27 +82,36 @@ def hostile(images: int) -> Results:
     )
 
 
-def large(entries: int, metrics: int, images: int) -> Results:
-    """Scores alone, as many as of a large board; every method, metric and image has an effect of its own."""
+def large(entries: int, metrics: int, images: int, recipes: int = 1) -> Results:
+    """Scores alone, as many as of a large board; every method, metric and image has an effect of its own.
+
+    With several `recipes`, as many networks share the entries out among them.
+    """
     rng = np.random.default_rng(0)
-    methods = [f"method_{number:02d}" for number in range(entries - len(CONTROLS))]
+    each = entries // recipes
+    methods = [f"method_{number:02d}" for number in range(each - len(CONTROLS))]
     ways = {f"metric_{number:02d}": "lower" if number % 2 else "higher" for number in range(metrics)}
     shape = (entries, metrics, images)
     effects = rng.normal(0, 0.1, (entries, metrics, 1)) + rng.normal(0, 0.5, (1, metrics, images))
     entry, metric, image = np.unravel_index(np.arange(entries * metrics * images), shape)
+    trained = [f"recipe_{number}" for number in range(recipes)]
     named = {
-        "attribution": (entry, [*methods, *CONTROLS]),
+        "recipe": (entry // each, trained),
+        "attribution": (entry % each, [*methods, *CONTROLS]),
         "metric": (metric, list(ways)),
         "image": (image, [f"image-{number:05d}" for number in range(images)]),
     }
     columns = {name: pd.Categorical.from_codes(codes, names) for name, (codes, names) in named.items()}
-    said = {"suite": "large", "dataset": "planted", "network": "small_resnet", "recipe": "standard"}
+    said = {"suite": "large", "dataset": "planted", "network": "small_resnet"}
     said |= {"protocol": "heatmark", "target": "predicted", "status": "ok"}
     once = {name: pd.Categorical.from_codes(np.zeros(len(entry), np.int8), [value]) for name, value in said.items()}
     score = (effects + rng.normal(0, 0.5, shape)).ravel()
     scores = pd.DataFrame({**columns, **once, "seed": np.zeros(len(entry), np.int64), "score": score})
-    empty = {name: pd.DataFrame(columns=SCHEMAS[name].names) for name in ("curves", "networks", "heatmaps")}
-    return Results(scores[SCHEMAS["scores"].names], **empty, manifest=manifest_of(methods, CONTROLS, ways))
+    empty = {name: pd.DataFrame(columns=SCHEMAS[name].names) for name in ("curves", "heatmaps")}
+    networks = _networks(trained, 1)
+    return Results(
+        scores[SCHEMAS["scores"].names], **empty, networks=networks, manifest=manifest_of(methods, CONTROLS, ways)
+    )
 
 
 def without(results: Results, *tables: str) -> Results:

@@ -1,6 +1,5 @@
 """The figures of a report, each by name, drawn from a board and the tables beside it."""
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,17 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from bench.audit import agreement, calibrated
-from bench.board import COLUMN, COST, ENTRY, Board
-from bench.report.style import CONTROL, LINE, PALETTE, TEXT, colours, figures
+from bench.board import COST, Board
+from bench.report.curves import draw_curves
+from bench.report.style import CONTROL, LINE, PALETTE, TEXT, elided, figures, file_name
 from bench.report.training import draw_training, training_log
 from bench.stats import Array
 from bench.store import Results
 
-MOST_CURVES = 7
-MOST_TICKS = 6
 MOST_NAMED = 20
 WIDE = 20
-LONGEST = 52
 
 
 def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
@@ -42,8 +39,8 @@ def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
             if _priced(board, int(metric)):
                 label = board.metrics.label[metric]
                 caption = f"Quality against {label}: methods on the line are beaten in neither (Pareto front)."
-                yield f"cost_{_file(label)}", caption, cost(board, int(metric))
-        yield from _curves(results, board)
+                yield f"cost_{file_name(label)}", caption, cost(board, int(metric))
+        yield from draw_curves(results, board)
         log = training_log(results)
         if len(log) and log.epoch.max() > 0:
             yield (
@@ -64,7 +61,7 @@ def order(board: Board) -> Figure:
         axes.plot([shares.low[row], shares.high[row]], [place, place], color=colour, linewidth=3, alpha=0.45)
         axes.plot(shares.mean[row], place, "o", color=colour, markersize=5)
         axes.annotate(
-            _elided(board.entries.label[row]),
+            elided(board.entries.label[row]),
             (0, place),
             (2, 8),
             xycoords=("axes fraction", "data"),
@@ -87,7 +84,7 @@ def critical_differences(board: Board) -> Figure:
     half = (len(rows) + 1) // 2
     width = max(float(values[0] - values[-1]), 1e-6)
     depth = 1 + 0.5 * len(bars)
-    labels = [_elided(board.entries.label[row]) for row in rows]
+    labels = [elided(board.entries.label[row]) for row in rows]
     figure = Figure(figsize=(4 + 0.14 * max(map(len, labels)), 0.7 + 0.24 * (half + depth)))
     axes = figure.add_subplot()
     for place, (label, value) in enumerate(zip(labels, values, strict=True)):
@@ -143,7 +140,7 @@ def cost(board: Board, metric: int) -> Figure:
         if on or len(rows) <= MOST_NAMED:
             before = price[row] > middle
             axes.annotate(
-                _elided(board.entries.label[row]),
+                elided(board.entries.label[row]),
                 (price[row], share[row]),
                 (-6 if before else 6, 4),
                 textcoords="offset points",
@@ -173,72 +170,9 @@ def front(price: Array, gain: Array) -> list[bool]:
     return [not beaten for beaten in np.asarray((at_least & better).any(1)).tolist()]
 
 
-def _curves(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
-    """A figure for each metric that keeps curves: means with pointwise 95% bands of the best methods and controls."""
-    if not len(results.curves):
-        return
-    controls = [row for row in board.order if board.entries.control[row]]
-    chosen = board.entries.loc[[*board.order[:MOST_CURVES], *controls]].drop_duplicates("label")
-    some = f" of the first {MOST_CURVES} methods and the controls" if len(board.methods) > MOST_CURVES else ""
-    rows = dict(iter(results.curves.groupby([*COLUMN, *ENTRY], sort=False, observed=True)))
-    for metric in board.metrics.index:
-        column = tuple(board.metrics.loc[metric, COLUMN])
-        own = {label: rows.get((*column, *key)) for label, *key in chosen[["label", *ENTRY]].itertuples(index=False)}
-        curves = {label: _by_image(frame) for label, frame in own.items() if frame is not None}
-        if curves:
-            label = board.metrics.label[metric]
-            axis = _axis(board.metrics.settings[metric], curves)
-            yield (
-                f"curve_{_file(label)}",
-                f"{label}: mean curves{some}, with pointwise 95% bands.",
-                curve(board, curves, axis, label),
-            )
-
-
-def curve(board: Board, curves: dict[str, Array], axis: tuple[str, Array], label: str) -> Figure:
-    """Mean curves with bands; `curves` are (image, point) by entry label."""
-    control = dict(zip(board.entries.label, board.entries.control, strict=True))
-    looks = colours(list(curves), [bool(control[name]) for name in curves])
-    longest = max(len(_elided(name)) for name in curves)
-    across = 2 if longest <= 36 else 1
-    figure = Figure(figsize=(4.6, 3.3 + 0.17 * -(-len(curves) // across)))
-    axes = figure.add_subplot()
-    for name, points in curves.items():
-        mean = points.mean(0)
-        error = 1.96 * points.std(0, ddof=1) / np.sqrt(len(points)) if len(points) > 1 else np.zeros_like(mean)
-        colour, dash = looks[name]
-        axes.plot(axis[1], mean, dash, color=colour, label=_elided(name), linewidth=1.6)
-        axes.fill_between(axis[1], mean - error, mean + error, color=colour, alpha=0.15, linewidth=0)
-    axes.set(xlabel=axis[0], ylabel=label)
-    if len(axis[1]) <= MOST_TICKS:
-        axes.set_xticks(axis[1])
-    figure.legend(frameon=False, fontsize=7, loc="outside lower center", ncols=across, columnspacing=1.2)
-    return figure
-
-
-def _by_image(rows: pd.DataFrame) -> Array:
-    """The curves of one entry, averaged over seeds, (image, point); shorter curves than the longest are left out."""
-    length = rows["curve"].map(len).max()
-    rows = rows[rows["curve"].map(len) == length]
-    stacked = np.stack(rows["curve"].to_list()).astype(float)
-    codes, _ = pd.factorize(rows.image)
-    total = np.zeros((codes.max() + 1, length))
-    np.add.at(total, codes, stacked)
-    return total / np.bincount(codes)[:, None]
-
-
-def _axis(settings: dict[str, object] | None, curves: dict[str, Array]) -> tuple[str, Array]:
-    """What the points of a curve stand for: the setting with as many values, or shares of the pixels."""
-    length = next(iter(curves.values())).shape[1]
-    for name, values in (settings or {}).items():
-        if isinstance(values, list | tuple) and len(values) == length:
-            return name, np.asarray(values, float)
-    return "share of the pixels", np.linspace(0, 1, length)
-
-
 def _heatmap(table: pd.DataFrame, palette: str, limits: tuple[float, float]) -> Figure:
     rows, columns = table.shape
-    names, heads = [_elided(name) for name in table.index], [_elided(name) for name in table.columns]
+    names, heads = [elided(name) for name in table.index], [elided(name) for name in table.columns]
     width = 0.5 + 0.075 * max(map(len, names)) + 0.42 * columns
     figure = Figure(figsize=(width, 0.8 + 0.055 * max(map(len, heads)) + 0.26 * rows))
     axes = figure.add_subplot()
@@ -261,13 +195,3 @@ def _heatmap(table: pd.DataFrame, palette: str, limits: tuple[float, float]) -> 
     axes.set_xticks(np.arange(columns) + 0.5, heads, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(np.arange(rows) + 0.5, names, rotation=0)
     return figure
-
-
-def _elided(label: str) -> str:
-    """A label that leaves room for the figure."""
-    return label if len(label) <= LONGEST else f"{label[: LONGEST - 16]}…{label[-15:]}"
-
-
-def _file(label: str) -> str:
-    """A label as part of a file name."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_")[:60] or "metric"

@@ -32,15 +32,17 @@ const table = at("scores");
 const body = table.tBodies[0];
 const initial = [...body.rows];
 let unsorted = [...initial]; // the order over all metrics, by the weights in force
+const byPlace = () => table.dataset.show === "1";
 const valueIn = (row, column) => {
-  const cell = row.cells[column];
-  return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
+  const { value, place } = row.cells[column].dataset;
+  if (value === undefined) return row.cells[column].textContent.trim();
+  return Number(byPlace() && place !== undefined ? place : value);
 };
 function sortBy(head) {
   const column = head.cellIndex;
   const text = head.dataset.better === undefined;
   const before = head.getAttribute("aria-sort");
-  const best = text || head.dataset.better === "lower" ? "ascending" : "descending";
+  const best = text || (head.dataset.better === "lower" && !byPlace()) ? "ascending" : "descending";
   const other = best === "ascending" ? "descending" : "ascending";
   table.querySelectorAll("th[aria-sort]").forEach((th) => th.removeAttribute("aria-sort"));
   if (before === other) return body.append(...unsorted);
@@ -72,7 +74,13 @@ function filterRows() {
 }
 at("filter").addEventListener("input", filterRows);
 at("controls").addEventListener("change", filterRows);
-at("show").addEventListener("change", (event) => (table.dataset.show = event.target.value));
+at("show").addEventListener("change", () => {
+  const [chosen] = at("show").selectedOptions;
+  table.dataset.show = chosen.value;
+  at("said").textContent = chosen.dataset.said ?? "";
+  at("said").hidden = !chosen.dataset.said;
+  reorder(unsorted);
+});
 at("columns").addEventListener("change", (event) => {
   table.querySelectorAll(`[data-column="${event.target.value}"]`).forEach((cell) => (cell.hidden = !event.target.checked));
 });

@@ -174,7 +174,8 @@ def _rows(board: Board) -> list[dict[str, Any]]:
                 "text": number(one["mean"], np.nan, np.nan),
                 "full": number(one["mean"], one["low"], one["high"]),
                 "ranks": _ranks(one["first"], one["last"]),
-                "bar": _bar(one["mean"], one["low"], one["high"], lowest[metric], highest[metric]),
+                "bar": _bar(one["mean"], one["low"], one["high"], lowest[metric], highest[metric])
+                + _place(one["calibrated"]),
             }
             for metric, one in enumerate(own.to_dict("records"))
         ]
@@ -216,6 +217,11 @@ def _bar(mean: float, low: float, high: float, lowest: float, highest: float) ->
     ends = [mean if np.isnan(end) else end for end in (mean, low, high)]
     centre, left, right = (100 * (end - lowest) / width for end in ends)
     return f"--m:{centre:.1f};--a:{left:.1f};--b:{right:.1f}"
+
+
+def _place(calibrated: float) -> str:
+    """Where the place between floor and ceiling lies on a bar from 0 to 1, as a style."""
+    return "" if np.isnan(calibrated) else f";--p:{100 * min(max(calibrated, 0), 1):.1f}"
 
 
 def _refused(scores: pd.DataFrame) -> dict[str, Any]:

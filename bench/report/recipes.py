@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
+from bench.board import OK
 from bench.report.tables import ARROW, plain
 from bench.stats import LEVEL, Array, quantile_t
 from bench.store import Results
@@ -46,13 +47,13 @@ def recipe_table(results: Results) -> pd.DataFrame:
     recipe's training asks for; `control`, the recipe compared with: the network's first.
     """
     rows = list(_accuracies(results))
-    scores = results.scores[results.scores.status.eq("ok")].astype(dict.fromkeys([*_GROUP, "recipe", "image"], str))
+    scores = results.scores.loc[results.scores.status.eq(OK), [*_GROUP, "recipe", "image", "seed", "score"]]
     order = _order(results)
-    for key, frame in scores.groupby(_GROUP, sort=False):
+    for key, frame in scores.groupby(_GROUP, sort=False, observed=True):
         network, attribution, metric = map(str, key)
         tables = {
-            str(recipe): own.pivot_table(index="seed", columns="image", values="score")
-            for recipe, own in frame.groupby("recipe")
+            str(recipe): own.astype({"image": str}).pivot_table(index="seed", columns="image", values="score")
+            for recipe, own in frame.groupby("recipe", observed=True)
         }
         recipes = [recipe for recipe in order[network] if recipe in tables]
         control = recipes[0]

@@ -18,6 +18,7 @@ PALETTE = sns.color_palette("colorblind", 8).as_hex()
 LEAST = 320
 SHRINKING = 0.75
 DASHES = ("-", "--", "-.", ":")
+LONGEST = 52
 
 _SETTINGS: Any = {
     "axes.edgecolor": LINE,
@@ -74,3 +75,13 @@ def colours(names: list[str], controls: list[bool]) -> dict[str, tuple[str, str]
             looks[name] = (PALETTE[bright % len(PALETTE)], DASHES[bright // len(PALETTE) % len(DASHES)])
             bright += 1
     return looks
+
+
+def elided(label: str) -> str:
+    """A label that leaves room for the figure."""
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 16]}…{label[-15:]}"
+
+
+def file_name(label: str) -> str:
+    """A label as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_")[:60] or "metric"

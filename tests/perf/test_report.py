@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from simulated import large
 
@@ -24,8 +25,11 @@ main()
 """
 
 
-def test_a_board_of_60_entries_30_metrics_and_5000_images(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    write_results(large(60, 30, 5000), tmp_path)
+@pytest.mark.parametrize("recipes", [1, 5])
+def test_a_board_of_60_entries_30_metrics_and_5000_images(
+    benchmark: BenchmarkFixture, tmp_path: Path, recipes: int
+) -> None:
+    write_results(large(60, 30, 5000, recipes), tmp_path)
     command = [sys.executable, "-c", COMMAND, "report", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 

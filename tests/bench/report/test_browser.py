@@ -154,6 +154,33 @@ def test_a_column_that_is_not_chosen_is_gone(opened) -> None:
     assert page.locator('#scores th[data-column="0"]').is_visible()
 
 
+def _shown(page, column: int) -> list[str]:
+    cells = page.locator(f'#scores tbody tr:not(.control) td[data-column="{column}"] span:visible')
+    return cells.all_inner_texts()
+
+
+def test_heads_sort_by_the_place_between_random_and_ceiling_where_that_is_shown(opened) -> None:
+    page = opened(1440)
+    page.locator("#show").select_option("1")
+    assert "0 is what random numbers score" in page.locator("#said").inner_text()
+    for column in range(page.locator("#scores thead th[data-column]").count()):
+        page.locator(f'#scores thead th[data-column="{column}"] button').click()
+        places = [float(text) for text in _shown(page, column) if text != "—"]
+        assert places == sorted(places, reverse=True)
+    page.locator("#show").select_option("0")
+    assert page.locator("#said").is_hidden()
+
+
+def test_methods_of_one_group_share_a_letter(opened) -> None:
+    page = opened(1440)
+    page.locator("#show").select_option("4")
+    wins = page.locator("#scores tbody tr:not(.control) td.wins span:visible").all_inner_texts()
+    assert wins[0] == "a"
+    assert set("".join(wins)) <= set("abcdefgh ")
+    controls = page.locator("#scores tbody tr.control td.wins span:visible").all_inner_texts()
+    assert set(controls) == {"—"}
+
+
 def test_the_theme_is_the_readers_until_they_switch_it(opened) -> None:
     page = opened(1440, theme="dark")
     ground = "getComputedStyle(document.body).backgroundColor"
