@@ -83,9 +83,9 @@ def agreement(board: Board) -> pd.DataFrame:
 def flips(board: Board) -> pd.DataFrame:
     """What a change of protocol does to the ranks of the methods.
 
-    One row per two columns of one metric (another substrate, output, target ...), and per metric and two settings
-    that several attributions share (another reduction ...): `what`, `between` which two, Kendall's tau, how many
-    `pairs` of entries, how many `flipped`, and how many of these flips are sure on both sides.
+    One row per two columns of one metric (another substrate, output, target ...), and per metric, costs left out, and
+    two settings that several attributions share (another reduction ...): `what`, `between` which two, Kendall's tau,
+    how many `pairs` of entries, how many `flipped`, and how many of these flips are sure on both sides.
     """
     rows = []
     for _, columns in board.metrics.groupby(["name"], sort=False):
@@ -95,7 +95,8 @@ def flips(board: Board) -> pd.DataFrame:
             between = f"{board.metrics.label[one]} | {board.metrics.label[other]}"
             rows.append({"what": board.metrics.name[one], "between": between, **row})
     for (one, ours), (other, theirs) in combinations(_variants(board).items(), 2):
-        for metric, standing in enumerate(board.standings):
+        for metric in np.flatnonzero(board.metrics.family.ne(COST)):
+            standing = board.standings[metric]
             shared = [name for name in ours if ours[name] in standing.rows and theirs.get(name) in standing.rows]
             row = _flip(standing, [ours[name] for name in shared], standing, [theirs[name] for name in shared])
             between = f"{one or 'default settings'} | {other or 'default settings'}"
@@ -155,19 +156,18 @@ def _finding(board: Board, metric: int) -> Finding:
     said = f"only {scored:.0%} of the images could be scored"
     if scored < FEW:
         distrust.insert(0, said)
-    if random is not None and random < 0.5:
-        distrust.append("random is not last")
+    floors = set(board.entries.attribution[board.entries.floor])
+    count = len(board.methods)
+    told = {control: f"{control} surely beats {len(methods)} of {count} methods" for control, methods in beaten.items()}
+    many = [c for c in told if c in floors.difference(best_beaten) and 2 * len(beaten[c]) >= count]
+    distrust += [told[control] for control in many]
     if np.nanmin(own) == np.nanmax(own):
         distrust.append("all scores are the same")
-    care = [
-        f"{control} surely beats {len(methods)} of {len(board.methods)} methods"
-        for control, methods in beaten.items()
-        if control not in best_beaten
-    ]
+    care = [text for control, text in told.items() if control not in (*best_beaten, *many)]
+    if random is not None and random < 1:
+        care.append("random is not last" if random < 0.5 else "random is not last on every network")
     if FEW <= scored < MANY:
         care.append(said)
-    if random is not None and 0.5 <= random < 1:
-        care.append("random is not last on every network")
     if oracle is not None and oracle < 1:
         care.append("the oracle is not first, or not alone")
     if reliability < RELIABLE:

@@ -50,7 +50,7 @@ def curves_figure(panels: dict[str, Curves], controls: set[str], axis: tuple[str
     across = min(len(panels), 2)
     columns = 2 if max(len(elided(name)) for name in names) <= 36 else 1
     down = -(-len(panels) // across)
-    legend = 0.17 * -(-len(names) // columns)
+    legend = 0.19 * -(-len(names) // columns)
     figure = Figure(figsize=(4.6 if across == 1 else 6.4, 0.3 + (3 if across == 1 else 2.5) * down + legend))
     places = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for place, (axes, (title, curves)) in enumerate(zip(places, panels.items(), strict=False)):
@@ -67,7 +67,7 @@ def curves_figure(panels: dict[str, Curves], controls: set[str], axis: tuple[str
     lines = {line.get_label(): line for axes in places[: len(panels)] for line in axes.get_lines()}
     handles, texts = [lines[elided(name)] for name in names], [elided(name) for name in names]
     figure.legend(
-        handles, texts, frameon=False, fontsize=7, loc="outside lower center", ncols=columns, columnspacing=1.2
+        handles, texts, frameon=False, fontsize=8, loc="outside lower center", ncols=columns, columnspacing=1.2
     )
     return figure
 

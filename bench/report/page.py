@@ -1,6 +1,5 @@
 """The report as one page that needs nothing beside it."""
 
-import base64
 import json
 import re
 from dataclasses import asdict
@@ -15,15 +14,16 @@ from markupsafe import Markup, escape
 from bench.audit import Finding, findings, flips
 from bench.board import ENTRY, OK, Board
 from bench.report.pictures import gallery
+from bench.report.script_data import script_data
 from bench.report.tables import ARROW, number, table_of
 from bench.report.words import TEST, answer, chance, steps
-from bench.stats import Array, over_seeds, ratio, resampled
+from bench.stats import Array
 from bench.store import Results
 from bench.wording import listed
 
 _HERE = Path(__file__).parent
-_REPLICATES = 200
 _MOST_ROWS = 200
+_MOST_LETTERS = 6
 
 
 def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -> str:
@@ -59,7 +59,7 @@ def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -
         "attacked": bool(results.networks.robust_accuracy.notna().any()),
         "refused": _refused(results.scores),
         "methods": _methods(board),
-        "data": {"board": _data(board), "gallery": pictures},
+        "data": {"board": script_data(board), "gallery": pictures},
         "families": _families(board),
         "test": TEST,
         "has_pictures": bool(pictures["images"]),
@@ -174,6 +174,7 @@ def _rows(board: Board) -> list[dict[str, Any]]:
                 "text": number(one["mean"], np.nan, np.nan),
                 "full": number(one["mean"], one["low"], one["high"]),
                 "ranks": _ranks(one["first"], one["last"]),
+                "letters": _letters(one["group"]),
                 "bar": _bar(one["mean"], one["low"], one["high"], lowest[metric], highest[metric])
                 + _place(one["calibrated"]),
             }
@@ -187,6 +188,7 @@ def _rows(board: Board) -> list[dict[str, Any]]:
                 "bar": _bar(first.wins, first.wins_low, first.wins_high, 0, 1),
                 "full": _percent(first.wins, first.wins_low, first.wins_high),
                 "ranks": _ranks(first.overall_first, first.overall_last),
+                "letters": _letters(first.overall_group),
                 "key": " ".join(map(str, board.entries.loc[row, ENTRY])).lower(),
                 "cells": cells,
             }
@@ -198,6 +200,13 @@ def _ranks(first: float, last: float) -> str:
     if np.isnan(first):
         return "—"
     return f"{first:.0f}" if first == last else f"{first:.0f} to {last:.0f}"
+
+
+def _letters(group: str) -> str:
+    """The letters of an entry's groups, of many the first."""
+    letters = group.split()
+    shown = letters if len(letters) <= _MOST_LETTERS else [*letters[: _MOST_LETTERS - 1], "…"]
+    return " ".join(shown) or "—"
 
 
 def _percent(mean: float, low: float, high: float) -> str:
@@ -246,56 +255,3 @@ def _methods(board: Board) -> list[dict[str, Any]]:
     """A card for each attribution and recipe."""
     cards = {**board.manifest.get("recipes", {}), **board.manifest.get("attributions", {})}
     return [{"label": label, "control": False, "reference": "", "summary": "", **card} for label, card in cards.items()]
-
-
-def _data(board: Board) -> dict[str, Any]:
-    """What the script needs: shares won, their resamples for other weights, and the pairs of methods."""
-    rows = board.overall.rows
-    known = np.isfinite(board.wins)
-    shares = np.where(known, board.wins, 0).sum((2, 3)) / np.maximum(known.sum((2, 3)), 1)
-    return {
-        "entries": board.entries.label.to_list(),
-        "metrics": board.metrics.label.to_list(),
-        "weights": [round(float(weight), 6) for weight in board.weights],
-        "methods": rows,
-        "shares": [[round(float(share), 5) for share in own] for own in shares],
-        "replicates": _replicates(board, rows),
-        "pairs": _pairs(board, rows),
-    }
-
-
-def _replicates(board: Board, rows: list[int]) -> dict[str, Any]:
-    """Shares won in resampled images, (resample, method, metric), as 16-bit integers."""
-    if not rows:
-        return {"count": 0, "values": ""}
-    weights = resampled(np.random.default_rng(0), _REPLICATES, len(board.images))
-    means = []
-    for row in rows:  # one by one: all at once they take as much memory as the rest of the report
-        own = over_seeds(board.wins[row])
-        known = np.isfinite(own)
-        means.append(ratio(weights @ np.where(known, own, 0).T, weights @ known.T, 0))
-    mean = np.stack(means, 1)
-    quantised = np.round(mean * 65535).astype("<u2")
-    return {"count": _REPLICATES, "values": base64.b64encode(quantised.tobytes()).decode()}
-
-
-def _pairs(board: Board, rows: list[int]) -> list[dict[str, Any]]:
-    """For each metric the effect sizes and adjusted p-values of all pairs of methods, row by row above the diagonal."""
-    upper = np.triu_indices(len(rows), 1)
-    found = []
-    for metric, standing in enumerate(board.standings):
-        adjusted = np.full((len(board.entries),) * 2, np.nan)
-        adjusted[np.ix_(standing.rows, standing.rows)] = standing.adjusted
-        here = np.ix_(rows, rows)
-        found.append(
-            {
-                "effect": _short(board.superiority[metric][here][upper]),
-                "p": _short(adjusted[here][upper]),
-                "difference": _short(board.pairs[metric].difference[here][upper]),
-            }
-        )
-    return found
-
-
-def _short(values: Array) -> list[float | None]:
-    return [float(f"{value:.3g}") if np.isfinite(value) else None for value in values]

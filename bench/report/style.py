@@ -18,6 +18,7 @@ PALETTE = sns.color_palette("colorblind", 8).as_hex()
 LEAST = 320
 SHRINKING = 0.75
 DASHES = ("-", "--", "-.", ":")
+SOLID = 4  # the next four differ in their dashes too
 LONGEST = 52
 
 _SETTINGS: Any = {
@@ -72,7 +73,7 @@ def colours(names: list[str], controls: list[bool]) -> dict[str, tuple[str, str]
             looks[name] = (GREYS[grey // len(DASHES) % len(GREYS)], DASHES[grey % len(DASHES)])
             grey += 1
         else:
-            looks[name] = (PALETTE[bright % len(PALETTE)], DASHES[bright // len(PALETTE) % len(DASHES)])
+            looks[name] = (PALETTE[bright % len(PALETTE)], DASHES[bright // SOLID % len(DASHES)])
             bright += 1
     return looks
 

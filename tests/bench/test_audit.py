@@ -50,8 +50,18 @@ def test_a_metric_that_puts_random_above_others_is_to_be_distrusted() -> None:
     results.scores.loc[random, "score"] = 0.55
     finding = _finding(results, "deletion")
     assert finding.verdict == "distrust"
+    assert finding.reasons[0] == "random_map surely beats 2 of 3 methods"
     assert "random is not last" in finding.reasons
     assert finding.random_last == 0
+
+
+def test_one_method_behind_random_speaks_against_the_method_and_calls_for_care() -> None:
+    results = result_set(100)
+    lost = results.scores.attribution.eq("smooth_grad") & results.scores.metric.eq("deletion")
+    results.scores.loc[lost, "score"] += 0.5
+    finding = _finding(results, "deletion")
+    assert finding.verdict == "care"
+    assert {"random_map surely beats 1 of 3 methods", "random is not last"} < set(finding.reasons)
 
 
 def test_random_need_not_stay_behind_controls_that_look_away() -> None:
@@ -143,6 +153,8 @@ def test_flips_between_two_protocols_of_a_metric_and_two_settings_of_attribution
     reduced = table.loc["default settings | reduction=sum"]
     assert list(reduced["pairs"]) == [3, 3]
     assert (reduced.flipped == 3).all()
+    results.manifest["metrics"]["deletion"]["family"] = "cost"
+    assert len(flips(board_of(results))) == len(table) - 1
 
 
 def test_an_oracle_that_shares_its_place_is_not_first() -> None:
