@@ -135,14 +135,18 @@ def cost(board: Board, metric: int) -> Figure:
     best = front(price[rows], share[rows])
     line = sorted((price[row], share[row]) for row, on in zip(rows, best, strict=True) if on)
     axes.plot(*zip(*line, strict=True), color=PALETTE[1], linewidth=1.2, drawstyle="steps-post", zorder=1)
-    for row, on in zip(rows, best, strict=True):
+    height = 72 * 3 / (1.2 * np.ptp(share[rows]) or 1)  # points for one of share, about
+    lowest_name = {False: np.inf, True: np.inf}
+    for row, on in sorted(zip(rows, best, strict=True), key=lambda one: -share[one[0]]):
         axes.plot(price[row], share[row], "o" if on else "s", color=PALETTE[1 if on else 0], markersize=6 if on else 4)
         if on or len(rows) <= MOST_NAMED:
-            before = price[row] > middle
+            before = bool(price[row] > middle)
+            name = min(height * share[row] + 2, lowest_name[before] - 9)  # names on one side keep apart
+            lowest_name[before] = name
             axes.annotate(
                 elided(board.entries.label[row]),
                 (price[row], share[row]),
-                (-6 if before else 6, 4),
+                (-6 if before else 6, name - height * share[row]),
                 textcoords="offset points",
                 ha="right" if before else "left",
                 size=8,

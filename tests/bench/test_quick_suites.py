@@ -10,7 +10,7 @@ from bench.run import run
 from bench.store import Store
 from bench.suite import load_suite
 
-PLANTED = ("planted_regularizers",)
+PLANTED = ("planted_regularizers", "protocols")
 REAL = ("advgrad2024", "advgrad2024_cub", "gradient_regularizers", "gradient_regularizers_tuned", "imagenette_recipes")
 
 
