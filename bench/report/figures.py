@@ -112,10 +112,9 @@ def critical_differences(board: Board) -> Figure:
 
 def calibration(board: Board) -> Figure:
     """Entries x metrics, white as random, dark as the ceiling; a dot where there is no calibrated value."""
-    places = pd.DataFrame(
-        calibrated(board)[board.order], [board.entries.label[row] for row in board.order], board.metrics.label
-    )
-    return _heatmap(places, "crest", (0, 1))
+    names = [board.entries.label[row] for row in board.order]
+    places = pd.DataFrame(calibrated(board)[board.order], names, board.metrics.label)
+    return _heatmap(places.loc[:, board.metrics.family.ne(COST).to_numpy(bool)], "crest", (0, 1))
 
 
 def metric_agreement(board: Board) -> Figure:
