@@ -11,6 +11,7 @@ from simulated import SCRIPT, hostile, result_set, without
 from bench.audit import audited, findings
 from bench.board import board_of
 from bench.report import write_report
+from bench.report.figures import calibration
 from bench.report.page import page
 from bench.report.words import answer, steps
 
@@ -185,6 +186,13 @@ def test_costs_are_drawn_against_quality_and_figures_need_nothing_from_outside(t
     assert "Pareto front" in text
     for outside in ('src="http', ' href="http', "url(http", "@import"):
         assert outside not in text
+
+
+def test_a_cost_has_no_place_between_floor_and_ceiling() -> None:
+    results = result_set(30)
+    results.manifest["metrics"]["insertion"]["family"] = "cost"
+    heads = [text.get_text() for text in calibration(board_of(results)).axes[0].get_xticklabels()]
+    assert heads == ["deletion", "pointing_game"]
 
 
 def test_the_audit_of_a_faster_way_is_told() -> None:
