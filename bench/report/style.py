@@ -49,10 +49,14 @@ def figures() -> Iterator[None]:
 
 
 def svg(figure: Figure) -> str:
-    """A figure as SVG without date."""
+    """A figure as SVG without date, its paths to a hundredth of a point."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return file.getvalue()
+    return re.sub(r' d="[^"]*"', lambda path: re.sub(r"-?\d+\.\d{3,}", _rounded, path[0]), file.getvalue())
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def inlined(drawing: str) -> str:

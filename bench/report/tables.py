@@ -67,7 +67,8 @@ def render(table: pd.DataFrame, form: Format) -> str:
         case "csv":
             return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         case "json":
-            return table.to_json(orient="records", indent=2, double_precision=6) + "\n"
+            lines = table.to_json(orient="records", lines=True, double_precision=6).splitlines()
+            return "[\n" + ",\n".join(lines) + "\n]\n"
         case "markdown":
             return _markdown(table)
         case "latex":
