@@ -150,6 +150,16 @@ def _read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
 
 def _parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    # Scores hardly repeat: split into streams of bytes they take a third less than by a dictionary.
+    floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
+    paths = [f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name for field in table.schema]
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        write_page_checksum=True,
+        use_dictionary=[path for path in paths if path not in floats],
+        use_byte_stream_split=floats,
+    )
     content: bytes = sink.getvalue().to_pybytes()
     return content
