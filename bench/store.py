@@ -109,7 +109,7 @@ def write_results(results: Results, folder: Path) -> None:
 
 def read_results(folder: Path) -> Results:
     """The result set in a folder; HeatmarkError naming the file that is missing or broken."""
-    if not (folder / "scores.parquet").is_file():
+    if not any((folder / f"{name}.parquet").is_file() for name in SCHEMAS):
         raise HeatmarkError(f"no result set in {folder}; expected a folder that `heatmark run` has written")
     tables = {name: _read_table(folder / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
     # Arrow keeps what it decoded the columns in, more than twice as much as they take.

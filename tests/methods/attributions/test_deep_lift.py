@@ -133,3 +133,13 @@ def test_a_factor_gets_its_difference_times_the_mean_of_the_other():
 def test_a_network_that_attends_and_normalises_is_named():
     with pytest.raises(UnsupportedError, match="'tiny_transformer'"):
         DeepLift().explain(tiny_transformer(), REQUEST)
+
+
+def test_a_nearly_blank_image_is_explained_in_single_precision_and_its_neighbours_too():
+    network = replace(tiny_network(), module=tiny_network().module.float())
+    images = REQUEST.images.float()
+    images[1] *= 1e-6
+    own = DeepLift().explain(network, REQUEST.with_images(images))
+    ordinary = DeepLift().explain(network, REQUEST.with_images(REQUEST.images.float()))
+    torch.testing.assert_close(own[[0, 2]], ordinary[[0, 2]])
+    assert own[1].abs().max() > 0
