@@ -24,7 +24,7 @@ def values_and_gradients(
     """Each image's target output (batch,) and its gradient with respect to the image."""
     images = images.detach().requires_grad_()
     values = target_values(network, images, targets, output)
-    with nonlinearity(rule, network.name):
+    with nonlinearity(rule, network.name, values):
         (gradients,) = torch.autograd.grad(values.sum(), images)
     return values.detach(), gradients
 

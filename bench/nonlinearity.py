@@ -1,8 +1,9 @@
 """Rules for how gradients pass non-linearities backwards: guided backpropagation and guided non-linearity.
 
 A rule replaces the backward computation of every ReLU, ReLU6 and max-pool while gradients are taken. It acts
-on the operations that autograd records, so it does not matter whether a network calls modules or functions,
-works in place, or uses one module many times; and nothing is attached to the network.
+on the operations that autograd records, so it does not matter whether a network calls modules or functions
+(clamping at 0, or at 0 and 6, is one of them), works in place, or uses one module many times; and nothing is
+attached to the network.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +22,12 @@ NonlinearityRule = Literal["plain", "guided_backprop", "gnl", "gnl_published"]
 _aten = torch.ops.aten
 _POOLS = (_aten.max_pool2d_with_indices_backward.default, _aten.adaptive_max_pool2d_backward.default)
 
+_CLAMPS = ("ClampMinBackward0", "ClampBackward1")
+
 
 @contextmanager
-def nonlinearity(rule: NonlinearityRule, network_name: str) -> Iterator[None]:
-    """Every gradient taken inside follows the rule.
+def nonlinearity(rule: NonlinearityRule, network_name: str, outputs: Tensor) -> Iterator[None]:
+    """The gradients of `outputs`, taken once inside, follow the rule.
 
     plain: the derivative. guided_backprop (arXiv:1412.6806): after a ReLU or ReLU6 the gradient with respect to
     its input is clipped at zero. gnl (Kwon et al., ICPR 2020): that, and a max-pooling window passes its gradient
@@ -39,6 +42,9 @@ def nonlinearity(rule: NonlinearityRule, network_name: str) -> Iterator[None]:
         yield
         return
     ruled = _Ruled(rule)
+    for clamp in _clamps(outputs):
+        clamp.register_hook(_clipped)
+        ruled.met = True
     with ruled:
         yield
     if not ruled.met:
@@ -69,6 +75,25 @@ class _Ruled(TorchDispatchMode):
             backward = _pool_as_published if self.rule == "gnl_published" else _pool
             return backward(func, *args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
+
+
+def _clamps(outputs: Tensor) -> list[Any]:
+    """The steps back from outputs that are ReLUs or ReLU6s by another name, which no operation of theirs tells."""
+    seen, ahead = set(), [outputs.grad_fn]
+    while ahead:
+        node = ahead.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            ahead += [before for before, _ in node.next_functions]
+    return [node for node in seen if node.name() in _CLAMPS and _saved(node) in {(0, None), (0, 6)}]
+
+
+def _saved(node: Any) -> tuple[float | None, float | None]:
+    return node._saved_min, getattr(node, "_saved_max", None)
+
+
+def _clipped(gradients: tuple[Tensor, ...], _: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (gradients[0].clamp_min(0), *gradients[1:])
 
 
 def _is_relu(func: Any, args: tuple[Any, ...]) -> bool:

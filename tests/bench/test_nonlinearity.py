@@ -31,6 +31,9 @@ class Block(nn.Module):
             "torch": torch.relu,
             "method": lambda x: x.relu(),
             "method_in_place": lambda x: x.relu_(),
+            "clamp": lambda x: x.clamp(min=0),
+            "clamp_in_place": lambda x: x.clamp_(0, 6),
+            "clamp_min": lambda x: torch.clamp_min(x, 0.0),
         }[way]
 
     def forward(self, images: Tensor) -> Tensor:
@@ -74,6 +77,9 @@ TARGETS = torch.tensor([0, 3, 1])
         "torch",
         "method",
         "method_in_place",
+        "clamp",
+        "clamp_in_place",
+        "clamp_min",
     ],
 )
 @pytest.mark.parametrize("rule", ["guided_backprop", "gnl", "gnl_published"])
@@ -168,6 +174,15 @@ def test_a_network_without_anything_to_rule_is_named():
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.Flatten(), nn.Linear(4 * 11 * 7, 4)).double()
     with pytest.raises(UnsupportedError, match="'smooth_one' has no ReLU"):
         target_gradients(Network(module, name="smooth_one"), _images(), TARGETS, "gnl")
+
+
+def test_other_bounds_are_not_a_relu():
+    class Clamped(nn.Module):
+        def forward(self, images):
+            return images.clamp(min=-1).clamp(0, 1).sum((2, 3))
+
+    with pytest.raises(UnsupportedError):
+        target_gradients(Network(Clamped()), _images(), torch.tensor([0, 1, 2]), "gnl")
 
 
 def test_other_bounds_are_not_a_relu6():
