@@ -194,6 +194,11 @@ class Metric(AnyMetric):
     needs_fixations: ClassVar[bool] = False
     machine_bound: ClassVar[bool] = False
 
+    @property
+    def needs(self) -> tuple[bool, bool]:
+        """Whether a truth map and whether fixations are needed under these settings."""
+        return self.needs_truth, self.needs_fixations
+
     @abstractmethod
     def score(self, explained: Explained) -> Scored:
         """One score per image; every map is finite and everything that the metric needs is there."""
@@ -201,7 +206,7 @@ class Metric(AnyMetric):
     @final
     def measure(self, explained: Explained) -> Scored:
         """One score per image, NaN with a status where the policies refuse one."""
-        status = refused(explained, truth=self.needs_truth, fixations=self.needs_fixations)
+        status = refused(explained, *self.needs)
         kept = [position for position, text in enumerate(status) if text == OK]
         if not kept:
             return Scored.none(status)

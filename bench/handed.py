@@ -277,7 +277,7 @@ class Sample:
     fixations: Tensor | None = None
 
 
-def refused(explained: Explained, *, truth: bool, fixations: bool) -> list[str]:
+def refused(explained: Explained, truth: bool, fixations: bool) -> list[str]:
     """A status per image: OK, or why no metric with these needs can score it."""
     finite = explained.heatmaps.flatten(1).isfinite().all(1).tolist()
     status = [OK if good else "non-finite heatmap" for good in finite]

@@ -31,7 +31,7 @@ def measure(pairs: Sequence[tuple[Metric, Explained]]) -> list[Scored]:
 
 
 def _scored_by_curves(pairs: Sequence[tuple[PerturbationMetric, Explained]]) -> Iterator[Scored]:
-    status = [refused(explained, truth=m.needs_truth, fixations=m.needs_fixations) for m, explained in pairs]
+    status = [refused(explained, *m.needs) for m, explained in pairs]
     kept = [[row for row, text in enumerate(texts) if text == OK] for texts in status]
     jobs = [(metric, explained.select(rows)) for (metric, explained), rows in zip(pairs, kept, strict=True) if rows]
     curves = iter(curves_of(jobs) if jobs else [])

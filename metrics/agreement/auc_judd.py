@@ -31,6 +31,11 @@ class AucJudd(Metric):
     needs_truth: ClassVar[bool] = True
     chance: ClassVar[float | None] = 0.5
 
+    @property
+    def needs(self) -> tuple[bool, bool]:
+        """The one that it is scored against."""
+        return self.against == "truth", self.against == "fixations"
+
     def score(self, explained: Explained) -> Scored:
         """The area under each curve."""
         positive = object_of(explained.truth) if self.against == "truth" else fixation_counts(explained) > 0

@@ -27,6 +27,11 @@ class Cc(Metric):
     needs_truth: ClassVar[bool] = True
     chance: ClassVar[float | None] = 0.0
 
+    @property
+    def needs(self) -> tuple[bool, bool]:
+        """Fixations where the truth is drawn from them."""
+        return self.viewings == "pooled", self.viewings == "each"
+
     def score(self, explained: Explained) -> Scored:
         """One correlation per image."""
         if self.viewings == "each":

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,17 @@ def test_images_without_fixations_fail_alone() -> None:
     scored = AucJudd(against="fixations").measure(explained_by_maps(maps, truth, fixations))
     assert scored.status == ("ok", "no fixations", "no fixations")
     assert scored.score.isnan().tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("metric", [AucJudd(against="fixations"), Cc(viewings="each")], ids=str)
+def test_what_is_scored_against_fixations_needs_no_truth_map(metric) -> None:
+    explained, _ = gaze_case("case0")
+    expected = metric.measure(explained)
+    alone = replace(explained, request=replace(explained.request, truth=None))
+    assert expected.status == ("ok",)
+    assert metric.measure(alone).status == ("ok",)
+    assert torch.equal(metric.measure(alone).score, expected.score)
+    assert metric.measure(replace(explained, fixations=None)).status == ("no fixations",)
 
 
 def test_a_map_that_says_nothing() -> None:
