@@ -166,7 +166,7 @@ def test_training_needs_to_be_told_how(suite: Suite, tmp_path: Path) -> None:
     (table,) = suite.table.networks
     without = suite.table.model_copy(update={"networks": (table.model_copy(update={"training": None}),)})
     with progress() as bars, pytest.raises(HeatmarkError, match=r"suite small: networks\[0\] has no `training`"):
-        running.train_one(replace(suite, table=without), None, Store(tmp_path), torch.device("cpu"), bars, None)
+        running.train_one(replace(suite, table=without), 0, Store(tmp_path), torch.device("cpu"), bars, None)
 
 
 def test_what_fails_says_so_and_the_rest_goes_on(suite: Suite, results: Results, kept: Path) -> None:
