@@ -10,7 +10,7 @@ from bench.data import Batch
 from bench.engine import clean_logits
 from bench.handed import Network
 from bench.randomness import ImageRandom
-from bench.suite import AttackTable
+from bench.suite_tables import AttackTable
 
 ACCURACY = pa.schema([("image", pa.string()), ("correct", pa.bool_()), ("correct_among_classes", pa.bool_())])
 

@@ -16,7 +16,8 @@ from bench.networks import build, call, is_callable, load_weights, weights_hash
 from bench.parallel import rank, wait
 from bench.progress import Progress
 from bench.store import key_of
-from bench.suite import NetworkTable, Suite
+from bench.suite import Suite
+from bench.suite_tables import NetworkTable
 from bench.train import Course, described, train
 
 

@@ -10,7 +10,8 @@ from bench.accuracy import accuracy_of, robust_accuracy_of
 from bench.data import Batch, load
 from bench.handed import Network
 from bench.progress import progress
-from bench.suite import AttackTable, load_suite
+from bench.suite import load_suite
+from bench.suite_tables import AttackTable
 from bench.zoo import networks_of
 
 IMAGES = 32
