@@ -25,8 +25,8 @@ def compiled(network: Network) -> Network:
     return replace(network, module=_compiled(network.module, network.compiler, tuple(own._version for own in state)))
 
 
-# A few only: it keeps the networks that it has compiled.
-@lru_cache(maxsize=4)
+# Two only: it keeps the networks that it has compiled.
+@lru_cache(maxsize=2)
 def _compiled(module: nn.Module, compiler: Compiler, versions: tuple[int, ...]) -> nn.Module:  # noqa: ARG001
     # What is compiled keeps the weights of its module as constants, so that it gets a module of its own.
     own = torch.compile(deepcopy(module), backend=compiler, dynamic=False)

@@ -60,8 +60,8 @@ def _only_computes(part: nn.Module) -> bool:
     return type(part).__module__.split(".")[0] in _PURE and not any(getattr(part, kind) for kind in HOOKS)
 
 
-# The key holds all parts, so that a network with another part in the place of one is another network.
-@lru_cache(maxsize=8)
+# Two only: it keeps networks. The key holds all parts, so that one with another part is another network.
+@lru_cache(maxsize=2)
 def _traced(
     module: nn.Module,
     parts: tuple[nn.Module, ...],  # noqa: ARG001
