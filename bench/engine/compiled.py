@@ -1,7 +1,8 @@
 """Compiled forward passes: by a back end of torch.compile, tried once, done without where it does not work."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
@@ -34,17 +35,31 @@ def _compiled(module: nn.Module, compiler: Compiler, versions: tuple[int, ...]) 
     return own
 
 
-def full_chunk(network: Network, images: Tensor, chunk: int) -> Tensor:
-    """Logits of at most `chunk` images by a compiled network, filled up to one shape: each would be compiled anew."""
+@contextmanager
+def constant_weights() -> Iterator[None]:
+    """What is compiled inside keeps its weights as constants: they are laid out once, and fused with what follows."""
     from torch._dynamo import config as dynamo  # these take seconds to import
     from torch._inductor import config as inductor
 
-    missing = images[-1:].expand(chunk - len(images), -1, -1, -1)
-    # Constant weights are laid out and fused once. Each network and shape counts as a compilation of the same code.
+    # Each network and shape counts as a compilation of the same code.
     with inductor.patch(freezing=True), dynamo.patch(recompile_limit=_COMPILATIONS):
-        logits = network.logits(torch.cat([images, missing]) if len(missing) else images)
+        yield
+
+
+def full_chunk(network: Network, images: Tensor, chunk: int) -> Tensor:
+    """Logits of at most `chunk` images by a compiled network, given to it as one shape and kind of tensor.
+
+    It would be compiled anew for each shape, and for tensors from outside of inference mode.
+    """
+    whole = images
+    if len(images) < chunk or not images.is_inference():
+        last = images.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        shape = (chunk, *images.shape[1:])
+        whole = torch.empty(shape, dtype=images.dtype, device=images.device, memory_format=layout)
+        whole[: len(images)], whole[len(images) :] = images, images[-1:]
     # The graph writes its next output to the same place.
-    return logits[: len(images)].clone()
+    return network.logits(whole)[: len(images)].clone()
 
 
 def works(network: Network, trial: Callable[[], object]) -> bool:

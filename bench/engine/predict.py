@@ -3,14 +3,14 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from bench.ceremony import convolutions, evaluating
-from bench.engine.compiled import compiled, full_chunk
+from bench.engine.compiled import compiled, constant_weights, full_chunk
 from bench.engine.folded import folded
 from bench.handed import Network, Precision
 
@@ -43,8 +43,14 @@ def forwards_only(network: Network, images: Tensor) -> Iterator[Network]:
 
     Meant to last for a whole queue: weights are folded, and cast to bf16, once for as long as it lasts.
     """
-    ready = folded(network, images) if network.compiler == "none" else compiled(network)
-    with evaluating(network.module), torch.inference_mode(), _in_precision(network.precision, images.device):
+    plain = network.compiler == "none"
+    ready = folded(network, images) if plain else compiled(network)
+    with (
+        evaluating(network.module),
+        torch.inference_mode(),
+        _in_precision(network.precision, images.device),
+        nullcontext() if plain else constant_weights(),
+    ):
         yield ready
 
 
