@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bench.errors import UnsupportedError
 from bench.gradients import target_values
 from bench.handed import Network
+from bench.layers import enlarged
 
 
 def attentions_of(network: Network, images: Tensor, targets: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -41,7 +42,7 @@ def class_token_map(network: Network, relevance: Tensor, images: Tensor) -> Tens
     if rows * columns == 0 or others < 1:
         raise UnsupportedError(f"network {network.name!r} has no class token beside a grid of patches")
     patches = relevance[:, 0, others:].reshape(-1, 1, rows, columns)
-    return F.interpolate(patches, size=(height, width), mode="bilinear", align_corners=False)
+    return enlarged(patches, images)
 
 
 @contextmanager

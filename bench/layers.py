@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.errors import UnsupportedError, nearest
@@ -45,8 +44,20 @@ def features_of(network: Network, images: Tensor, targets: Tensor, layer: str = 
 
 
 def enlarged(maps: Tensor, like: Tensor) -> Tensor:
-    """Maps (batch, any, height, width) enlarged to the size of images, bilinearly."""
-    return F.interpolate(maps, size=like.shape[2:], mode="bilinear", align_corners=False)
+    """Maps (batch, any, height, width) enlarged to the size of images, bilinearly, corners not aligned.
+
+    Between two equal values all are equal to the last bit, which F.interpolate does not see to: by the borders ranks
+    would depend on its rounding, and so on the batch.
+    """
+    for dim in (2, 3):
+        size, length = like.shape[dim], maps.shape[dim]
+        centres = torch.arange(size, dtype=torch.float64, device=maps.device) + 0.5
+        places = (centres * length / size - 0.5).clamp_min(0)
+        low = places.long()
+        weights = (places - low).to(maps.dtype).reshape(-1, *(1,) * (3 - dim))
+        below, above = (maps.index_select(dim, rows) for rows in (low, (low + 1).clamp_max(length - 1)))
+        maps = torch.lerp(below, above, weights)
+    return maps
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from bench import layers
 from bench.errors import UnsupportedError
 from bench.layers import features_of
 from bench.methods.attributions.grad_cam import GradCam
@@ -28,6 +29,19 @@ def maps_and_gradients() -> tuple[np.ndarray, np.ndarray]:
 
 def enlarged(maps: np.ndarray) -> np.ndarray:
     return F.interpolate(torch.from_numpy(maps)[:, None], (16, 16), mode="bilinear").numpy()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("small", "large"), [((7, 7), (224, 224)), ((3, 2), (17, 23)), ((9, 4), (5, 4))])
+def test_enlarging_is_bilinear_and_keeps_equal_neighbours_equal(small, large, dtype):
+    maps = torch.randn(2, 3, *small, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    like = torch.empty(2, 3, *large)
+    expected = F.interpolate(maps, large, mode="bilinear")
+    torch.testing.assert_close(
+        layers.enlarged(maps, like), expected, rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-13
+    )
+    rows = maps[:, :, :1].expand_as(maps)
+    assert (layers.enlarged(rows, like).diff(dim=2) == 0).all()
 
 
 def test_grad_cam_weights_maps_by_their_mean_gradients():
