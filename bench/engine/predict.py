@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.ceremony import convolutions, evaluating
 from bench.engine.compiled import compiled, constant_weights, full_chunk
 from bench.engine.folded import folded
+from bench.errors import HeatmarkError
 from bench.handed import Network, Precision
 
 _log = logging.getLogger("heatmark")
@@ -31,10 +32,16 @@ def logits_in_chunks(network: Network, images: Tensor) -> Tensor:
 
 
 def clean_logits(network: Network, images: Tensor) -> Tensor:
-    """Logits of untouched images by the module as it is, in its own precision: they decide targets and accuracy."""
-    plain = replace(network, precision="fp32", compiler="none")
+    """Logits of untouched images by the module as it is, in its own precision: they decide targets and accuracy.
+
+    HeatmarkError where the network changes its input in place: whatever is shown to it next would be another image.
+    """
+    plain, given = replace(network, precision="fp32", compiler="none"), images.detach().clone()
     with evaluating(network.module), torch.inference_mode():
-        return forward(plain, images, network.chunk)[0].clone()
+        logits = forward(plain, given, network.chunk)[0].clone()
+    if not ((given == images) | images.isnan()).all():
+        raise HeatmarkError(f"network {network.name!r} changes the images that it is given, in place")
+    return logits
 
 
 @contextmanager

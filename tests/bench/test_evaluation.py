@@ -99,3 +99,15 @@ def test_a_model_must_return_logits(network: Network, request_of, returned, told
 
     with pytest.raises(HeatmarkError, match=f"network 'network' {told}; expected logits"):
         bench.evaluate(Other(), request_of(2).images, **NAMES)
+
+
+def test_a_model_must_leave_its_input_alone(network: Network, request_of) -> None:
+    class Normalising(torch.nn.Module):
+        def forward(self, images):
+            return network.module(images.mul_(0.5))
+
+    images = request_of(2).images
+    before = images.clone()
+    with pytest.raises(HeatmarkError, match="network 'network' changes the images that it is given, in place"):
+        bench.evaluate(Normalising(), images, attributions=["random_map"], metrics=["deletion"])
+    assert torch.equal(images, before)
