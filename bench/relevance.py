@@ -17,6 +17,7 @@ _STABILISER = 1e-6
 _SUMS: set[Any] = {torch.add, Tensor.add, Tensor.__add__, Tensor.__radd__, Tensor.add_, Tensor.__iadd__}
 _PRODUCTS: set[Any] = {torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, Tensor.mul_, Tensor.__imul__}
 _AVERAGES: set[Any] = {F.adaptive_avg_pool2d, F.avg_pool2d, torch.mean, Tensor.mean}
+_NORMS: set[Any] = {F.group_norm, F.instance_norm, F.layer_norm}
 _IN_PLACE: dict[Any, Any] = {Tensor.add_: torch.add, Tensor.__iadd__: torch.add}
 _IN_PLACE |= {Tensor.mul_: torch.mul, Tensor.__imul__: torch.mul}
 
@@ -27,7 +28,7 @@ def shared_relevance(network_name: str) -> Iterator[None]:
 
     Each term of a sum of features, and each place of an average, gets the share of the relevance that it has in the
     result, whether the network calls modules or functions. UnsupportedError naming the network where features
-    multiply each other, for which there is no rule.
+    multiply each other or are normalised by themselves, for which there is no rule.
     """
     with _Sharing(network_name):
         yield
@@ -45,6 +46,8 @@ class _Sharing(TorchFunctionMode):
         features = [part for part in args[:2] if isinstance(part, Tensor) and part.requires_grad]
         if func in _PRODUCTS and len(features) == 2:
             raise UnsupportedError(f"LRP has no rule for the features that network {self.network_name!r} multiplies")
+        if func in _NORMS:
+            raise UnsupportedError(f"LRP has no rule for the norms of single images in network {self.network_name!r}")
         shares = len(features) == 2 if func in _SUMS else len(features) == 1 and func in _AVERAGES | _PRODUCTS
         if not shares:
             return func(*args, **options)

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.api import Attribution, Cost, HeatmarkError, Network, Request
 from bench.errors import UnsupportedError
@@ -20,7 +21,8 @@ class Lrp(Attribution):
 
     `composite` names zennit's rules: epsilon for linear layers, z-plus or alpha2-beta1 for convolutions, flat for
     the first layer. Batch norms are merged into the convolutions before them while this runs, and the terms of sums
-    share relevance (`bench.relevance`). There are no rules for transformers, nor for features that are multiplied.
+    share relevance (`bench.relevance`). There are no rules for transformers, for features that are multiplied, for
+    other norms, nor for batch norms elsewhere.
     """
 
     reference: ClassVar[str] = "Bach et al., 2015, doi:10.1371/journal.pone.0130140"
@@ -41,6 +43,10 @@ class Lrp(Attribution):
         rules = getattr(zennit.composites, name)(canonizers=[SequentialMergeBatchNorm()])
         images = request.images.requires_grad_()
         with rules.context(network.module) as module:
+            if not all(_is_merged(part) for part in module.modules() if isinstance(part, _BatchNorm)):
+                raise UnsupportedError(
+                    f"LRP has no rule for batch norms of network {network.name!r} behind no convolution"
+                )
             with shared_relevance(network.name):
                 logits = module(images)
             wanted = nn.functional.one_hot(request.targets, logits.shape[1]).to(logits)
@@ -50,3 +56,11 @@ class Lrp(Attribution):
     def cost(self, network: Network, request: Request) -> Cost:
         """One modified gradient."""
         return Cost(1, 1)
+
+
+def _is_merged(norm: _BatchNorm) -> bool:
+    """Whether a batch norm does nothing, as one that was merged into the layer before it."""
+    scales, shifts = (norm.running_var, norm.weight), (norm.running_mean, norm.bias)
+    return all((one == 1).all() for one in scales if one is not None) and not any(
+        one.any() for one in shifts if one is not None
+    )

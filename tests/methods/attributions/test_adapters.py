@@ -105,6 +105,19 @@ def test_lrp_names_a_network_that_multiplies_features():
         Lrp().explain(Network(module, name="gated"), REQUEST)
 
 
+@pytest.mark.parametrize("norm", [nn.GroupNorm(2, 6), nn.InstanceNorm2d(6), nn.BatchNorm2d(6)], ids=repr)
+def test_lrp_names_a_network_whose_norms_are_merged_into_nothing(norm):
+    pytest.importorskip("zennit.composites")
+    if isinstance(norm, nn.BatchNorm2d):
+        norm.running_var.fill_(4)
+    layers = (nn.Conv2d(3, 6, 3), nn.ReLU(), norm, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5))
+    network = Network(nn.Sequential(*layers).double().eval(), name="normed")
+    before = [values.clone() for values in network.module.state_dict().values()]
+    with pytest.raises(UnsupportedError, match=r"LRP has no rule for .* network 'normed'"):
+        Lrp().explain(network, REQUEST)
+    assert all(map(torch.equal, before, network.module.state_dict().values()))
+
+
 def test_an_absent_library_is_hinted_at_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "zennit.composites", None)
     with pytest.raises(HeatmarkError, match=r'pip install "heatmark\[zennit\]"'):
