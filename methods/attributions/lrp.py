@@ -1,5 +1,6 @@
 """Layer-wise relevance propagation by zennit."""
 
+import copy
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -20,7 +21,7 @@ class Lrp(Attribution):
     """The target logit shared out backwards, layer by layer (LRP, by zennit).
 
     `composite` names zennit's rules: epsilon for linear layers, z-plus or alpha2-beta1 for convolutions, flat for
-    the first layer. Batch norms are merged into the convolutions before them while this runs, and the terms of sums
+    the first layer. Batch norms are merged into the convolutions before them, in a copy, and the terms of sums
     share relevance (`bench.relevance`). There are no rules for transformers, for features that are multiplied, for
     other norms, nor for batch norms elsewhere.
     """
@@ -40,27 +41,39 @@ class Lrp(Attribution):
         if any(isinstance(part, nn.LayerNorm | nn.MultiheadAttention) for part in network.module.modules()):
             raise UnsupportedError(f"zennit has no rules for the layer norms and attention of network {network.name!r}")
         name = "".join(word.capitalize() for word in self.composite.split("_"))
-        rules = getattr(zennit.composites, name)(canonizers=[SequentialMergeBatchNorm()])
-        images = request.images.requires_grad_()
-        with rules.context(network.module) as module:
-            if not all(_is_merged(part) for part in module.modules() if isinstance(part, _BatchNorm)):
-                raise UnsupportedError(
-                    f"LRP has no rule for batch norms of network {network.name!r} behind no convolution"
-                )
-            with shared_relevance(network.name):
-                logits = module(images)
-            wanted = nn.functional.one_hot(request.targets, logits.shape[1]).to(logits)
-            (relevances,) = torch.autograd.grad(logits, images, wanted * logits.detach())
+        images, module = request.images.requires_grad_(), copy.deepcopy(network.module)
+        try:
+            SequentialMergeBatchNorm().apply(module)
+        except (RuntimeError, AttributeError) as error:  # sizes that differ, or a norm without weights
+            raise UnsupportedError(f"LRP cannot merge the batch norms of network {network.name!r}") from error
+        if _norms(module) and not _says_the_same(network, module, request.images):
+            raise UnsupportedError(f"network {network.name!r} has batch norms that do not follow a convolution each")
+        getattr(zennit.composites, name)().register(module)
+        with shared_relevance(network.name):
+            logits = module(images)
+        wanted = nn.functional.one_hot(request.targets, logits.shape[1]).to(logits)
+        (relevances,) = torch.autograd.grad(logits, images, wanted * logits.detach())
         return relevances
 
     def cost(self, network: Network, request: Request) -> Cost:
-        """One modified gradient."""
-        return Cost(1, 1)
+        """One modified gradient, and two passes to see whether batch norms are merged rightly."""
+        return Cost(3 if _norms(network.module) else 1, 1)
 
 
-def _is_merged(norm: _BatchNorm) -> bool:
-    """Whether a batch norm does nothing, as one that was merged into the layer before it."""
-    scales, shifts = (norm.running_var, norm.weight), (norm.running_mean, norm.bias)
-    return all((one == 1).all() for one in scales if one is not None) and not any(
-        one.any() for one in shifts if one is not None
-    )
+def _norms(module: nn.Module) -> list[_BatchNorm]:
+    return [part for part in module.modules() if isinstance(part, _BatchNorm)]
+
+
+def _says_the_same(network: Network, merged: nn.Module, images: Tensor) -> bool:
+    """Whether all batch norms of a copy do nothing any more, and the logits are those of the network."""
+    norms = _norms(merged)
+    epsilons = [norm.eps for norm in norms]
+    with torch.no_grad():
+        for norm in norms:
+            norm.eps = 1e-30  # zennit leaves it as it was, which is no fault of the merging
+        found, expected = merged(images), network.logits(images)
+    for norm, epsilon in zip(norms, epsilons, strict=True):
+        norm.eps = epsilon
+    same = (found - expected).abs().max() <= 0.01 * expected.abs().max()
+    scales = [scale for norm in norms for scale in (norm.running_var, norm.weight)]
+    return bool(same) and all(scale is not None and torch.equal(scale, torch.ones_like(scale)) for scale in scales)

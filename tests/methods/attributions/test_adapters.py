@@ -113,9 +113,38 @@ def test_lrp_names_a_network_whose_norms_are_merged_into_nothing(norm):
     layers = (nn.Conv2d(3, 6, 3), nn.ReLU(), norm, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5))
     network = Network(nn.Sequential(*layers).double().eval(), name="normed")
     before = [values.clone() for values in network.module.state_dict().values()]
-    with pytest.raises(UnsupportedError, match=r"LRP has no rule for .* network 'normed'"):
+    with pytest.raises(UnsupportedError, match="network 'normed'"):
         Lrp().explain(network, REQUEST)
     assert all(map(torch.equal, before, network.module.state_dict().values()))
+
+
+class PreActivated(nn.Module):
+    """A batch norm that follows a convolution in the list of parts, and nothing that its shortcut sees."""
+
+    def __init__(self, inner):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.stem, self.norm, self.relu = nn.Conv2d(3, inner, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU()
+            self.branch, self.head = nn.Conv2d(6, 6, 3, padding=1), nn.Linear(6, 5)
+        self.norm.running_var.fill_(9)
+
+    def forward(self, images):
+        features = self.stem(images).repeat(1, 6 // self.stem.out_channels, 1, 1)
+        features = features + self.branch(self.relu(self.norm(features)))
+        return self.head(features.mean((2, 3)))
+
+
+@pytest.mark.parametrize("inner", [6, 3])
+def test_lrp_names_a_network_whose_batch_norms_are_merged_wrongly_and_leaves_it_alone(inner):
+    pytest.importorskip("zennit.composites")
+    network = Network(PreActivated(inner).double().eval(), name="dense")
+    before = {name: values.clone() for name, values in network.module.state_dict().items()}
+    with pytest.raises(UnsupportedError, match="'dense'"):
+        Lrp().explain(network, REQUEST)
+    after = network.module.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(values, after[name]) for name, values in before.items())
 
 
 def test_an_absent_library_is_hinted_at_in_one_line(monkeypatch):
