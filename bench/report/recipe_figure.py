@@ -20,7 +20,7 @@ def draw_recipes(table: pd.DataFrame, manifest: Mapping[str, Any], network: str,
     A metric with several settings is one panel: what the recipe's own variant becomes as a share of the control's.
     """
     own = table[table.network.eq(network) & table.attribution.isin(["", attribution])]
-    columns, variants = shown_metrics(own.metric[own.attribution.ne("")].unique(), manifest)
+    columns, variants = shown_metrics(own[own.attribution.ne("")], manifest)
     recipes = list(own.recipe.unique())
     panels = [*ACCURACY.values(), *columns, *variants]
     across = min(len(panels), 4)

@@ -77,7 +77,7 @@ def render_recipes(table: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
     measured = table[table.attribution.ne("")]
     for key, frame in measured.groupby(["network", "attribution"], sort=False):
         network, attribution = map(str, key)
-        columns, variants = shown_metrics(frame.metric.unique(), manifest)
+        columns, variants = shown_metrics(frame, manifest)
         heads = [*ACCURACY.values(), *(f"{name} {ARROW[_direction(manifest, name)]}" for name in columns)]
         heads += [f"own {name}" for name in variants]
         lines = [f"### {plain(network)}, {plain(attribution)}", ""]
@@ -92,12 +92,14 @@ def render_recipes(table: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, NOTE]) + "\n"
 
 
-def shown_metrics(labels: Any, manifest: Mapping[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
-    """Metrics with one column each, and those that are there with several settings, by name."""
+def shown_metrics(rows: pd.DataFrame, manifest: Mapping[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
+    """Metrics with one column each, and by name those with several settings of which a recipe trains on one."""
     names: dict[str, list[str]] = {}
-    for label in labels:
+    for label in rows.metric.unique():
         names.setdefault(manifest["metrics"][label]["name"], []).append(label)
-    return [own[0] for own in names.values() if len(own) == 1], {k: own for k, own in names.items() if len(own) > 1}
+    trained_on = set(rows.metric[rows.own.astype(bool)])
+    variants = {name: own for name, own in names.items() if len(own) > 1 and trained_on.intersection(own)}
+    return [own[0] for own in names.values() if len(own) == 1], variants
 
 
 def _order(results: Results) -> dict[str, list[str]]:

@@ -6,11 +6,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from bench.report.style import PALETTE
+from bench.report.style import colours
 from bench.store import Results
 
 MEASURES = {"loss": "loss", "accuracy": "accuracy", "penalty": "penalty, share of the first epoch's"}
 _TRAINING = ["network", "recipe", "seed"]
+_LENGTHS = {"-": "", "--": (4, 1.5), "-.": (3, 1.25, 1.25, 1.25), ":": (1, 1)}
 
 
 def training_log(results: Results) -> pd.DataFrame:
@@ -31,16 +32,17 @@ def draw_training(log: pd.DataFrame) -> Figure:
     values = log
     if "penalty" in shown:
         values = log.assign(penalty=log.penalty / log.groupby(_TRAINING).penalty.transform("first").abs())
+    looks = colours(list(names.unique()), [False] * names.nunique())
     figure = Figure(figsize=(3.2 * len(shown), 2.6 + 0.08 * names.nunique()))
     for axes, (name, label) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
         kept = values[name].notna()
-        colours = dict(zip(names.unique(), map(_colour, range(names.nunique())), strict=True))
         sns.lineplot(
             x=values.epoch[kept],
             y=values[name][kept],
             hue=names[kept],
             style=names[kept],
-            palette={key: colour for key, colour in colours.items() if names[kept].eq(key).any()},
+            palette={key: looks[key][0] for key in names[kept].unique()},
+            dashes={key: _LENGTHS[looks[key][1]] for key in names[kept].unique()},
             errorbar=("pi", 100),
             legend="auto" if name == "accuracy" else False,
             ax=axes,
@@ -52,7 +54,3 @@ def draw_training(log: pd.DataFrame) -> Figure:
             figure.legend(lines, texts, loc="outside lower left", ncols=2, frameon=False, fontsize=7)
             axes.get_legend().remove()
     return figure
-
-
-def _colour(number: int) -> str:
-    return str(PALETTE[number % len(PALETTE)])

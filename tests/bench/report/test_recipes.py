@@ -174,3 +174,11 @@ def test_the_figure_has_a_panel_for_each_measure_and_a_dot_for_each_seed() -> No
     assert titles == ["accuracy", "accuracy under attack", "gini", "mass", "own penalty, share of control"]
     seeds = [line for line in figure.axes[2].lines if line.get_marker() == "."]
     assert [len(line.get_xdata()) for line in seeds] == [3, 3]
+
+
+def test_a_network_that_is_trained_on_no_measure_has_no_place_for_one() -> None:
+    results = trained()
+    table = recipe_table(results).assign(own=False)
+    assert "own penalty" not in render_recipes(table, results.manifest)
+    figure = draw_recipes(table, results.manifest, "small_resnet", "simple_gradient")
+    assert [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()][-1] == "mass"

@@ -36,6 +36,15 @@ def test_a_penalty_is_drawn_as_a_share_of_what_it_was() -> None:
     assert len(draw_training(training_log(logged(penalty=False))).axes) == 2
 
 
+def test_a_recipe_looks_the_same_in_every_panel() -> None:
+    figure = draw_training(training_log(logged(penalty=True)))
+    (drawn,) = [line for line in figure.axes[2].lines if len(line.get_xdata())]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    (named,) = [line for line, name in zip(figure.legends[0].get_lines(), names, strict=True) if "regularised" in name]
+    assert (drawn.get_color(), drawn.get_linestyle()) == (named.get_color(), named.get_linestyle())
+    assert drawn._dash_pattern == named._dash_pattern
+
+
 def test_without_logs_there_is_neither(tmp_path: Path) -> None:
     results = result_set(20)
     results.networks["log"] = ""
