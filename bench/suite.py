@@ -83,7 +83,9 @@ def load_suite(
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise HeatmarkError(f"{path} cannot be read as a suite: {error}") from error
-    small = raw.pop("quick", {})
+    small = raw.pop("quick", None)
+    if quick and small is None:
+        raise HeatmarkError(f"{path.name} has no table [quick], and so no size of its own for --quick")
     for layer in (small if quick else {}, overrides or {}):
         raw = _laid_over(raw, layer)
     for key, names in (only or {}).items():

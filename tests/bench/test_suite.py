@@ -146,3 +146,8 @@ def test_every_shipped_suite_is_valid(name: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HEATMARK_REAL_DATA", str(tmp_path))
     assert load_suite(name).table.name == name
     assert load_suite(name, quick=True).table.name == name
+
+
+def test_quick_needs_a_table_of_its_own(suite_file) -> None:
+    with pytest.raises(HeatmarkError, match=r"has no table \[quick\]"):
+        load_suite(suite_file(GOOD[: GOOD.index("[quick]")]), quick=True)
