@@ -14,6 +14,7 @@ from bench.wording import listed
 
 SPLITS = 200
 RELIABLE = 0.8
+NOISE = 0.2
 MANY = 0.9
 
 
@@ -171,7 +172,8 @@ def _finding(board: Board, metric: int) -> Finding:
     if oracle is not None and oracle < 1:
         care.append("the oracle is not first, or not alone")
     if reliability < RELIABLE:
-        care.append(f"half the images rank the methods differently (reliability {reliability:.2f})")
+        how, weight = ("as if by chance", ": its weight is noise") if reliability < NOISE else ("differently", "")
+        care.append(f"two halves of the images rank the methods {how} (reliability {reliability:.2f}){weight}")
     untried = ["no oracle and no random map to try it on"] if oracle is None and random is None else []
     untried += ["too few methods or images for split halves"] if np.isnan(reliability) else []
     verdict = "distrust" if distrust else "care" if care else "untried" if untried else "trust"

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.board import ENTRY
 from bench.compare import Comparison
-from bench.report.words import chance
+from bench.report.doubts import chance
 from bench.wording import listed
 
 _COLOUR = {"worse": "red", "refused": "red", "better": "green"}

@@ -13,10 +13,11 @@ from markupsafe import Markup, escape
 
 from bench.audit import Finding, findings, flips
 from bench.board import ENTRY, OK, Board
+from bench.report.doubts import chance
 from bench.report.pictures import gallery
 from bench.report.script_data import script_data
 from bench.report.tables import ARROW, number, table_of
-from bench.report.words import TEST, answer, chance, steps
+from bench.report.words import TEST, answer, steps
 from bench.stats import Array
 from bench.store import Results
 from bench.wording import listed

@@ -1,13 +1,14 @@
 """What a board says, in sentences: who is best, is it sure, which metrics to distrust."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from bench.audit import Finding
 from bench.board import Board
 from bench.pairs import ALPHA, images_needed, superiority
+from bench.report.doubts import beside_the_truth, by_metric, by_network, chance, hangs_on
 from bench.stats import Array
 from bench.wording import listed
 
@@ -50,33 +51,35 @@ def steps(board: Board) -> list[Step]:
 class Answer:
     """What a reader came for: the best entry, whether it really beats the second, which metrics to distrust.
 
-    `best` is None where no method has a score under every metric; `blind` names controls that have never seen the
-    network and win as much; `sure` is None where nothing can be tested; `only_with` are the metrics without any one of
-    which another method would be first, and `without` says so.
+    `best` is None where no method has a score under every metric; `beside` says what else there is to know of it;
+    `sure` is None where nothing can be tested; `by_metric` under which metrics it beats the second; `hangs_on` which
+    metric left out would change the first place or make it unsure; `care_share` is the weight of what asks for care.
     """
 
     best: str | None
     first: str
-    blind: str
-    sure: bool | None
-    second: str
-    only_with: list[str]
-    without: str
-    alike: list[str]
     distrust: list[tuple[str, str]]
     care: list[tuple[str, str]]
+    care_share: float
     uncounted: str
+    beside: list[str] = field(default_factory=list)
+    sure: bool | None = None
+    second: str = ""
+    by_metric: str = ""
+    hangs_on: list[str] = field(default_factory=list)
+    alike: list[str] = field(default_factory=list)
 
     @property
     def sentences(self) -> list[str]:
         """The answer as text."""
-        said = [self.first, self.blind, self.second, self.without]
+        said = [self.first, *self.beside, self.second, self.by_metric, *self.hangs_on]
         if len(self.alike) > 1:
             said.append(f"{len(self.alike)} methods cannot be told from the best: {listed(self.alike)}.")
         named = [f"{metric} ({reason})" for metric, reason in self.distrust]
         said.append(f"Distrust: {listed(named)}." if named else "No metric has to be distrusted outright.")
         said.append(self.uncounted)
-        said.append(f"Read with care: {listed([metric for metric, _ in self.care])}." if self.care else "")
+        named = [metric for metric, _ in self.care]
+        said.append(f"Read with care ({self.care_share:.0%} of the weight): {listed(named)}." if named else "")
         return [sentence for sentence in said if sentence]
 
 
@@ -87,28 +90,28 @@ def answer(board: Board, audit: list[Finding]) -> Answer:
         [(label, own.reasons[0]) for label, own in zip(board.metrics.label, audit, strict=True) if own.verdict == said]
         for said in ("distrust", "care")
     )
-    told = (distrust, care, _uncounted(board, [metric for metric, _ in distrust]))
+    with_care = board.metrics.label.isin([metric for metric, _ in care]).to_numpy(bool)
+    share_with_care = float(board.weights[with_care].sum())
+    told = (distrust, care, share_with_care, _uncounted(board, [metric for metric, _ in distrust]))
     if not standing.rows:
-        said = "No method has a score under every metric that counts."
-        return Answer(None, said, "", None, "", [], "", [], *told)
+        return Answer(None, "No method has a score under every metric that counts.", *told)
     best = standing.rows[0]
     if len(standing.rows) == 1:
         said = f"{labels[best]} is the only method with a score under every metric that counts."
-        return Answer(labels[best], said, "", None, "", [], "", [], *told)
+        return Answer(labels[best], said, *told)
     wins = _interval(share.mean[best], share.low[best], share.high[best])
-    said = f"{labels[best]} wins {wins} of its comparisons with the other methods, over the metrics that count."
     step = steps(board)[0]
-    alike = [labels[row] for row in standing.leaders if row != best]
-    sure = None if math.isnan(step.p) else step.sure
-    rivals = _rivals(board)
     return Answer(
-        labels[best], said, _blind(board), sure, _second(board, step), list(rivals), _without(rivals), alike, *told
+        labels[best],
+        f"{labels[best]} wins {wins} of its comparisons with the other methods, over the metrics that count.",
+        *told,
+        beside=[said for said in (by_network(board), beside_the_truth(board), _blind(board)) if said],
+        sure=None if math.isnan(step.p) else step.sure,
+        second=_second(board, step),
+        by_metric=by_metric(board) if not math.isnan(step.p) else "",
+        hangs_on=hangs_on(board),
+        alike=[labels[row] for row in standing.leaders if row != best],
     )
-
-
-def chance(p: float) -> str:
-    """A p-value as a person writes it."""
-    return "p < 0.001" if p < 0.001 else "p = 1" if p > 0.999 else f"p = {p:.3f}"
 
 
 def _second(board: Board, step: Step) -> str:
@@ -124,29 +127,12 @@ def _second(board: Board, step: Step) -> str:
     return f"It is not sure that it beats the second, {name}: {effect} ({TEST}: {chance(step.p)}); {more}."
 
 
-def _rivals(board: Board) -> dict[str, str]:
-    """For each metric without which another method would be first, that method."""
-    counted = np.flatnonzero(board.weights)
-    found = {}
-    for left_out in counted if len(counted) > 1 else []:
-        first = _first_by(board, np.where(np.arange(len(board.weights)) == left_out, 0, board.weights))
-        if first != board.overall.rows[0]:
-            found[board.metrics.label[left_out]] = board.entries.label[first]
-    return found
-
-
 def _first_by(board: Board, weights: Array) -> int:
     """The method that is first by these weights, of those in the order."""
     own = board.wins[board.overall.rows]
     known = np.isfinite(own)
     shares = np.where(known, own, 0).sum((2, 3)) / np.maximum(known.sum((2, 3)), 1)
     return board.overall.rows[int((shares @ weights).argmax())]
-
-
-def _without(rivals: dict[str, str]) -> str:
-    if not rivals:
-        return "It stays first whichever one metric is left out."
-    return " ".join(f"Without {metric}, {name} would be first." for metric, name in rivals.items())
 
 
 def _blind(board: Board) -> str:

@@ -98,6 +98,15 @@ def test_an_oracle_that_is_not_first_calls_for_care() -> None:
     assert "the oracle is not first, or not alone" in finding.reasons
 
 
+def test_a_metric_whose_halves_agree_as_if_by_chance_is_said_to_weigh_noise() -> None:
+    results = result_set(100, methods=[f"method_{number}" for number in range(12)])
+    own = results.scores.metric.eq("insertion")
+    results.scores.loc[own, "score"] = np.random.default_rng(0).normal(size=own.sum())
+    finding = _finding(results, "insertion")
+    assert finding.split_half < 0.2
+    assert finding.reasons[-1].endswith(f"as if by chance (reliability {finding.split_half:.2f}): its weight is noise")
+
+
 def test_a_metric_without_variance_or_without_scores_says_so() -> None:
     results = result_set(30)
     results.scores.loc[results.scores.metric.eq("insertion"), "score"] = 0.5

@@ -10,7 +10,9 @@ from simulated import SCRIPT, hostile, result_set, without
 
 from bench.audit import audited, findings
 from bench.board import board_of
+from bench.pairs import paired
 from bench.report import write_report
+from bench.report.doubts import by_network, hangs_on, left_out
 from bench.report.figures import calibration
 from bench.report.page import page
 from bench.report.words import answer, steps
@@ -46,7 +48,9 @@ def test_what_is_to_be_distrusted_does_not_count_unless_nothing_else_is_left() -
     assert (board.weights > 0).all()
     said = answer(board, findings(board))
     assert said.uncounted == "Every metric that counts is to be distrusted, so the order is too."
-    assert said.blind.startswith("Against the same methods, controls that never saw the network win as much: edges (")
+    assert said.beside[-1].startswith(
+        "Against the same methods, controls that never saw the network win as much: edges"
+    )
 
 
 def test_ahead_on_is_a_share_of_images() -> None:
@@ -62,18 +66,70 @@ def test_ahead_on_is_a_share_of_images() -> None:
     assert step.effect == 0.75
 
 
-def test_an_order_that_hangs_on_one_metric_says_so() -> None:
+def _two_metrics(of_a: float, of_b: float):
+    """Two methods alike but for what a gains under the metric one, b under the metric two."""
     results = result_set(100, methods=("a", "b"), metrics={"one": "higher", "two": "higher"})
     results.manifest["metrics"]["one"]["family"] = "sparsity"
     scores = results.scores
-    scores.loc[scores.attribution.eq("a") & scores.metric.eq("one"), "score"] += 1
-    scores.loc[scores.attribution.eq("b") & scores.metric.eq("two"), "score"] += 0.1
-    board = board_of(results)
+    scores.loc[scores.attribution.eq("a") & scores.metric.eq("one"), "score"] += of_a
+    scores.loc[scores.attribution.eq("b") & scores.metric.eq("two"), "score"] += of_b
+    return board_of(results)
+
+
+def test_a_lead_that_hangs_on_one_metric_is_told_apart_from_whether_it_is_sure() -> None:
+    board = _two_metrics(1, 0.1)
     said = answer(board, findings(board))
-    assert said.best == "a"
-    assert said.only_with == ["one"]
-    assert said.without == "Without one, b would be first."
-    assert "Only with one" in page(results, board, [])
+    assert (said.best, said.sure) == ("a", True)
+    assert said.by_metric == "Metric by metric it is surely better under one; surely worse under two."
+    assert said.hangs_on == ["Without one, b would be first, and surely."]
+
+
+def test_a_metric_without_which_the_lead_is_no_longer_sure_is_named_with_the_p_value() -> None:
+    board = _two_metrics(1, 0)
+    (own,) = [own for own in left_out(board) if own.metric == "one"]
+    first, second = board.standings[1].rows
+    assert own.first == first
+    assert own.tied[second] == pytest.approx(paired(board.wins[:, 1], board.run).p[first, second], abs=1e-6)
+    (said,) = [said for said in hangs_on(board) if said.startswith("Without one")]
+    assert "cannot be told from" in said
+    assert hangs_on(_two_metrics(1, -1)) == ["It stays first whichever one metric is left out, and surely."]
+
+
+def test_the_method_that_is_first_on_each_network_is_named() -> None:
+    results = result_set(100, recipes=("standard", "adversarial"))
+    assert by_network(board_of(results)).endswith("integrated_gradients is first on each of the 2 networks.")
+    other = results.scores.recipe.eq("adversarial") & results.scores.attribution.eq("simple_gradient")
+    results.scores.loc[other, "score"] += np.where(results.scores.metric[other].eq("deletion"), -1, 1)
+    said = by_network(board_of(results))
+    assert said.endswith("First on standard: integrated_gradients and adversarial: simple_gradient.")
+    assert by_network(board_of(result_set(100))) == ""
+
+
+def test_a_method_that_wins_more_than_the_truth_is_said_to() -> None:
+    results = result_set(100)
+    board = board_of(results)
+    assert not any("than the truth itself" in said for said in answer(board, findings(board)).beside)
+    best = results.scores.attribution.eq("integrated_gradients") & results.scores.metric.ne("deletion")
+    results.scores.loc[best, "score"] += 2
+    oracle = results.scores.attribution.eq("oracle") & results.scores.metric.eq("deletion")
+    results.scores.loc[oracle, "score"] = 0.5
+    board = board_of(results)
+    (said,) = [said for said in answer(board, findings(board)).beside if "than the truth itself" in said]
+    assert f"oracle, {board.overall_means.mean[list(board.entries.label).index('oracle')]:.0%}" in said
+
+
+def test_no_distrust_is_no_comfort_where_most_of_the_weight_asks_for_care() -> None:
+    results = result_set(100)
+    worse = results.scores.attribution.eq("smooth_grad")
+    results.scores.loc[worse, "score"] += np.where(results.scores.metric[worse].eq("deletion"), 0.1, -0.1)
+    assert "None outright, but" not in _page(results)
+    for metric, lost in (("deletion", 0.35), ("insertion", -0.35), ("pointing_game", -0.5)):
+        oracle = results.scores.attribution.eq("oracle") & results.scores.metric.eq(metric)
+        results.scores.loc[oracle, "score"] += lost
+    board = audited(board_of(results))
+    said = answer(board, findings(board))
+    assert said.care_share == pytest.approx(1)
+    assert "None outright, but 100% of the weight asks for care" in _page(results)
 
 
 def test_writing_a_report_again_gives_the_same_bytes(tmp_path: Path) -> None:

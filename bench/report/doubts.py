@@ -1,0 +1,127 @@
+"""What the first place of a board hangs on: single metrics, networks, and whether the truth itself would win."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.board import RUN, Board
+from bench.pairs import ALPHA, holm, paired
+from bench.stats import over_seeds
+from bench.wins import overall_scores
+from bench.wording import listed
+
+_MOST_NAMED = 4
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The order without one metric: who is first then, and which others cannot be told from it, with their p-values.
+
+    Entries are rows of the board; those that cannot be told from the first when every metric counts are not named.
+    """
+
+    metric: str
+    first: int
+    tied: dict[int, float]
+
+
+def left_out(board: Board) -> list[LeftOut]:
+    """The orders without each metric that counts, of the methods that stand in the order; none where one counts."""
+    counted, rows = np.flatnonzero(board.weights), board.overall.rows
+    shares, run = board.wins[rows], board.run[rows]
+    alike = {row for row in rows[1:] if not board.overall.adjusted[0, rows.index(row)] < ALPHA}
+    found = []
+    for metric in counted if len(counted) > 1 and len(rows) > 1 else []:
+        scores = overall_scores(shares, np.where(np.arange(len(board.weights)) == metric, 0, board.weights))
+        pairs = paired(scores, run)
+        adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
+        first = int(np.nanmean(over_seeds(scores), 1).argmax())
+        tied = {
+            rows[k]: float(adjusted[first, k])
+            for k in range(len(rows))
+            if k != first and not adjusted[first, k] < ALPHA and (first > 0 or rows[k] not in alike)
+        }
+        found.append(LeftOut(board.metrics.label[metric], rows[first], tied))
+    return found
+
+
+def hangs_on(board: Board) -> list[str]:
+    """Sentences: without which metric another method would be first, or the lead no longer sure."""
+    orders, labels = left_out(board), board.entries.label
+    if not orders:
+        return []
+    best = board.overall.rows[0]
+    said = []
+    for own in orders:
+        if own.first == best and not own.tied:
+            continue
+        tied = listed([f"{labels[row]} ({chance(p)})" for row, p in own.tied.items()])
+        sure = f"but cannot be told from {tied}" if own.tied else "and surely"
+        if own.first != best:
+            said.append(f"Without {own.metric}, {labels[own.first]} would be first, {sure}.")
+        else:
+            said.append(f"Without {own.metric}, {labels[best]} stays first, {sure}.")
+    if all(own.first == best for own in orders):
+        surely = "" if said or not board.overall.adjusted[0, 1] < ALPHA else ", and surely"
+        said.insert(0, f"It stays first whichever one metric is left out{surely}.")
+    return said
+
+
+def by_metric(board: Board) -> str:
+    """Under which metrics that count the first is surely ahead of the second, or behind it, and which do not tell."""
+    best, second = board.overall.rows[:2]
+    ahead: list[str] = []
+    behind: list[str] = []
+    unsure: list[str] = []
+    for metric in np.flatnonzero(board.weights):
+        standing, label = board.standings[metric], board.metrics.label[metric]
+        here, there = standing.rows.index(best), standing.rows.index(second)
+        sure = standing.adjusted[here, there] < ALPHA
+        (unsure if not sure else ahead if standing.pairs.difference[here, there] > 0 else behind).append(label)
+    parts = [("surely better under", ahead), ("surely worse under", behind), ("not told apart under", unsure)]
+    return f"Metric by metric it is {'; '.join(f'{how} {listed(names, 12)}' for how, names in parts if names)}."
+
+
+def by_network(board: Board) -> str:
+    """Which method is first on each trained network, where a board has several with several methods."""
+    runs = board.entries.groupby(RUN, sort=False).ngroup()
+    firsts = {}
+    for run in runs.unique():
+        rows = [row for row in board.overall.rows if runs[row] == run]
+        if len(rows) > 1:
+            firsts[" / ".join(str(board.entries[column][rows[0]]) for column in _telling(board))] = (
+                board.entries.attribution[rows[0]]
+            )
+    if len(firsts) < 2:
+        return ""
+    said = "An entry is a method on one network, and all of them meet. "
+    names = list(dict.fromkeys(firsts.values()))
+    if len(names) == 1:
+        return f"{said}{names[0]} is first on each of the {len(firsts)} networks."
+    if len(firsts) <= _MOST_NAMED:
+        return f"{said}First on {listed([f'{network}: {name}' for network, name in firsts.items()])}."
+    won = [f"{name} on {sum(own == name for own in firsts.values())}" for name in names]
+    return f"{said}Of {len(firsts)} networks, {listed(won)} are led by it."
+
+
+def beside_the_truth(board: Board) -> str:
+    """That the best method wins more than the oracle of its network, where it does, and what that means."""
+    best, share, entries = board.overall.rows[0], board.overall_means.mean, board.entries
+    truths = entries.control & entries.needs_truth & entries[RUN].eq(entries.loc[best, RUN]).all(axis=1)
+    behind = [row for row in np.flatnonzero(truths) if share[row] < share[best]]
+    if not behind:
+        return ""
+    named = listed([f"{entries.label[row]}, {share[row]:.0%}" for row in behind])
+    return (
+        f"It wins more than the truth itself ({named}): some of what counts here rewards other things than lying on the"
+        " object, so that being first is not the same as being right about where the evidence is."
+    )
+
+
+def chance(p: float) -> str:
+    """A p-value as a person writes it."""
+    return "p < 0.001" if p < 0.001 else "p = 1" if p > 0.999 else f"p = {p:.3f}"
+
+
+def _telling(board: Board) -> list[str]:
+    return [column for column in RUN if board.entries[column].nunique() > 1]
