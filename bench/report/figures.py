@@ -12,11 +12,13 @@ from bench.audit import agreement, calibrated
 from bench.board import COST, Board
 from bench.report.curves import draw_curves
 from bench.report.style import CONTROL, LINE, PALETTE, TEXT, elided, figures, file_name
-from bench.report.training import draw_training, training_log
-from bench.stats import Array
+from bench.report.training import draw_training, measured, training_log
+from bench.stats import Array, Mask
 from bench.store import Results
+from bench.wording import listed
 
 MOST_NAMED = 20
+FEW_TO_CORRELATE = 10
 WIDE = 20
 
 
@@ -24,30 +26,24 @@ def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
     """Every figure that the results have something for: a file name, a caption, the figure."""
     with figures():
         if len(board.overall.rows) > 1:
-            yield "order", "Share of comparisons won over all metrics, with 95% intervals.", order(board)
+            yield "order", "Share of comparisons won over the metrics that count, with 95% intervals.", order(board)
         if any(len(group) > 1 for group in board.overall.groups):
             caption = "Critical differences: methods joined by a bar cannot be told apart (paired tests, Holm)."
             yield "critical_differences", caption, critical_differences(board)
         if np.isfinite(calibrated(board)).any():
-            caption = "Each mean from the random floor (0) to the oracle or best control (1) of its network; "
-            caption += "empty where the ceiling is not surely above the floor."
-            yield "calibration", caption, calibration(board)
+            yield "calibration", _scale_said(board), calibration(board)
         if len(board.metrics) > 1 and len(board.methods) > 2:
-            caption = "Do metrics agree? Spearman's correlation of the methods' means, better is higher for all."
-            yield "agreement", caption, metric_agreement(board)
+            yield "agreement", _agreement_said(board), metric_agreement(board)
         for metric in np.flatnonzero(board.metrics.family.eq(COST)):
             if _priced(board, int(metric)):
                 label = board.metrics.label[metric]
-                caption = f"Quality against {label}: methods on the line are beaten in neither (Pareto front)."
+                caption = f"Quality against {label}, measured on {board.manifest.get('device', 'an unknown device')}: "
+                caption += "methods on the line are beaten in neither (Pareto front)."
                 yield f"cost_{file_name(label)}", caption, cost(board, int(metric))
         yield from draw_curves(results, board)
         log = training_log(results)
         if len(log) and log.epoch.max() > 0:
-            yield (
-                "training",
-                "Loss, validation accuracy and penalty while the networks were trained.",
-                draw_training(log),
-            )
+            yield "training", f"While the networks were trained: {listed(measured(log))}.", draw_training(log)
 
 
 def order(board: Board) -> Figure:
@@ -114,7 +110,26 @@ def calibration(board: Board) -> Figure:
     """Entries x metrics, white as random, dark as the ceiling; a dot where there is no calibrated value."""
     names = [board.entries.label[row] for row in board.order]
     places = pd.DataFrame(calibrated(board)[board.order], names, board.metrics.label)
-    return _heatmap(places.loc[:, board.metrics.family.ne(COST).to_numpy(bool)], "crest", (0, 1))
+    return _heatmap(places.loc[:, places.notna().any(axis=0).to_numpy() & _judging(board)], "crest", (0, 1))
+
+
+def _scale_said(board: Board) -> str:
+    said = "Each mean from the random floor (0) to the ceiling, the oracle or best other control (1), of its network"
+    without = board.metrics.label[_judging(board) & ~np.isfinite(calibrated(board)).any(0)]
+    where = f" Left out, because it is so on no network: {listed(list(without), 12)}." if len(without) else ""
+    return f"{said}; empty where the ceiling is not surely above the floor.{where}"
+
+
+def _agreement_said(board: Board) -> str:
+    said = "Do metrics agree? Spearman's correlation of the methods' means, better is higher for all"
+    count = len(board.methods)
+    few = ", so few that correlations of any size may be chance" if count < FEW_TO_CORRELATE else ""
+    return f"{said}; over {count} methods{few}."
+
+
+def _judging(board: Board) -> Mask:
+    """The metrics that say something of a map, not what it costs."""
+    return np.asarray(board.metrics.family.ne(COST), bool)
 
 
 def metric_agreement(board: Board) -> Figure:

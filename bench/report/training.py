@@ -25,10 +25,15 @@ def training_log(results: Results) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
+def measured(log: pd.DataFrame) -> list[str]:
+    """Which of loss, accuracy and penalty a log holds."""
+    return [name for name in MEASURES if name in log and log[name].notna().any()]
+
+
 def draw_training(log: pd.DataFrame) -> Figure:
     """Loss, accuracy and what a regulariser penalises by epoch, the range over seeds shaded."""
     names = (log.network + " / " + log.recipe).rename(None)
-    shown = {name: label for name, label in MEASURES.items() if name in log and log[name].notna().any()}
+    shown = {name: MEASURES[name] for name in measured(log)}
     values = log
     if "penalty" in shown:
         values = log.assign(penalty=log.penalty / log.groupby(_TRAINING).penalty.transform("first").abs())

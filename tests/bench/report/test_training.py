@@ -50,6 +50,9 @@ def test_without_logs_there_is_neither(tmp_path: Path) -> None:
     results.networks["log"] = ""
     write_report(results, tmp_path / "none")
     assert not list((tmp_path / "none").rglob("training*"))
+    write_report(logged(penalty=False), tmp_path / "some")
+    assert "were trained: loss and accuracy." in (tmp_path / "some" / "index.html").read_text()
     write_report(logged(penalty=True), tmp_path / "some")
+    assert "were trained: loss, accuracy and penalty." in (tmp_path / "some" / "index.html").read_text()
     assert len(pd.read_csv(tmp_path / "some" / "training.csv")) == 22
     assert (tmp_path / "some" / "figures" / "training.svg").exists()
