@@ -13,7 +13,9 @@ from markupsafe import Markup, escape
 
 from bench.audit import Finding, findings, flips
 from bench.board import ENTRY, OK, Board
+from bench.protocols import SAID
 from bench.report.doubts import chance
+from bench.report.figures import FEW_TO_CORRELATE
 from bench.report.pictures import gallery
 from bench.report.script_data import script_data
 from bench.report.tables import ARROW, number, table_of
@@ -23,8 +25,9 @@ from bench.store import Results
 from bench.wording import listed
 
 _HERE = Path(__file__).parent
+_SCRIPTS = ("page.js", "weights.js", "gallery.js")
 _MOST_ROWS = 200
-_MOST_LETTERS = 6
+_MOST_LETTERS = 12
 
 
 def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -> str:
@@ -37,7 +40,7 @@ def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -
     pictures = gallery(results.heatmaps, board)
     context = {
         "style": Markup((_HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704, our own file
-        "script": Markup((_HERE / "page.js").read_text(encoding="utf-8")),  # noqa: S704, our own file
+        "script": Markup("\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)),  # noqa: S704, ours
         "manifest": board.manifest,
         "manifest_text": json.dumps(board.manifest, indent=2, ensure_ascii=False),
         "board": board,
@@ -62,6 +65,8 @@ def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -
         "methods": _methods(board),
         "data": {"board": script_data(board), "gallery": pictures},
         "families": _families(board),
+        "protocols": {name: SAID[name] for name in board.metrics.protocol.unique() if name in SAID},
+        "few": FEW_TO_CORRELATE,
         "test": TEST,
         "has_pictures": bool(pictures["images"]),
         "has_curves": any(name.startswith("curve_") for name, _, _ in drawings),
@@ -88,9 +93,7 @@ def missing(results: Results, board: Board, audit: list[Finding]) -> list[str]:
     ]
     said += [f"No score at all: {listed(silent)}."] if silent else []
     said += (
-        [f"Not in the order over all metrics, because some metric could not score them: {listed(partly)}."]
-        if partly
-        else []
+        [f"Not in the order, because some metric that counts could not score them: {listed(partly)}."] if partly else []
     )
     for verdict, text in (
         ("no scores", "Metrics without scores"),
@@ -149,6 +152,7 @@ def _columns(board: Board, audit: list[Finding]) -> list[dict[str, Any]]:
             "weight": float(board.weights[metric]),
             "scored": float(board.scored[metric]),
             "settings": _settings(board.metrics.settings[metric]),
+            "protocol_said": SAID.get(board.metrics.protocol[metric].partition(",")[0], ""),
             "audit": finding,
         }
         for metric, finding in enumerate(audit)
@@ -166,14 +170,16 @@ def _rows(board: Board) -> list[dict[str, Any]]:
         _ends(board.means.low, board.means.mean, np.nanmin),
         _ends(board.means.high, board.means.mean, np.nanmax),
     )
+    write = [_whole if whole else number for whole in _counted(board)]
     rows = []
     for place, (row, (_, own)) in enumerate(zip(board.order, table.groupby("entry", sort=False), strict=True), 1):
         first = own.iloc[0]
         cells = [
             {
                 **one,
-                "text": number(one["mean"], np.nan, np.nan),
-                "full": number(one["mean"], one["low"], one["high"]),
+                "text": write[metric](one["mean"], np.nan, np.nan),
+                "full": write[metric](one["mean"], one["low"], one["high"]),
+                "equal": bool(one["tied"]) and _equals_best(board, metric, row),
                 "ranks": _ranks(one["first"], one["last"]),
                 "letters": _letters(one["group"]),
                 "bar": _bar(one["mean"], one["low"], one["high"], lowest[metric], highest[metric])
@@ -195,6 +201,25 @@ def _rows(board: Board) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _equals_best(board: Board, metric: int, row: int) -> bool:
+    """Whether an entry scores on every image as the best method does."""
+    pairs, best = board.pairs[metric], board.standings[metric].rows[0]
+    return bool(pairs.difference[best, row] == 0 and pairs.error[best, row] == 0)
+
+
+def _counted(board: Board) -> list[bool]:
+    """Which metrics count something: without a highest score, and every score a whole number."""
+    known = np.nan_to_num(board.scores)
+    whole = (known == np.round(known)).all((0, 2, 3))
+    bounded = [one is None or one[1] is not None for one in board.metrics.range]
+    return [bool(one) and not end for one, end in zip(whole, bounded, strict=True)]
+
+
+def _whole(value: float, low: float, high: float) -> str:
+    """A mean of counts: without decimals where it is a whole number itself."""
+    return f"{value:,.0f}" if value == round(value) and not low < high else number(value, low, high)
 
 
 def _ranks(first: float, last: float) -> str:

@@ -20,7 +20,7 @@ def gallery(heatmaps: pd.DataFrame, board: Board) -> dict[str, object]:
     """The sample images with truth and heatmaps as data addresses, and their scores.
 
     `images`: of each its id, `picture` and `truth` (or None), `heatmaps` by entry number (or None), and `scores`
-    (entry, metric); `left_out`: how many images did not fit into the page.
+    (entry, metric); `left_out`: how many images did not fit into the page; `of`: how many the board has.
     """
     position = {image: number for number, image in enumerate(board.images)}
     images: list[dict[str, object]] = []
@@ -37,7 +37,7 @@ def gallery(heatmaps: pd.DataFrame, board: Board) -> dict[str, object]:
             break
         scores = quality[:, :, position[name]]
         images.append({"id": str(name), **pictures, "heatmaps": maps, "scores": _rounded(scores)})
-    return {"images": images, "left_out": len(names) - len(images)}
+    return {"images": images, "left_out": len(names) - len(images), "of": len(board.images)}
 
 
 def _keys(board: Board) -> list[tuple[str, str, str]]:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from bench.board import Board
-from bench.stats import Array, over_seeds, ratio, resampled
+from bench.pairs import Pairs
+from bench.stats import Array, Mask, over_seeds, ratio, resampled
 
 _REPLICATES = 200
 SMALL = 1e-3  # a p-value below is only said to be so
@@ -22,6 +23,7 @@ def script_data(board: Board) -> dict[str, Any]:
         "metrics": board.metrics.label.to_list(),
         "weights": [round(float(weight), 6) for weight in board.weights],
         "methods": rows,
+        "controls": {int(row): board.entries.attribution[row] for row in np.flatnonzero(board.entries.control)},
         "shares": [[round(float(share), 5) for share in own] for own in shares],
         "replicates": _replicates(board, rows),
         "pairs": _pairs(board, rows),
@@ -56,9 +58,15 @@ def _pairs(board: Board, rows: list[int]) -> list[dict[str, Any]]:
                 "effect": _short(board.superiority[metric][here][upper]),
                 "p": _short(np.where(adjusted < SMALL, 0, adjusted)[here][upper]),
                 "difference": _short(board.pairs[metric].difference[here][upper]),
+                "equal": _equal(board.pairs[metric])[here][upper].tolist(),
             }
         )
     return found
+
+
+def _equal(pairs: Pairs) -> Mask:
+    """Which pairs score the same on every image."""
+    return np.asarray((pairs.difference == 0) & (pairs.error == 0))
 
 
 def _short(values: Array) -> list[float | None]:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 from simulated import hostile, result_set
@@ -131,7 +132,7 @@ def _check_filter(page) -> None:
     assert page.locator("#none").is_hidden()
     page.locator("#filter").fill("nothing is called so")
     assert not _names(page)
-    assert page.locator("#none").is_visible()
+    assert "“nothing” and “is”" in page.locator("#none").inner_text()
     page.locator("#filter").fill("")
     page.locator("#controls").uncheck()
     assert _names(page)
@@ -152,6 +153,27 @@ def test_a_column_that_is_not_chosen_is_gone(opened) -> None:
     page.locator('#columns input[value="1"]').uncheck()
     assert page.locator('#scores th[data-column="1"]').is_hidden()
     assert page.locator('#scores th[data-column="0"]').is_visible()
+
+
+def test_the_menu_of_columns_closes_on_escape_and_on_a_click_elsewhere(opened) -> None:
+    page = opened(1440)
+    menu = page.locator("details:has(#columns)")
+    for close in (lambda: page.keyboard.press("Escape"), lambda: page.locator("h1").click()):
+        menu.locator("summary").click()
+        menu.locator("label").first.click()
+        assert page.locator("#columns").is_visible()
+        close()
+        assert page.locator("#columns").is_hidden()
+
+
+def test_what_is_wider_than_its_place_says_that_it_scrolls_and_all_sections_are_in_reach(opened) -> None:
+    page = opened(390)
+    assert page.locator("#board .sideways").is_visible()
+    assert page.locator("#figure-critical_differences .sideways").is_visible()
+    ends = page.evaluate("[...document.querySelectorAll('nav a')].map((link) => link.getBoundingClientRect().right)")
+    assert max(ends) <= 390
+    page.set_viewport_size({"width": 1440, "height": 900})
+    assert page.locator("#board .sideways").is_hidden()
 
 
 def _shown(page, column: int) -> list[str]:
@@ -196,13 +218,27 @@ def test_weights_move_the_order_and_the_default_brings_it_back(opened) -> None:
     before = page.locator("#scores tbody").inner_text()
     sliders = page.locator("#weights input")
     for number in range(sliders.count()):
-        sliders.nth(number).fill("1" if number == 0 else "0")
+        sliders.nth(number).fill("40" if number == 0 else "0")
     assert "With these weights" in page.locator("#reweighted").inner_text()
-    assert page.locator("#weights output").all_inner_texts()[:2] == ["100%", "0%"]
+    assert page.locator("#weights output").all_inner_texts()[:2] == ["40 → 100%", "0 → 0%"]
     assert _wins(page) == sorted(_wins(page), reverse=True)
     page.locator("#reset").click()
     assert page.locator("#reweighted").is_hidden()
     assert page.locator("#scores tbody").inner_text() == before
+
+
+def test_what_does_not_follow_other_weights_is_marked_where_it_stands(opened) -> None:
+    page = opened(1440)
+    notes, parts = page.locator(".stale"), page.locator("[data-by-default]")
+    assert page.locator(".stale:visible").count() == 0
+    page.get_by_label("weight of insertion").fill("90")
+    assert page.locator(".stale:visible").count() == notes.count()
+    for section in ("#answer", "#board", "#order"):
+        assert page.locator(f"{section} .stale:visible").count()
+    assert all("faded" in part.get_attribute("class") for part in parts.all())
+    page.locator("#board .reset").click()
+    assert page.locator(".stale:visible").count() == 0
+    assert page.locator(".faded").count() == 0
 
 
 def _wins(page) -> list[float]:
@@ -228,6 +264,25 @@ def test_two_methods_meet_under_every_metric(opened) -> None:
     page.locator("#one").select_option(other)
     page.locator("#other").select_option(one)
     assert lines.first.inner_text() != first
+    page.locator("#one").select_option(one)
+    page.locator("#other").select_option(one)
+    assert lines.count() == 0
+    assert "the same method" in page.locator("#alone").inner_text()
+
+
+def test_methods_that_score_the_same_on_every_image_are_called_equal(opened, tmp_path: Path) -> None:
+    results = result_set(30, methods=("a", "b", "c"), metrics={"deletion": "lower", "passes": "lower"})
+    results.manifest["metrics"]["passes"] |= {"family": "cost", "range": [0.0, None]}
+    passes = results.scores.metric.eq("passes")
+    results.scores.loc[passes, "score"] = np.where(results.scores.attribution[passes].eq("c"), 1250.0, 1.0)
+    write_report(results, tmp_path)
+    page = opened(1440, at=(tmp_path / "index.html").as_uri())
+    texts = page.locator('#scores tbody tr:not(.control) td[data-column="1"]').all_inner_texts()
+    assert sorted("".join(text.split()) for text in texts) == ["1", "1,250", "1="]
+    for one, other, said in ((0, 1, "equal on every image"), (0, 2, "A is better (p < 0.001)")):
+        page.locator("#one").select_option(label="abc"[one])
+        page.locator("#other").select_option(label="abc"[other])
+        assert page.locator("#duel tbody tr").nth(1).locator("td").last.inner_text() == said
 
 
 def test_the_gallery_shows_best_median_and_worst_cases(opened) -> None:
@@ -235,6 +290,21 @@ def test_the_gallery_shows_best_median_and_worst_cases(opened) -> None:
     if not page.locator("#gallery").count():
         pytest.skip("this page has no stored heatmaps")
     titles = page.locator("#cases h3").all_inner_texts()
-    assert [title.split()[0] for title in titles] == ["Best", "Median", "Worst"][: len(titles)]
+    assert [title.split()[0] for title in titles] == ["Best", "2nd", "Worst"]
+    assert all("mean over all 60 images is" in title for title in titles)
     page.locator("#which").select_option(index=1)
     assert page.locator("#cases .case").count() == 1
+
+
+def test_a_control_whose_map_is_the_same_on_every_network_is_shown_once_with_all_scores(opened, tmp_path: Path) -> None:
+    results = result_set(30, recipes=("standard", "adversarial"))
+    heatmaps = results.heatmaps
+    edges = heatmaps.attribution.eq("edges")
+    heatmaps.loc[edges, "png"] = heatmaps.png[edges].iloc[0]
+    write_report(results, tmp_path)
+    page = opened(1440, at=(tmp_path / "index.html").as_uri())
+    captions = page.locator("#cases .case").first.locator("figcaption").all_inner_texts()
+    (own,) = [caption for caption in captions if "edges" in caption]
+    assert own.startswith("edges, the same on 2 networks")
+    assert own.count("·") == 1
+    assert sum("random_map" in caption for caption in captions) == 2

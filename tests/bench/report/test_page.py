@@ -13,7 +13,7 @@ from bench.board import board_of
 from bench.pairs import paired
 from bench.report import write_report
 from bench.report.doubts import by_network, hangs_on, left_out
-from bench.report.figures import calibration
+from bench.report.figures import calibration, draw
 from bench.report.page import page
 from bench.report.words import answer, steps
 
@@ -253,9 +253,37 @@ def test_a_cost_has_no_place_between_floor_and_ceiling() -> None:
 
 def test_the_audit_of_a_faster_way_is_told() -> None:
     results = result_set(30)
-    assert "Is the faster way good enough?" not in _page(results)
+    assert "Is the faster way of computing good enough?" not in _page(results)
     audit = {"network": "net", "recipe": "standard", "seed": 0, "precision": "bf16", "compiler": "none", "images": 8}
     figures = {"drift": 0.00725, "flips": 0, "speed": 1.3, "tolerance": 0.002, "passed": False}
     text = _page(replace(results, manifest=results.manifest | {"audits": [audit | figures]}))
     assert "0.0073" in text
     assert "not good enough" in text
+
+
+def test_what_a_protocol_and_a_device_change_is_said_where_the_number_stands() -> None:
+    results = result_set(30, metrics={"deletion": "lower", "seconds": "lower"})
+    results.manifest["metrics"]["seconds"]["family"] = "cost"
+    results.manifest["device"] = "a slow one"
+    results.scores.loc[results.scores.metric.eq("deletion"), "protocol"] = "attribench, step 3"
+    text = _page(results)
+    assert "attribench, step 3, as attribench: 100 points" in text
+    assert "<dt>measured on</dt><dd>a slow one</dd>" in text
+    assert "cost on a slow one" in text
+
+
+def test_a_metric_without_a_scale_is_named_beside_the_figure_and_not_drawn() -> None:
+    results = result_set(30)
+    assert "Left out" not in _captions(results)["calibration"]
+    oracle = results.scores.attribution.eq("oracle") & results.scores.metric.eq("insertion")
+    results.scores.loc[oracle, "score"] = -1.0
+    heads = [text.get_text() for text in calibration(board_of(results)).axes[0].get_xticklabels()]
+    assert heads == ["deletion", "pointing_game"]
+    assert _captions(results)["calibration"].endswith("because it is so on no network: insertion.")
+    assert "over 3 methods, so few that" in _captions(results)["agreement"]
+    many = result_set(30, methods=[f"method_{number}" for number in range(10)])
+    assert _captions(many)["agreement"].endswith("over 10 methods.")
+
+
+def _captions(results) -> dict[str, str]:
+    return {name: caption for name, caption, _ in draw(results, board_of(results))}
