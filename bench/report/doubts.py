@@ -17,7 +17,7 @@ _MOST_NAMED = 4
 class LeftOut:
     """The order without one metric: who is first then, and which others cannot be told from it, with their p-values.
 
-    Entries are rows of the board; those that cannot be told from the first when every metric counts are not named.
+    Entries are rows of the board.
     """
 
     metric: str
@@ -29,42 +29,53 @@ def left_out(board: Board) -> list[LeftOut]:
     """The orders without each metric that counts, of the methods that stand in the order; none where one counts."""
     counted, rows = np.flatnonzero(board.weights), board.overall.rows
     shares, run = board.wins[rows], board.run[rows]
-    alike = {row for row in rows[1:] if not board.overall.adjusted[0, rows.index(row)] < ALPHA}
     found = []
     for metric in counted if len(counted) > 1 and len(rows) > 1 else []:
         scores = overall_scores(shares, np.where(np.arange(len(board.weights)) == metric, 0, board.weights))
         pairs = paired(scores, run)
         adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
         first = int(np.nanmean(over_seeds(scores), 1).argmax())
-        tied = {
-            rows[k]: float(adjusted[first, k])
-            for k in range(len(rows))
-            if k != first and not adjusted[first, k] < ALPHA and (first > 0 or rows[k] not in alike)
-        }
+        unsure = [k for k in range(len(rows)) if k != first and not adjusted[first, k] < ALPHA]
+        tied = {rows[k]: float(adjusted[first, k]) for k in unsure}
         found.append(LeftOut(board.metrics.label[metric], rows[first], tied))
     return found
 
 
 def hangs_on(board: Board) -> list[str]:
-    """Sentences: without which metric another method would be first, or the lead no longer sure."""
-    orders, labels = left_out(board), board.entries.label
+    """Sentences: without which metric another method would be first, or a lead that is sure no longer be so."""
+    orders, best = left_out(board), board.overall.rows[0]
     if not orders:
         return []
-    best = board.overall.rows[0]
-    said = []
+    together: dict[tuple[int, bool, tuple[int, ...]], list[LeftOut]] = {}
     for own in orders:
-        if own.first == best and not own.tied:
-            continue
-        tied = listed([f"{labels[row]} ({chance(p)})" for row, p in own.tied.items()])
-        sure = f"but cannot be told from {tied}" if own.tied else "and surely"
-        if own.first != best:
-            said.append(f"Without {own.metric}, {labels[own.first]} would be first, {sure}.")
-        else:
-            said.append(f"Without {own.metric}, {labels[best]} stays first, {sure}.")
+        if own.first != best or (own.tied and board.overall.leaders == [best]):
+            named = tuple(own.tied) if own.first == best else ()
+            together.setdefault((own.first, bool(own.tied), named), []).append(own)
+    said = [_without(board, alike) for alike in together.values()]
     if all(own.first == best for own in orders):
-        surely = "" if said or not board.overall.adjusted[0, 1] < ALPHA else ", and surely"
+        surely = ", and surely" if not any(own.tied for own in orders) else ""
         said.insert(0, f"It stays first whichever one metric is left out{surely}.")
     return said
+
+
+def _without(board: Board, orders: list[LeftOut]) -> str:
+    """What comes of leaving out any one of these metrics, all with the same method first."""
+    labels, best, first = board.entries.label, board.overall.rows[0], orders[0].first
+    metrics = [own.metric for own in orders]
+    without = f"Without {metrics[0]}" if len(metrics) == 1 else f"Without any one of {listed(metrics)}"
+    if first != best and not orders[0].tied:
+        return f"{without}, {labels[first]} would be first, and surely."
+    if first != best:
+        p = [own.tied[best] for own in orders if best in own.tied]
+        against = f" (against {labels[best]} {_chances(p)})" if p else ""
+        return f"{without}, {labels[first]} would be first, but not surely{against}."
+    tied = [f"{labels[row]} ({_chances([own.tied[row] for own in orders])})" for row in orders[0].tied]
+    return f"{without}, {labels[best]} stays first, but cannot be told from {listed(tied)}."
+
+
+def _chances(p: list[float]) -> str:
+    least, most = chance(min(p)), chance(max(p))
+    return least if least == most else f"{least} to {most.removeprefix('p = ')}"
 
 
 def by_metric(board: Board) -> str:
@@ -79,7 +90,7 @@ def by_metric(board: Board) -> str:
         sure = standing.adjusted[here, there] < ALPHA
         (unsure if not sure else ahead if standing.pairs.difference[here, there] > 0 else behind).append(label)
     parts = [("surely better under", ahead), ("surely worse under", behind), ("not told apart under", unsure)]
-    return f"Metric by metric it is {'; '.join(f'{how} {listed(names, 12)}' for how, names in parts if names)}."
+    return f"Metric by metric it is {'; '.join(f'{how} {listed(names)}' for how, names in parts if names)}."
 
 
 def by_network(board: Board) -> str:

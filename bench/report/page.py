@@ -65,6 +65,7 @@ def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -
         "methods": _methods(board),
         "data": {"board": script_data(board), "gallery": pictures},
         "families": _families(board),
+        "reductions": any("reduction=" in label for label in board.entries.attribution),
         "protocols": {name: SAID[name] for name in board.metrics.protocol.unique() if name in SAID},
         "few": FEW_TO_CORRELATE,
         "test": TEST,

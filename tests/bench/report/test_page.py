@@ -12,7 +12,7 @@ from bench.audit import audited, findings
 from bench.board import board_of
 from bench.pairs import paired
 from bench.report import write_report
-from bench.report.doubts import by_network, hangs_on, left_out
+from bench.report.doubts import by_network, chance, hangs_on, left_out
 from bench.report.figures import calibration, draw
 from bench.report.page import page
 from bench.report.words import answer, steps
@@ -85,14 +85,28 @@ def test_a_lead_that_hangs_on_one_metric_is_told_apart_from_whether_it_is_sure()
 
 
 def test_a_metric_without_which_the_lead_is_no_longer_sure_is_named_with_the_p_value() -> None:
-    board = _two_metrics(1, 0)
+    board = _two_metrics(1, -0.03)
     (own,) = [own for own in left_out(board) if own.metric == "one"]
     first, second = board.standings[1].rows
     assert own.first == first
     assert own.tied[second] == pytest.approx(paired(board.wins[:, 1], board.run).p[first, second], abs=1e-6)
     (said,) = [said for said in hangs_on(board) if said.startswith("Without one")]
     assert "cannot be told from" in said
+    assert said.endswith(f"({chance(own.tied[second])}).")
     assert hangs_on(_two_metrics(1, -1)) == ["It stays first whichever one metric is left out, and surely."]
+
+
+def test_metrics_whose_loss_changes_the_same_are_named_in_one_sentence() -> None:
+    results = result_set(100, methods=("a", "b"), metrics={"one": "higher", "two": "higher", "three": "higher"})
+    scores = results.scores
+    first = scores.attribution.eq("a")
+    scores.loc[first & scores.metric.ne("three"), "score"] += 0.25
+    scores.loc[first & scores.metric.eq("three"), "score"] -= 0.2
+    board = board_of(results)
+    assert board.overall.leaders == [0]
+    (said,) = hangs_on(board)[1:]
+    assert said.startswith("Without any one of one and two, a stays first, but cannot be told from b (p = ")
+    assert hangs_on(board)[0] == "It stays first whichever one metric is left out."
 
 
 def test_the_method_that_is_first_on_each_network_is_named() -> None:
