@@ -116,7 +116,7 @@ def calibration(board: Board) -> Figure:
 def _scale_said(board: Board) -> str:
     said = "Each mean from the random floor (0) to the ceiling, the oracle or best other control (1), of its network"
     without = board.metrics.label[_judging(board) & ~np.isfinite(calibrated(board)).any(0)]
-    where = f" Left out, because it is so on no network: {listed(list(without), 12)}." if len(without) else ""
+    where = f" Left out, because on no network it is surely above: {listed(list(without), 12)}." if len(without) else ""
     return f"{said}; empty where the ceiling is not surely above the floor.{where}"
 
 

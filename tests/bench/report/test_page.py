@@ -281,7 +281,7 @@ def test_what_a_protocol_and_a_device_change_is_said_where_the_number_stands() -
     results.manifest["device"] = "a slow one"
     results.scores.loc[results.scores.metric.eq("deletion"), "protocol"] = "attribench, step 3"
     text = _page(results)
-    assert "attribench, step 3, as attribench: 100 points" in text
+    assert "<dt>here</dt><dd>as attribench: 100 points" in text
     assert "<dt>measured on</dt><dd>a slow one</dd>" in text
     assert "cost on a slow one" in text
 
@@ -293,7 +293,7 @@ def test_a_metric_without_a_scale_is_named_beside_the_figure_and_not_drawn() -> 
     results.scores.loc[oracle, "score"] = -1.0
     heads = [text.get_text() for text in calibration(board_of(results)).axes[0].get_xticklabels()]
     assert heads == ["deletion", "pointing_game"]
-    assert _captions(results)["calibration"].endswith("because it is so on no network: insertion.")
+    assert _captions(results)["calibration"].endswith("because on no network it is surely above: insertion.")
     assert "over 3 methods, so few that" in _captions(results)["agreement"]
     many = result_set(30, methods=[f"method_{number}" for number in range(10)])
     assert _captions(many)["agreement"].endswith("over 10 methods.")
