@@ -22,14 +22,6 @@ from torch import Tensor
 from bench.errors import HeatmarkError
 from bench.handed import Plan
 
-SAID = {
-    "rise2018": "as published: a row of pixels a step, towards zero or from a blur, of the probability",
-    "quantus": "as Quantus: single channels by signed attributions, summed over the steps, so not between 0 and 1",
-    "torchcam": "as torch-cam: 20 steps, towards or from zero, of the probability",
-    "attribench": "as attribench: 100 points, towards or from zero, of the logit, which has no bounds",
-    "latec": "as LATEC: 50 pixels a step, towards zero or from a blur, without the ends of the curve",
-}
-
 InsertionProtocol = Literal["rise2018", "torchcam", "attribench", "latec"]
 DeletionProtocol = Literal["rise2018", "quantus", "torchcam", "attribench", "latec"]
 

@@ -30,7 +30,7 @@ def draw(results: Results, board: Board) -> Iterator[tuple[str, str, Figure]]:
         if any(len(group) > 1 for group in board.overall.groups):
             caption = "Critical differences: methods joined by a bar cannot be told apart (paired tests, Holm)."
             yield "critical_differences", caption, critical_differences(board)
-        if np.isfinite(calibrated(board)).any():
+        if np.isfinite(calibrated(board)[:, _judging(board)]).any():
             yield "calibration", _scale_said(board), calibration(board)
         if len(board.metrics) > 1 and len(board.methods) > 2:
             yield "agreement", _agreement_said(board), metric_agreement(board)

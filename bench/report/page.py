@@ -13,13 +13,12 @@ from markupsafe import Markup, escape
 
 from bench.audit import Finding, findings, flips
 from bench.board import ENTRY, OK, Board
-from bench.protocols import SAID
 from bench.report.doubts import chance
 from bench.report.figures import FEW_TO_CORRELATE
 from bench.report.pictures import gallery
 from bench.report.script_data import script_data
 from bench.report.tables import ARROW, number, table_of
-from bench.report.words import TEST, answer, steps
+from bench.report.words import PROTOCOLS, TEST, answer, steps
 from bench.stats import Array
 from bench.store import Results
 from bench.wording import listed
@@ -66,7 +65,7 @@ def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -
         "data": {"board": script_data(board), "gallery": pictures},
         "families": _families(board),
         "reductions": any("reduction=" in label for label in board.entries.attribution),
-        "protocols": {name: SAID[name] for name in board.metrics.protocol.unique() if name in SAID},
+        "protocols": {name: PROTOCOLS[name] for name in board.metrics.protocol.unique() if name in PROTOCOLS},
         "few": FEW_TO_CORRELATE,
         "test": TEST,
         "has_pictures": bool(pictures["images"]),
@@ -153,7 +152,7 @@ def _columns(board: Board, audit: list[Finding]) -> list[dict[str, Any]]:
             "weight": float(board.weights[metric]),
             "scored": float(board.scored[metric]),
             "settings": _settings(board.metrics.settings[metric]),
-            "protocol_said": SAID.get(board.metrics.protocol[metric].partition(",")[0], ""),
+            "protocol_said": PROTOCOLS.get(board.metrics.protocol[metric].partition(",")[0], ""),
             "audit": finding,
         }
         for metric, finding in enumerate(audit)

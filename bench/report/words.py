@@ -12,6 +12,13 @@ from bench.report.doubts import beside_the_truth, by_metric, by_network, chance,
 from bench.stats import Array
 from bench.wording import listed
 
+PROTOCOLS = {
+    "rise2018": "as published: a row of pixels a step, towards zero or from a blur, of the probability",
+    "quantus": "as Quantus: single channels by signed attributions, summed over the steps, so not between 0 and 1",
+    "torchcam": "as torch-cam: 20 steps, towards or from zero, of the probability",
+    "attribench": "as attribench: 100 points, towards or from zero, of the logit, which has no bounds",
+    "latec": "as LATEC: 50 pixels a step, towards zero or from a blur, without the ends of the curve",
+}
 TEST = "paired t-test corrected for skewness, Holm over all pairs"
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from simulated import SCRIPT, hostile, result_set, without
 from bench.audit import audited, findings
 from bench.board import board_of
 from bench.pairs import paired
+from bench.protocols import DeletionProtocol, InsertionProtocol
 from bench.report import write_report
 from bench.report.doubts import by_network, chance, hangs_on, left_out
 from bench.report.figures import calibration, draw
 from bench.report.page import page
-from bench.report.words import answer, steps
+from bench.report.words import PROTOCOLS, answer, steps
 
 
 def _page(results) -> str:
@@ -284,6 +286,10 @@ def test_what_a_protocol_and_a_device_change_is_said_where_the_number_stands() -
     assert "<dt>here</dt><dd>as attribench: 100 points" in text
     assert "<dt>measured on</dt><dd>a slow one</dd>" in text
     assert "cost on a slow one" in text
+
+
+def test_every_protocol_has_words() -> None:
+    assert set(PROTOCOLS) == {*get_args(DeletionProtocol), *get_args(InsertionProtocol)}
 
 
 def test_a_metric_without_a_scale_is_named_beside_the_figure_and_not_drawn() -> None:
