@@ -147,8 +147,8 @@ class Board:
 
     @cached_property
     def overall_means(self) -> Means:
-        """The share of comparisons each entry wins, over all metrics."""
-        return means(self.overall_scores)
+        """The share of comparisons each entry wins, over all metrics, with intervals cut to what a share can be."""
+        return means(self.overall_scores).within(0, 1)
 
     @cached_property
     def overall(self) -> Standing:

@@ -4,7 +4,7 @@ Scores are (..., seed, image): the images are the sample, and the training seeds
 second one. NaN marks a score that was refused; every statistic uses what it has.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,10 @@ class Means:
     low: Array
     high: Array
     images: Counts
+
+    def within(self, lowest: float, highest: float) -> "Means":
+        """The same with the ends of intervals cut to what such a score can be."""
+        return replace(self, low=self.low.clip(lowest, highest), high=self.high.clip(lowest, highest))
 
 
 def means(scores: Array, seed: int = 0) -> Means:

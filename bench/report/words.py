@@ -19,6 +19,8 @@ PROTOCOLS = {
     "attribench": "as attribench: 100 points, towards or from zero, of the logit, which has no bounds",
     "latec": "as LATEC: 50 pixels a step, towards zero or from a blur, without the ends of the curve",
 }
+# So many images are not to be had.
+MANY = 1e6
 TEST = "paired t-test corrected for skewness, Holm over all pairs"
 
 
@@ -129,7 +131,7 @@ def _second(board: Board, step: Step) -> str:
     if step.sure:
         return f"It surely beats the second, {name}: {effect} ({TEST}: {chance(step.p)})."
     more = f"about {step.more:,.0f} more images would show a difference of this size"
-    if math.isinf(step.more):
+    if step.more > MANY:
         more = "more images alone would not show it"
     return f"It is not sure that it beats the second, {name}: {effect} ({TEST}: {chance(step.p)}); {more}."
 

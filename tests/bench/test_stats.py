@@ -69,3 +69,12 @@ def test_every_resample_draws_as_many_images_as_there_are() -> None:
     drawn = resampled(np.random.default_rng(0), 50, 30)
     assert (drawn.sum(1) == 30).all()
     assert drawn.std() == pytest.approx(np.sqrt(1 - 1 / 30), abs=0.1)
+
+
+def test_intervals_end_where_scores_end() -> None:
+    found = means(np.array([[[0.1, 0.9, 1.0, 1.0, 1.0, 1.0]]]))
+    assert found.high.max() > 1
+    cut = found.within(0, 1)
+    assert cut.high.max() == 1
+    assert np.array_equal(cut.mean, found.mean)
+    assert np.array_equal(cut.low, found.low)
