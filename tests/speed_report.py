@@ -138,7 +138,7 @@ def _figure(timings: pd.DataFrame) -> Figure:
     medians = shares.groupby("what", sort=False).share.median()
     left.plot(medians.to_numpy(), range(len(medians)), "|", color=TEXT, markersize=14, markeredgewidth=2)
     left.axvline(1, color=TEXT, linewidth=0.8)
-    left.set(xlabel="share of the bare network's speed (bar: median)", ylabel="", title="Against the bound")
+    left.set(xlabel="share of the bare speed (bar: median)", ylabel="", title="Against the bound")
     if len(peers):
         order = peers.groupby("contestant").each.median().sort_values().index
         colours = [PALETTE[0] if name.startswith("heatmark") else PALETTE[1] for name in order]
@@ -146,7 +146,7 @@ def _figure(timings: pd.DataFrame) -> Figure:
             peers, x="each", y="contestant", order=order, hue="contestant", hue_order=order, palette=colours,
             estimator="median", errorbar=None, legend=False, ax=right,
         )  # fmt: skip
-        right.set(xlabel="milliseconds a network input (median)", ylabel="", title="Insertion and deletion")
+        right.set(xlabel="median ms an input", ylabel="", title="Insertion and deletion")
     else:
         right.set_axis_off()
     return figure
