@@ -157,6 +157,7 @@ def _parquet(table: pa.Table) -> bytes:
         table,
         sink,
         compression="zstd",
+        compression_level=15,
         write_page_checksum=True,
         use_dictionary=[path for path in paths if path not in floats],
         use_byte_stream_split=floats,

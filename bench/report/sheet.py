@@ -54,5 +54,5 @@ def _drawn(pictures: dict[tuple[str, str, str], bytes], rows: list[str], columns
     figure.savefig(file, format="png", dpi=100, transparent=False)
     small = io.BytesIO()
     # A palette: a third of the bytes, in a folder of many boards.
-    Image.open(file).convert("RGB").quantize(256, Image.Quantize.MEDIANCUT).save(small, "PNG", optimize=True)
+    Image.open(file).convert("RGB").quantize(128, Image.Quantize.MEDIANCUT).save(small, "PNG", optimize=True)
     return small.getvalue()
