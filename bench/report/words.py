@@ -102,6 +102,9 @@ def answer(board: Board, audit: list[Finding]) -> Answer:
     with_care = board.metrics.label.isin([metric for metric, _ in care]).to_numpy(bool)
     share_with_care = float(board.weights[with_care].sum())
     told = (distrust, care, share_with_care, _uncounted(board, [metric for metric, _ in distrust]))
+    if len(board.methods) == 1:
+        said = f"{labels[board.methods[0]]} is the only method: there is no other to win against."
+        return Answer(None, said, *told)
     if not standing.rows:
         return Answer(None, "No method has a score under every metric that counts.", *told)
     best = standing.rows[0]

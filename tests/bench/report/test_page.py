@@ -231,6 +231,11 @@ def test_a_board_of_controls_or_of_one_method_is_still_a_report(tmp_path: Path, 
     assert 'id="scores"' in (tmp_path / "index.html").read_text()
 
 
+def test_one_method_alone_is_not_said_to_lack_scores() -> None:
+    board = board_of(result_set(8, methods=("integrated_gradients",)))
+    assert answer(board, findings(board)).first.endswith("is the only method: there is no other to win against.")
+
+
 def test_a_metric_that_no_method_could_be_scored_by_does_not_spoil_the_order() -> None:
     results = result_set(30)
     refused = results.scores.metric.eq("pointing_game")
