@@ -1,24 +1,20 @@
 """The command `heatmark`."""
 
 import logging
-import math
-import re
 import shlex
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from bench._version import version
+from bench.arguments import device_of, names_of, weights_of
 from bench.errors import HeatmarkError
-
-if TYPE_CHECKING:
-    import torch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -78,7 +74,7 @@ def run(
     loaded = load_suite(
         suite,
         {"dataset": {"images": images}} if images else {},
-        only={"attributions": _split(attributions), "metrics": _split(metrics)},
+        only={"attributions": names_of(attributions), "metrics": names_of(metrics)},
         quick=quick,
     )
     said = {"--images": images, "--attributions": attributions, "--metrics": metrics}
@@ -86,7 +82,7 @@ def run(
     flags = [name for name, on in {"--quick": quick, "--retrain": retrain}.items() if on]
     loaded = replace(loaded, command=shlex.join([*shlex.split(loaded.command), *options, *flags]))
     with progress() as bars:
-        results = run_suite(loaded, Store(store), _device(device), bars, retrain=retrain)
+        results = run_suite(loaded, Store(store), device_of(device), bars, retrain=retrain)
     results.manifest["created"] = datetime.now(UTC).date().isoformat()
     folder = out or store / "results" / loaded.table.name
     write_results(results, folder)
@@ -115,7 +111,7 @@ def train(
 
     loaded = load_suite(suite, quick=quick)
     with progress() as bars:
-        row = train_one(loaded, number_of(loaded, network, recipe), Store(store), _device(device), bars, out)
+        row = train_one(loaded, number_of(loaded, network, recipe), Store(store), device_of(device), bars, out)
     _out.print(
         f"{row['network']} by {row['recipe']}: accuracy {row['accuracy']:.1%} on {row['images']} images, "
         f"{row['robust_accuracy']:.1%} under attack",
@@ -145,14 +141,14 @@ def report(
     from bench.report.terminal import show_networks
     from bench.store import read_results
 
-    results, asked = read_results(folder), _weights(weights)
+    results, asked = read_results(folder), weights_of(weights)
     if table is None:
         if metrics or entries:
             raise HeatmarkError("--metrics and --entries choose what a table shows; expected --table with them")
         write_report(results, folder, asked)
         _out.print(f"Report: {folder}", soft_wrap=True)
         return
-    board = audited(board_of(results, asked)).select(_split(metrics), _split(entries))
+    board = audited(board_of(results, asked)).select(names_of(metrics), names_of(entries))
     if table == "terminal":
         show_board(board, _out)
         show_networks(results.networks, _out)
@@ -281,40 +277,10 @@ def show(
     from bench.show import draw
     from bench.suite import load_suite
 
-    loaded = load_suite(suite, only={"attributions": _split(methods)})
+    loaded = load_suite(suite, only={"attributions": names_of(methods)})
     with progress() as bars:
-        draw(loaded, image, network, store / "networks", _device(device), bars, out)
+        draw(loaded, image, network, store / "networks", device_of(device), bars, out)
     _out.print(f"Picture: {out}", soft_wrap=True)
-
-
-def _split(names: str | None) -> list[str] | None:
-    return [name.strip() for name in names.split(",") if name.strip()] if names else None
-
-
-def _weights(said: str | None) -> dict[str, float]:
-    """Weights of metrics by label; a label may hold `=` and commas in brackets, its weight comes last."""
-    found = {}
-    for part in re.split(r",(?![^(]*\))", said) if said else []:
-        label, _, value = part.strip().rpartition("=")
-        try:
-            weight = float(value)
-        except ValueError:
-            weight = math.nan
-        if not label or not 0 <= weight < math.inf:
-            raise HeatmarkError(f"--weights {part.strip()!r}: expected a metric and a number from 0, as deletion=2")
-        found[label] = weight
-    return found
-
-
-def _device(name: str) -> "torch.device":
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise HeatmarkError(f"--device {name}: {str(error).splitlines()[0]}") from error
 
 
 def main() -> NoReturn:
