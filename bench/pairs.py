@@ -25,6 +25,11 @@ class Pairs:
     p: Array
     images: Counts
 
+    @property
+    def equal(self) -> Mask:
+        """Which pairs score the same on every image."""
+        return np.asarray((self.difference == 0) & (self.error == 0))
+
     def among(self, rows: list[int]) -> "Pairs":
         """The same for some entries, in this order."""
         here = np.ix_(rows, rows)

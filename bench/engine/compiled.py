@@ -11,6 +11,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from bench.engine.buffers import room_for
 from bench.handed import Compiler, Network
 
 CANDIDATES: dict[str, tuple[Compiler, ...]] = {"cpu": ("inductor",), "cuda": ("inductor", "cudagraphs")}
@@ -53,10 +54,7 @@ def full_chunk(network: Network, images: Tensor, chunk: int) -> Tensor:
     """
     whole = images
     if len(images) < chunk or not images.is_inference():
-        last = images.is_contiguous(memory_format=torch.channels_last)
-        layout = torch.channels_last if last else torch.contiguous_format
-        shape = (chunk, *images.shape[1:])
-        whole = torch.empty(shape, dtype=images.dtype, device=images.device, memory_format=layout)
+        whole = room_for(chunk, images)
         whole[: len(images)], whole[len(images) :] = images, images[-1:]
     # The graph writes its next output to the same place.
     return network.logits(whole)[: len(images)].clone()

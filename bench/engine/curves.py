@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.engine.buffers import room_for
 from bench.engine.predict import forward, forwards_only
 from bench.engine.refine import Curve, Points, first_points, next_points, straightened
 from bench.engine.replacing import TOGETHER, Replacing
@@ -165,10 +166,9 @@ def _chunks(
     batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor], wanted: Sequence[Points]
 ) -> Iterator[Tensor]:
     """The perturbed images of all wanted points, in order, in one reused buffer that holds some full chunks."""
-    layout, chunk = _memory_format(batch.images), batch.network.chunk
+    chunk = batch.network.chunk
     room = chunk * math.ceil(max(_BUFFER / batch.images[0].nbytes, TOGETHER) / chunk)
-    shape, like = (room, *batch.images.shape[1:]), batch.images
-    buffer = torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=layout)
+    buffer = room_for(room, batch.images)
     filled = 0
     for job, points in zip(jobs, wanted, strict=True):
         if not points.size:
@@ -199,8 +199,3 @@ def _numbers(curve: Curve) -> Curve:
 
 def _of_targets(outputs: Tensor, targets: Tensor) -> Tensor:
     return outputs.gather(1, targets[:, None])[:, 0]
-
-
-def _memory_format(images: Tensor) -> torch.memory_format:
-    last = images.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format

@@ -18,7 +18,7 @@ from bench.report.figures import FEW_TO_CORRELATE
 from bench.report.pictures import gallery
 from bench.report.script_data import script_data
 from bench.report.tables import ARROW, number, table_of
-from bench.report.words import PROTOCOLS, TEST, answer, steps
+from bench.report.words import MANY, PROTOCOLS, TEST, answer, steps
 from bench.stats import Array
 from bench.store import Results
 from bench.wording import listed
@@ -56,6 +56,7 @@ def page(results: Results, board: Board, drawings: list[tuple[str, str, str]]) -
             }
             for s in steps(board)
         ],
+        "many": MANY,
         "flips": flips(board).to_dict("records"),
         "figures": [(name, caption, Markup(text)) for name, caption, text in drawings],  # noqa: S704, drawn by us
         "networks": results.networks.to_dict("records"),
@@ -179,7 +180,7 @@ def _rows(board: Board) -> list[dict[str, Any]]:
                 **one,
                 "text": write[metric](one["mean"], np.nan, np.nan),
                 "full": write[metric](one["mean"], one["low"], one["high"]),
-                "equal": bool(one["tied"]) and _equals_best(board, metric, row),
+                "equal": bool(one["tied"]) and bool(board.pairs[metric].equal[board.standings[metric].rows[0], row]),
                 "ranks": _ranks(one["first"], one["last"]),
                 "letters": _letters(one["group"]),
                 "bar": _bar(one["mean"], one["low"], one["high"], lowest[metric], highest[metric])
@@ -201,12 +202,6 @@ def _rows(board: Board) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _equals_best(board: Board, metric: int, row: int) -> bool:
-    """Whether an entry scores on every image as the best method does."""
-    pairs, best = board.pairs[metric], board.standings[metric].rows[0]
-    return bool(pairs.difference[best, row] == 0 and pairs.error[best, row] == 0)
 
 
 def _counted(board: Board) -> list[bool]:

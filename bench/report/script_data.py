@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.board import Board
-from bench.pairs import Pairs
-from bench.stats import Array, Mask, over_seeds, ratio, resampled
+from bench.stats import Array, over_seeds, ratio, resampled
 
 _REPLICATES = 200
 SMALL = 1e-3  # a p-value below is only said to be so
@@ -58,15 +57,10 @@ def _pairs(board: Board, rows: list[int]) -> list[dict[str, Any]]:
                 "effect": _short(board.superiority[metric][here][upper]),
                 "p": _short(np.where(adjusted < SMALL, 0, adjusted)[here][upper]),
                 "difference": _short(board.pairs[metric].difference[here][upper]),
-                "equal": _equal(board.pairs[metric])[here][upper].tolist(),
+                "equal": board.pairs[metric].equal[here][upper].tolist(),
             }
         )
     return found
-
-
-def _equal(pairs: Pairs) -> Mask:
-    """Which pairs score the same on every image."""
-    return np.asarray((pairs.difference == 0) & (pairs.error == 0))
 
 
 def _short(values: Array) -> list[float | None]:

@@ -16,7 +16,7 @@ from scipy.sparse.linalg import spsolve
 from bench.imputation import linear_imputation
 
 IMAGES, DIRECT = 100, 4
-AT_LEAST = 5.0
+AT_LEAST, AT_LEAST_THAN_LIBRARY = 5.0, 20.0
 
 
 def removed(kind: str, count: int) -> np.ndarray:
@@ -57,4 +57,4 @@ def test_many_images_at_once_beat_a_library_that_does_one_after_another(benchmar
     np.testing.assert_allclose(got[0].numpy(), expected, rtol=0, atol=1e-4)
     ours = benchmark.stats.stats.min / IMAGES
     benchmark.extra_info |= {"theirs_ms": 1e3 * theirs, "ours_ms": 1e3 * ours, "times_faster": theirs / ours}
-    assert theirs / ours >= AT_LEAST
+    assert theirs / ours >= AT_LEAST_THAN_LIBRARY
