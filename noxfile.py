@@ -72,7 +72,7 @@ def parity(session: nox.Session) -> None:
     """Print how far numbers are from those of other libraries; fail where that is too far."""
     _install(session, "parity")
     session.install("--no-deps", "attribench")  # it pins an old torch
-    session.run("python", "-P", "tests/parity.py")  # tests/ holds a folder called bench
+    session.run("python", "-m", "tests.perf.parity")
 
 
 @nox.session

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bench._version import version as __version__
 
 if TYPE_CHECKING:
-    from bench.evaluation import evaluate
+    from bench.runner.evaluate import evaluate
 
 _here = Path(__file__).resolve().parent
 if not (_here / "methods").exists():
@@ -18,7 +18,7 @@ __all__ = ["__version__", "evaluate"]
 
 def __getattr__(name: str) -> Any:
     if name == "evaluate":
-        from bench.evaluation import evaluate  # with torch behind it, which `heatmark --help` should not wait for
+        from bench.runner.evaluate import evaluate
 
         return evaluate
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

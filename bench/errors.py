@@ -2,8 +2,6 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import fields
-from typing import Any
 
 
 class HeatmarkError(Exception):
@@ -19,12 +17,3 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     known = sorted(choices)
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"
-
-
-def check_counts(settings: Any) -> None:
-    """Raises ValueError for a whole number of a dataclass below 1, unless its default is."""
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        least = min(1, field.default) if isinstance(field.default, int) else 1
-        if field.type in (int, int | None) and value is not None and value < least:
-            raise ValueError(f"{field.name} {value}: expected {least} or more")

@@ -9,10 +9,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.errors import HeatmarkError
-from bench.folders import FolderDataset, Listing, existing_folder, read_csv, read_lines
-from bench.gaze import Viewing, fixations_of, gaze_files, gaze_map, published_map, read_gaze
-from bench.images import inside, read_mask, resized_image
+from bench.api import HeatmarkError
+from bench.data.folders import FolderDataset, Listing, existing_folder, read_csv, read_lines
+from bench.data.gaze import Viewing, fixations_of, gaze_files, published_map, read_gaze
+from bench.data.transforms import inside, read_mask, resized_image
+from bench.functional.truth_maps import gaze_map
 
 _SPECIES = 200
 
@@ -38,7 +39,7 @@ class CubGha(FolderDataset):
     With `gaze_root`, a folder of fixation files, gaze maps are drawn from all viewings and fixations are offered;
     without it the maps are those that the CSV names, or CUB_GHA/<number>.jpg. Fixations under `minimum_duration`
     ms are dropped, as the authors do. `rendering` draws on the image, in floating point and from every
-    fixation, or as the `published` script does, with its quirks (`bench.gaze.published_map` names them). An image
+    fixation, or as the `published` script does, with its quirks (`bench.data.gaze.published_map` names them). An image
     that nobody looked at has an empty map and no fixations.
     """
 

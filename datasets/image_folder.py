@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bench.errors import HeatmarkError
-from bench.folders import FolderDataset, Listing, class_folders, existing_folder, image_files
-from bench.images import read_mask
+from bench.api import HeatmarkError
+from bench.data.folders import FolderDataset, Listing, class_folders, existing_folder, image_files
+from bench.data.transforms import read_mask
 
 _MASKS = "masks"
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from bench.errors import HeatmarkError
-from bench.folders import FolderDataset, Listing, class_folders, image_files
-from bench.images import inside
-from bench.wnids import WNIDS
+from bench.api import HeatmarkError
+from bench.data.folders import FolderDataset, Listing, class_folders, image_files
+from bench.data.imagenet_classes import WNIDS
+from bench.data.transforms import inside
 
 _POSITIONS = {wnid: position for position, wnid in enumerate(WNIDS)}
 

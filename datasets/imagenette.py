@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from bench.data.folders import FolderDataset, Listing, class_folders, image_files, read_csv
 from bench.errors import HeatmarkError, nearest
-from bench.folders import FolderDataset, Listing, class_folders, image_files, read_csv
 
 _CLASSES = {
     "n01440764": "tench",

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from bench.api import Dataset, Sample
+from bench.api.randomness import generator
+from bench.data.textures import QUARTERS, FloatArray, Photograph, file_hash, quarter, relief
 from bench.errors import HeatmarkError, nearest
-from bench.randomness import generator
-from bench.textures import QUARTERS, FloatArray, Photograph, file_hash, quarter, relief
 
 # Textures that go on much alike all over a photograph, three of them from near and from far: a class is an
 # arrangement of pixels at a scale.

@@ -8,8 +8,7 @@ import torch
 from hypothesis import settings
 from torch import nn
 
-from bench.handed import Network, Request
-from bench.randomness import ImageRandom
+from bench.api import ImageRandom, Network, Request
 
 # A busy machine is no failure, and what a commit's tests try should not depend on the day.
 settings.register_profile("heatmark", deadline=None, derandomize=True)

@@ -7,13 +7,13 @@ Each takes a plug-in instance and what it is tried on, and raises AssertionError
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench.api import Attribution, Dataset, Metric, Plugin, Recipe
+from bench.api import Attribution, Dataset, ImageMetric, Plugin, Recipe
 from bench.checks.attributions import ATTRIBUTION_CHECKS, network_for, quick
 from bench.checks.common import says_what_it_is
 from bench.checks.datasets import DATASET_CHECKS
+from bench.checks.fixtures import TinyGradient, tiny_network, tiny_request
 from bench.checks.metrics import METRIC_CHECKS
 from bench.checks.recipes import RECIPE_CHECKS
-from bench.tiny import TinyGradient, tiny_network, tiny_request
 
 __all__ = [
     "ATTRIBUTION_CHECKS",
@@ -36,7 +36,7 @@ def trials(plugin: Plugin) -> Iterator[Trial]:
         method = quick(plugin)
         for on_method in ATTRIBUTION_CHECKS:
             yield on_method.__name__, partial(on_method, method, network_for(method), tiny_request())
-    elif isinstance(plugin, Metric):
+    elif isinstance(plugin, ImageMetric):
         for on_metric in METRIC_CHECKS:
             yield on_metric.__name__, partial(on_metric, plugin, tiny_network(), tiny_request(), TinyGradient())
     elif isinstance(plugin, Recipe):

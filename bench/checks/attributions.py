@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.api import Attribution
+from bench.api import Attribution, Network, Request
 from bench.checks.common import close, explained_on, state
+from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
 from bench.errors import UnsupportedError
-from bench.handed import Network, Request
-from bench.passes import passes
-from bench.tiny import tiny_network, tiny_request, tiny_transformer
+from bench.scoring.passes import passes
 
 FEW = {"samples": 6, "masks": 24, "steps": 4, "nodes": 4}
 STEADY = 1e-4  # of the largest attribution: what passes for a difference that a target makes

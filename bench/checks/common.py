@@ -5,10 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from bench.api import Attribution, Plugin
-from bench.ceremony import HOOKS
-from bench.handed import Explained, Network, Request
-from bench.measure import explained_by
+from bench.api import Attribution, Explained, Network, Plugin, Request
+from bench.api.module_state import HOOKS
+from bench.scoring.measure import explained_by
 
 TOLERANCE = 1e-9
 

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import torch
 
-from bench.api import Attribution, Metric
+from bench.api import Attribution, ImageMetric, Network, Request
 from bench.checks.common import TOLERANCE, close, explained_on, state
-from bench.handed import Network, Request
-from bench.measure import measure
+from bench.scoring.measure import measure
 
 
-def scores_each_image(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+def scores_each_image(metric: ImageMetric, network: Network, request: Request, method: Attribution) -> None:
     """One score and one status for each image, inside the declared range."""
     explained = explained_on(network, request, method)
     (scored,) = measure([(metric, explained)])
@@ -22,7 +21,7 @@ def scores_each_image(metric: Metric, network: Network, request: Request, method
     assert inside.all(), f"{metric.name}: a score lies outside its range [{low}, {high}]: {good.tolist()}"
 
 
-def scores_alone_as_in_company(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+def scores_alone_as_in_company(metric: ImageMetric, network: Network, request: Request, method: Attribution) -> None:
     """The same score for each image alone, in the batch, in another order and with other chunks."""
     if metric.machine_bound:
         return
@@ -38,7 +37,9 @@ def scores_alone_as_in_company(metric: Metric, network: Network, request: Reques
     close(whole.score, chunked.score, f"{metric.name} depends on the chunk size")
 
 
-def refuses_a_map_that_is_not_finite(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+def refuses_a_map_that_is_not_finite(
+    metric: ImageMetric, network: Network, request: Request, method: Attribution
+) -> None:
     """NaN and a status for that image; the others keep their scores."""
     explained = explained_on(network, request, method)
     (whole,) = measure([(metric, explained)])
@@ -51,7 +52,7 @@ def refuses_a_map_that_is_not_finite(metric: Metric, network: Network, request: 
         close(whole.score[1:], scored.score[1:], f"{metric.name}: a broken map changed the other scores")
 
 
-def leaves_everything_as_it_was(metric: Metric, network: Network, request: Request, method: Attribution) -> None:
+def leaves_everything_as_it_was(metric: ImageMetric, network: Network, request: Request, method: Attribution) -> None:
     """Weights, gradients, modes, hooks, images and maps are untouched, also of a network in training mode."""
     explained = explained_on(network, request, method)
     network.module.train()
@@ -62,7 +63,7 @@ def leaves_everything_as_it_was(metric: Metric, network: Network, request: Reque
     assert torch.equal(heatmaps, explained.heatmaps), f"{metric.name} changed the heatmaps"
 
 
-METRIC_CHECKS: tuple[Callable[[Metric, Network, Request, Attribution], None], ...] = (
+METRIC_CHECKS: tuple[Callable[[ImageMetric, Network, Request, Attribution], None], ...] = (
     scores_each_image,
     scores_alone_as_in_company,
     refuses_a_map_that_is_not_finite,

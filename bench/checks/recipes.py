@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import torch
 
-from bench.api import Recipe
+from bench.api import Network, Recipe, Request
 from bench.checks.common import state
-from bench.handed import Network, Request
 
 
 def gives_a_finite_loss(recipe: Recipe, network: Network, request: Request) -> None:

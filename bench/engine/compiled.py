@@ -11,8 +11,8 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from bench.engine.buffers import room_for
-from bench.handed import Compiler, Network
+from bench.api import Compiler, Network
+from bench.engine.memory import room_for
 
 CANDIDATES: dict[str, tuple[Compiler, ...]] = {"cpu": ("inductor",), "cuda": ("inductor", "cudagraphs")}
 

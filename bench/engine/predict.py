@@ -9,11 +9,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bench.ceremony import convolutions, evaluating
+from bench.api import Network, Precision
+from bench.api.module_state import convolutions, evaluating
 from bench.engine.compiled import compiled, constant_weights, full_chunk
-from bench.engine.folded import folded
+from bench.engine.folding import folded
 from bench.errors import HeatmarkError
-from bench.handed import Network, Precision
 
 _log = logging.getLogger("heatmark")
 _CANDIDATES = (4, 8, 16, 32, 64, 128, 256, 512)

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.audit import audited
-from bench.board import board_of
+from bench.files import write_whole
+from bench.leaderboard.build import board_of
+from bench.leaderboard.metric_audit import audited
+from bench.leaderboard.recipe_effects import compares_recipes, recipe_table
 from bench.report.figures import draw
 from bench.report.page import page
 from bench.report.recipe_figure import draw_recipes
-from bench.report.recipes import compares_recipes, recipe_table, render_recipes
+from bench.report.recipe_tables import render_recipes
 from bench.report.sheet import sheet
 from bench.report.style import figures, inlined, svg
 from bench.report.tables import Format, render, table_of
 from bench.report.training import training_log
-from bench.store import Results, write_whole
+from bench.results.result_set import Results
 
 _TABLES: dict[str, Format] = {
     "leaderboard.md": "markdown",

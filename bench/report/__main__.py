@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
+from bench.files import write_whole
 from bench.report import write_report
 from bench.report.index import index
-from bench.store import read_results, write_whole
+from bench.results.result_set import read_results
 
 
 def main(root: Path) -> None:

@@ -8,14 +8,14 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from bench.audit import agreement, calibrated
-from bench.board import COST, Board
-from bench.report.curves import draw_curves
+from bench.leaderboard.board import COST, Board
+from bench.leaderboard.means import Array, Mask
+from bench.leaderboard.metric_audit import agreement, calibrated
+from bench.leaderboard.wording import listed
+from bench.report.curve_figure import draw_curves
 from bench.report.style import CONTROL, LINE, PALETTE, TEXT, elided, figures, file_name
 from bench.report.training import draw_training, measured, training_log
-from bench.stats import Array, Mask
-from bench.store import Results
-from bench.wording import listed
+from bench.results.result_set import Results
 
 MOST_NAMED = 20
 FEW_TO_CORRELATE = 10

@@ -11,17 +11,17 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from bench.audit import Finding, findings, flips
-from bench.board import ENTRY, OK, Board
-from bench.report.doubts import chance
+from bench.leaderboard.board import ENTRY, OK, Board
+from bench.leaderboard.means import Array
+from bench.leaderboard.metric_audit import Finding, findings, flips
+from bench.leaderboard.place_stability import chance
+from bench.leaderboard.wording import listed
 from bench.report.figures import FEW_TO_CORRELATE
-from bench.report.pictures import gallery
+from bench.report.gallery import gallery
 from bench.report.script_data import script_data
 from bench.report.tables import ARROW, number, table_of
 from bench.report.words import MANY, PROTOCOLS, TEST, answer, steps
-from bench.stats import Array
-from bench.store import Results
-from bench.wording import listed
+from bench.results.result_set import Results
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("page.js", "weights.js", "gallery.js")

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.report.recipes import ACCURACY, loses_accuracy, shown_metrics
+from bench.leaderboard.recipe_effects import ACCURACY, loses_accuracy
+from bench.report.recipe_tables import shown_metrics
 from bench.report.style import CONTROL, LINE, PALETTE
 
 ABOVE, BELOW, SAME = PALETTE[2], PALETTE[3], CONTROL

@@ -6,10 +6,11 @@ from typing import Literal, NamedTuple, assert_never
 import numpy as np
 import pandas as pd
 
-from bench.audit import audited, calibrated
-from bench.board import Board, board_of
-from bench.pairs import ALPHA
-from bench.store import Results
+from bench.leaderboard.board import Board
+from bench.leaderboard.build import board_of
+from bench.leaderboard.metric_audit import audited, calibrated
+from bench.leaderboard.paired_tests import ALPHA
+from bench.results.result_set import Results
 
 Format = Literal["markdown", "latex", "csv", "json"]
 ARROW = {"higher": "↑", "lower": "↓"}

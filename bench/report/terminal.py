@@ -5,9 +5,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.audit import findings
-from bench.board import Board
-from bench.pairs import ALPHA
+from bench.leaderboard.board import Board
+from bench.leaderboard.metric_audit import findings
+from bench.leaderboard.paired_tests import ALPHA
 from bench.report.tables import ARROW, TIED
 from bench.report.words import answer
 

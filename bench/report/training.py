@@ -7,7 +7,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from bench.report.style import colours
-from bench.store import Results
+from bench.results.result_set import Results
 
 MEASURES = {"loss": "loss", "accuracy": "accuracy", "penalty": "penalty, share of the first epoch's"}
 _TRAINING = ["network", "recipe", "seed"]

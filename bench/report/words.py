@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.audit import Finding
-from bench.board import Board
-from bench.pairs import ALPHA, images_needed, superiority
-from bench.report.doubts import beside_the_truth, by_metric, by_network, chance, hangs_on
-from bench.stats import Array
-from bench.wording import listed
+from bench.leaderboard.board import Board
+from bench.leaderboard.means import Array
+from bench.leaderboard.metric_audit import Finding
+from bench.leaderboard.paired_tests import ALPHA, images_needed, superiority
+from bench.leaderboard.place_stability import beside_the_truth, by_metric, by_network, chance, hangs_on
+from bench.leaderboard.wording import listed
 
 PROTOCOLS = {
     "rise2018": "as published: a row of pixels a step, towards zero or from a blur, of the probability",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.attention import attentions_of, class_token_map
+from bench.attribution.attention import attentions_of, class_token_map
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.blur_path import BlurPath
-from bench.gradients import Output, target_gradients
-from bench.heatmaps import Reduction
-from bench.paths import per_pixel, sum_over_nodes
+from bench.attribution.blur_path import BlurPath
+from bench.attribution.gradients import Output, target_gradients
+from bench.attribution.paths import per_pixel, sum_over_nodes
+from bench.functional.heatmaps import Reduction
 
 
 @dataclass(frozen=True)
 class BlurIg(Attribution):
     """Integrated gradients along a path of ever less blurred images (Blur IG).
 
-    Left Riemann sum over sigma, in pixels; `bench.blur_path` gives the kernels. Left out: the published code
+    Left Riemann sum over sigma, in pixels; `bench.attribution.blur_path` gives the kernels. Left out: the published code
     weights a whole batch of steps with the width of its last one, which is wrong where widths differ
     (`spacing = "sigma_squared"`). Published with the softmax probability of the target as `output`.
     """

@@ -6,18 +6,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, Cost, Network, Request
-from bench.errors import UnsupportedError
-from bench.gradients import target_values
-from bench.heatmaps import Reduction
-from bench.rescale import rescaled
+from bench.api import Attribution, Cost, Network, Request, UnsupportedError
+from bench.attribution.gradients import target_values
+from bench.attribution.rescale_rule import rescaled
+from bench.functional.heatmaps import Reduction
 
 
 @dataclass(frozen=True)
 class DeepLift(Attribution):
     """Differences from a blank image, passed back by the rescale rule (DeepLIFT).
 
-    The baseline is zero in normalised space. `bench.rescale` has the rule for elementwise non-linearities, max-pools
+    The baseline is zero in normalised space. `bench.attribution.rescale_rule` has the rule for elementwise non-linearities, max-pools
     and products; a network with attention or layer norms is unsupported, which shows in attributions that do not sum
     to the difference of the target logit. Equals Captum's where that knows all operations, which it does for modules
     used once and windows that do not overlap.

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.pixels import pixel_scale
+from bench.api.network import pixel_scale
 
 
 @dataclass(frozen=True)

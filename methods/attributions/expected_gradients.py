@@ -5,12 +5,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bench.api import Attribution, Cost, Network, Request
-from bench.errors import UnsupportedError
-from bench.gradients import target_gradients
-from bench.heatmaps import Reduction
-from bench.nonlinearity import NonlinearityRule
-from bench.paths import per_pixel, sum_over_nodes
+from bench.api import Attribution, Cost, Network, Request, UnsupportedError
+from bench.attribution.gradients import target_gradients
+from bench.attribution.guided_rules import NonlinearityRule
+from bench.attribution.paths import per_pixel, sum_over_nodes
+from bench.functional.heatmaps import Reduction
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.heatmaps import Reduction
-from bench.nonlinearity import NonlinearityRule
-from bench.paths import QuadratureRule, integrated_gradients, quadrature
+from bench.attribution.guided_rules import NonlinearityRule
+from bench.attribution.paths import QuadratureRule, integrated_gradients, quadrature
+from bench.functional.heatmaps import Reduction
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class GnlIntegratedGradients(Attribution):
     """Integrated gradients with guided non-linearities (GNL-IG; not Guided IG).
 
     As integrated gradients with a zero baseline, but behind every ReLU, ReLU6 and max-pooling window only
-    positive gradients pass (`bench.nonlinearity`), so that completeness is lost. Where windows overlap, or do not
+    positive gradients pass (`bench.attribution.guided_rules`), so that completeness is lost. Where windows overlap, or do not
     divide the map, the published code misplaces which windows pass; `protocol = "published"` keeps that.
     """
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.layers import enlarged, features_of
+from bench.attribution.class_activation import enlarged, features_of
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class GradCamPlusPlus(Attribution):
 
     The closed form of the paper for a score that is the exponential of the logit; places without a gradient get
     no weight.
-    `layer` is the name of the layer, by default the last one with a spatial map (`bench.layers`). One channel,
+    `layer` is the name of the layer, by default the last one with a spatial map (`bench.attribution.class_activation`). One channel,
     never negative, enlarged bilinearly. The 1e-6 in the denominator is that of pytorch-grad-cam.
     """
 

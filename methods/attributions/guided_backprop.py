@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.gradients import target_gradients
+from bench.attribution.gradients import target_gradients
 
 
 @dataclass(frozen=True)

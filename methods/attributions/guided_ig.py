@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.gradients import Output, values_and_gradients
-from bench.guided_path import GuidedPath
-from bench.heatmaps import Reduction
+from bench.attribution.gradients import Output, values_and_gradients
+from bench.attribution.guided_path import GuidedPath
+from bench.functional.heatmaps import Reduction
 
 
 @dataclass(frozen=True)
 class GuidedIg(Attribution):
     """Integrated gradients along a greedy path (Guided IG; not GNL-IG).
 
-    The path runs from zero in normalised space to the image; `bench.guided_path` tells how. `max_distance` 0 is
+    The path runs from zero in normalised space to the image; `bench.attribution.guided_path` tells how. `max_distance` 0 is
     integrated gradients by the left rule, 1 an unbounded path. Published with the softmax probability of the
     target as `output`; here the logit, as every other method of this family.
     """

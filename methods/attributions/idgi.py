@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.blur_path import BlurPath
-from bench.gradients import Output, target_values, values_and_gradients
-from bench.guided_path import GuidedPath
-from bench.heatmaps import Reduction
-from bench.paths import per_pixel
+from bench.attribution.blur_path import BlurPath
+from bench.attribution.gradients import Output, target_values, values_and_gradients
+from bench.attribution.guided_path import GuidedPath
+from bench.attribution.paths import per_pixel
+from bench.functional.heatmaps import Reduction
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.gradients import target_gradients
-from bench.nonlinearity import NonlinearityRule
+from bench.attribution.gradients import target_gradients
+from bench.attribution.guided_rules import NonlinearityRule
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class InputXGradient(Attribution):
     """Each pixel times the gradient of the target logit.
 
     Signed, per channel, the pixel in the network's normalised input space. `nonlinearity` is how gradients pass
-    ReLUs and max-pools (`bench.nonlinearity`).
+    ReLUs and max-pools (`bench.attribution.guided_rules`).
     """
 
     reference: ClassVar[str] = "Shrikumar et al., 2016, arXiv:1605.01713"

@@ -7,8 +7,14 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.heatmaps import Reduction
-from bench.paths import QuadratureRule, adaptive_integrated_gradients, integrated_gradients, quadrature, rounds
+from bench.attribution.paths import (
+    QuadratureRule,
+    adaptive_integrated_gradients,
+    integrated_gradients,
+    quadrature,
+    rounds,
+)
+from bench.functional.heatmaps import Reduction
 
 
 @dataclass(frozen=True)

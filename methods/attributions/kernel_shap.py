@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.gradients import target_values
-from bench.heatmaps import Reduction
-from bench.paths import queue
-from bench.superpixels import superpixels
+from bench.attribution.gradients import target_values
+from bench.attribution.paths import queue
+from bench.attribution.superpixels import superpixels
+from bench.functional.heatmaps import Reduction
 
 
 @dataclass(frozen=True)

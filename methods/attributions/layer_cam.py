@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.layers import enlarged, features_of
+from bench.attribution.class_activation import enlarged, features_of
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class LayerCam(Attribution):
     """Feature maps times their positive gradients, place by place (Layer-CAM).
 
     The sum over maps, its negative part cut off.
-    `layer` is the name of the layer, by default the last one with a spatial map (`bench.layers`). One channel,
+    `layer` is the name of the layer, by default the last one with a spatial map (`bench.attribution.class_activation`). One channel,
     never negative, enlarged bilinearly.
     """
 

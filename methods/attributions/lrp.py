@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bench.api import Attribution, Cost, HeatmarkError, Network, Request
-from bench.errors import UnsupportedError
-from bench.heatmaps import Reduction
-from bench.relevance import shared_relevance
+from bench.api import Attribution, Cost, HeatmarkError, Network, Request, UnsupportedError
+from bench.attribution.relevance_rule import shared_relevance
+from bench.functional.heatmaps import Reduction
 
 Composite = Literal["epsilon_plus_flat", "epsilon_plus", "epsilon_alpha2_beta1_flat", "epsilon_alpha2_beta1"]
 
@@ -22,7 +21,7 @@ class Lrp(Attribution):
 
     `composite` names zennit's rules: epsilon for linear layers, z-plus or alpha2-beta1 for convolutions, flat for
     the first layer. Batch norms are merged into the convolutions before them, in a copy, and the terms of sums
-    share relevance (`bench.relevance`). There are no rules for transformers, for features that are multiplied, for
+    share relevance (`bench.attribution.relevance_rule`). There are no rules for transformers, for features that are multiplied, for
     other norms, nor for batch norms elsewhere.
     """
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.gradients import target_gradients
-from bench.paths import integrated_gradients, quadrature
-from bench.randomised import layers_of, randomised
+from bench.attribution.gradients import target_gradients
+from bench.attribution.paths import integrated_gradients, quadrature
+from bench.attribution.randomised_weights import layers_of, randomised
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class RandomisedNetwork(Attribution):
     """Gradients of the same network with random weights.
 
     All weights are drawn anew, once per run, with the mean and the spread of those they replace
-    (`bench.randomised`); the network itself stays as it is. `of` names the gradient method.
+    (`bench.attribution.randomised_weights`); the network itself stays as it is. `of` names the gradient method.
     """
 
     reference: ClassVar[str] = "Adebayo et al., 2018, arXiv:1810.03292"

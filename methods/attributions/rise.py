@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.gradients import Output, target_values
-from bench.heatmaps import Reduction
-from bench.paths import per_pixel, sum_over_nodes
+from bench.attribution.gradients import Output, target_values
+from bench.attribution.paths import per_pixel, sum_over_nodes
+from bench.functional.heatmaps import Reduction
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.heatmaps import min_max
-from bench.layers import enlarged, features_of
-from bench.paths import queue
+from bench.attribution.class_activation import enlarged, features_of
+from bench.attribution.paths import queue
+from bench.functional.heatmaps import min_max
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ScoreCam(Attribution):
     Each map, enlarged bilinearly and scaled to [0, 1], multiplies the normalised image; the softmax over maps of
     the logits weights them. The published code leaves the constant logit of a blank image out, as here: it does
     not change the softmax. `layer` is the name of the layer, by default the last one with a spatial map
-    (`bench.layers`). One channel, never negative.
+    (`bench.attribution.class_activation`). One channel, never negative.
     """
 
     reference: ClassVar[str] = "Wang et al., 2020, arXiv:1910.01279"

@@ -6,8 +6,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.gradients import target_gradients
-from bench.nonlinearity import NonlinearityRule
+from bench.attribution.gradients import target_gradients
+from bench.attribution.guided_rules import NonlinearityRule
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class SimpleGradient(Attribution):
 
     Signed, per channel, in the network's normalised input space. The default reduction, the sum of absolute
     values over channels, is AdvGrad's (arXiv:2404.04647); the original takes the maximum over channels.
-    `nonlinearity` is how gradients pass ReLUs and max-pools (`bench.nonlinearity`).
+    `nonlinearity` is how gradients pass ReLUs and max-pools (`bench.attribution.guided_rules`).
     """
 
     reference: ClassVar[str] = "Simonyan et al., 2013, arXiv:1312.6034"

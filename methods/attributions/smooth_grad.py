@@ -6,8 +6,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.nonlinearity import NonlinearityRule
-from bench.smoothing import GradientMethod, Smoothing
+from bench.attribution.guided_rules import NonlinearityRule
+from bench.attribution.smoothing import GradientMethod, Smoothing
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class SmoothGrad(Attribution):
 
     Signed, per channel.
     `of` names the gradient method (`nodes` are those of integrated gradients), `nonlinearity` how gradients pass
-    ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see `bench.smoothing`.
+    ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see `bench.attribution.smoothing`.
     """
 
     reference: ClassVar[str] = "Smilkov et al., 2017, arXiv:1706.03825"

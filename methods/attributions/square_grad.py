@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.nonlinearity import NonlinearityRule
-from bench.smoothing import GradientMethod, Smoothing
+from bench.attribution.guided_rules import NonlinearityRule
+from bench.attribution.smoothing import GradientMethod, Smoothing
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class SquareGrad(Attribution):
 
     Never negative, per channel.
     `of` names the gradient method (`nodes` are those of integrated gradients), `nonlinearity` how gradients pass
-    ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see `bench.smoothing`.
+    ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see `bench.attribution.smoothing`.
     """
 
     reference: ClassVar[str] = "Hooker et al., 2019, arXiv:1806.10758"

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.heatmaps import Reduction
-from bench.paths import integrated_gradients, quadrature
-from bench.pixels import pixel_scale, to_pixels
-from bench.superpixels import photographs
+from bench.api.network import pixel_scale, to_pixels
+from bench.attribution.paths import integrated_gradients, quadrature
+from bench.attribution.superpixels import photographs
+from bench.functional.heatmaps import Reduction
 
 SCALES = (50, 100, 150, 250, 500, 1200)
 

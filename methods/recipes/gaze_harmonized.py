@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.api import HeatmarkError, Network, Recipe
-from bench.perturbations import away_from_gaze, cross_entropy_of
+from bench.functional.adversarial_steps import away_from_gaze
+from bench.training.attacks import cross_entropy_of
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.api import Network, Recipe
-from bench.batch_norm import constant_statistics
-from bench.gradient_penalties import Regulariser, datagrad, map_penalty, spectreg, target_gradient
+from bench.functional.gradient_penalties import Regulariser, datagrad, map_penalty, spectreg, target_gradient
+from bench.training.batch_norm import constant_statistics
 
 
 @dataclass(frozen=True)
 class GradientRegularized(Recipe):
     """Cross-entropy plus a penalty on the input gradient, trained by double backpropagation.
 
-    Loss = CE with `smoothing` + `scale` * R. R (`bench.gradient_penalties`) measures h, the gradient of the
+    Loss = CE with `smoothing` + `scale` * R. R (`bench.functional.gradient_penalties`) measures h, the gradient of the
     true-class logit in the normalised image (batch, channel, height, width), alone or against the image.
     datagrad penalises the gradient of CE with plain labels instead, spectreg that of a random projection
     of the logits, drawn each step.

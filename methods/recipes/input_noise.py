@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.api import Network, Recipe
-from bench.noise import normal_noise, uniform_noise
+from bench.functional.noise import normal_noise, uniform_noise
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.api import Network, Recipe
-from bench.attacks import pixel_ascent
-from bench.perturbations import cross_entropy_of
+from bench.training.attacks import cross_entropy_of, pixel_ascent
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.api import HeatmarkError, Network, Recipe
-from bench.perturbations import (
-    cross_entropy_of,
+from bench.functional.adversarial_steps import (
     fast_elastic,
     fast_group,
     fast_l1,
@@ -17,6 +16,7 @@ from bench.perturbations import (
     iterative_group,
     iterative_l1,
 )
+from bench.training.attacks import cross_entropy_of
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class NormAdversarial(Recipe):
     block-sparse ones. Images (batch, channel, height, width) are moved in the network's normalised
     space, neither clipped to valid pixels nor kept with the clean ones, as published.
 
-    `mode` and `solver`: what moves the images (`bench.perturbations`); `standard` moves nothing and has no
+    `mode` and `solver`: what moves the images (`bench.functional.adversarial_steps`); `standard` moves nothing and has no
     iterative solver. `epsilon`: the size of a pixel's move (l1, elastic) or of a patch's (group).
     `epsilon2`: the weight of the elastic's L2 part. `step`, `steps`: the iterative solver; l1 steps by
     step * epsilon, elastic by step, group by 1 whatever `step` says. `patches`: how many along each
-    side of a channel (`bench.patches`); 16 gives the published 14 x 14 pixels at 224.
+    side of a channel (`bench.functional.patches`); 16 gives the published 14 x 14 pixels at 224.
 
     Source: Gong, Dou and Farnia, CVPR 2024, and its code. Kept: l1 and elastic differentiate the summed
     loss, so the elastic's raw gradient does not shrink with the batch; the iterative elastic is not projected;

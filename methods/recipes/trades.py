@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.api import Network, Recipe
-from bench.attacks import pixel_ascent
-from bench.ceremony import untouched
+from bench.api.module_state import frozen_for_evaluation
+from bench.training.attacks import pixel_ascent
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Trades(Recipe):
     ) -> Tensor:
         """Mean cross-entropy plus beta times the mean divergence."""
         start = 0.001 * torch.randn(images.shape, generator=rng).to(images)
-        with untouched(network.module):
+        with frozen_for_evaluation(network.module):
             clean = network.logits(images).detach()
             attacked = pixel_ascent(
                 network,

@@ -6,11 +6,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.api import Metric
-from bench.fixations import fixation_counts
-from bench.handed import OK, Explained, Scored
-from bench.ranking import rank_auc
-from bench.truths import object_of
+from bench.api import OK, Explained, Metric, Scored
+from bench.functional.ranking import rank_auc
+from bench.functional.truth_maps import object_of
+from bench.scoring.viewings import fixation_counts
 
 
 @dataclass(frozen=True)

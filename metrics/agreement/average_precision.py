@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.ranking import expected_precision
-from bench.truths import object_of
+from bench.api import Explained, Metric, Scored
+from bench.functional.ranking import expected_precision
+from bench.functional.truth_maps import object_of
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from bench.api import Metric
-from bench.correlation import pearson
-from bench.handed import Explained, Scored
-from bench.observers import mean_over_viewings
+from bench.api import Explained, Metric, Scored
+from bench.functional.correlation import pearson
+from bench.scoring.viewings import mean_over_viewings
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.densities import density
-from bench.handed import Explained, Scored
+from bench.api import Explained, Metric, Scored
+from bench.functional.concentration import density
 
 EPSILON = 2.2204e-16
 

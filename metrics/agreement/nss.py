@@ -5,11 +5,9 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.correlation import deviations
-from bench.fixations import fixation_counts
-from bench.handed import OK, Explained, Scored
-from bench.observers import mean_over_viewings
+from bench.api import OK, Explained, Metric, Scored
+from bench.functional.correlation import deviations
+from bench.scoring.viewings import fixation_counts, mean_over_viewings
 
 
 @dataclass(frozen=True)

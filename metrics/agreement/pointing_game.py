@@ -6,10 +6,9 @@ from typing import ClassVar
 import torch
 from scipy.ndimage import distance_transform_edt
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.ranking import share_in_top
-from bench.truths import object_of
+from bench.api import Explained, Metric, Scored
+from bench.functional.ranking import share_in_top
+from bench.functional.truth_maps import object_of
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.sparsity import fractions
-from bench.truths import object_of
+from bench.api import Explained, Metric, Scored
+from bench.functional.concentration import fractions
+from bench.functional.truth_maps import object_of
 
 
 @dataclass(frozen=True)

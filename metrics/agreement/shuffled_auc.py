@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.api import Metric
-from bench.fixations import counts_at, fixation_counts
-from bench.handed import OK, Explained, Scored
-from bench.ranking import rank_auc
+from bench.api import OK, Explained, Metric, Scored
+from bench.functional.ranking import rank_auc
+from bench.functional.truth_maps import counts_at
+from bench.scoring.viewings import fixation_counts
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.densities import density
-from bench.handed import Explained, Scored
-from bench.heatmaps import min_max
+from bench.api import Explained, Metric, Scored
+from bench.functional.concentration import density
+from bench.functional.heatmaps import min_max
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.passes import passes
+from bench.api import Explained, Metric, Scored
+from bench.scoring.passes import passes
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
+from bench.api import Explained, Metric, Scored
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Metric
+from bench.api import Explained, Metric, Scored
 from bench.engine import logits_in_chunks
-from bench.handed import Explained, Scored
-from bench.information import information_curve, stages
+from bench.scoring.information_curves import information_curve, stages
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from bench.api import PerturbationMetric
-from bench.handed import Explained, Plan
-from bench.protocols import DeletionProtocol, bounds, deletion_plan, stamp
+from bench.api import Explained, PerturbationMetric, Plan
+from bench.scoring.protocols import DeletionProtocol, bounds, deletion_plan, stamp
 
 
 @dataclass(frozen=True)
@@ -16,7 +15,7 @@ class Deletion(PerturbationMetric):
 
     Score in [0, 1]; curve (batch, height + 1) under `rise2018`: `step` pixels a point (None: the image's width),
     towards zero in normalised space, ties from the highest flat index to the lowest. The other protocols do what the
-    libraries of their names do, and their scores have other ranges: see `bench.protocols`.
+    libraries of their names do, and their scores have other ranges: see `bench.scoring.protocols`.
 
     With a `tolerance` only as many points are evaluated as that certainty of the area needs; the curve is
     straight in between, and the score carries another protocol stamp.

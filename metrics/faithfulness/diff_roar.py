@@ -6,8 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.altered import Removal
-from bench.api import Compared, NetworkMetric, Scored
+from bench.api import Compared, NetworkMetric, Removal, Scored
 from bench.engine import logits_in_chunks
 
 
@@ -39,5 +38,5 @@ class DiffRoar(NetworkMetric):
 
     def _right(self, compared: Compared, removal: Removal) -> Tensor:
         shown = removal.shown(compared.explained[0])
-        found = logits_in_chunks(compared.laboratory.without(removal), shown).argmax(1)
+        found = logits_in_chunks(compared.retrainer.without(removal), shown).argmax(1)
         return (found == compared.outputs).double()

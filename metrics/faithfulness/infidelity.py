@@ -7,9 +7,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.masking import target_of, targets_of
+from bench.api import Explained, Metric, Scored
+from bench.scoring.masked_outputs import target_of, targets_of
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from bench.api import PerturbationMetric
-from bench.handed import Plan
-from bench.protocols import InsertionProtocol, bounds, insertion_plan, stamp
+from bench.api import PerturbationMetric, Plan
+from bench.scoring.protocols import InsertionProtocol, bounds, insertion_plan, stamp
 
 
 @dataclass(frozen=True)
@@ -14,7 +13,7 @@ class Insertion(PerturbationMetric):
 
     Score in [0, 1]; curve (batch, height + 1) under `rise2018`: `step` pixels a point (None: the image's width),
     into a blurred copy of the image, ties from the highest flat index to the lowest. The other protocols do what the
-    libraries of their names do, and their scores have other ranges: see `bench.protocols`.
+    libraries of their names do, and their scores have other ranges: see `bench.scoring.protocols`.
 
     With a `tolerance` only as many points are evaluated as that certainty of the area needs; the curve is
     straight in between, and the score carries another protocol stamp.

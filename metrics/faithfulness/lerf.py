@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from bench.api import PerturbationMetric
-from bench.handed import Plan
-from bench.protocols import removal_plan
+from bench.api import PerturbationMetric, Plan
+from bench.scoring.protocols import removal_plan
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.heatmaps import ranks
-from bench.imputation import linear_imputation
-from bench.masking import targets_of
+from bench.api import Explained, Metric, Scored
+from bench.functional.heatmaps import ranks
+from bench.functional.imputation import linear_imputation
+from bench.scoring.masked_outputs import targets_of
 
 
 @dataclass(frozen=True)

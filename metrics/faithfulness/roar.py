@@ -5,8 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.altered import Removal
-from bench.api import Compared, NetworkMetric, Scored
+from bench.api import Compared, NetworkMetric, Removal, Scored
 from bench.engine import logits_in_chunks
 
 
@@ -33,6 +32,6 @@ class Roar(NetworkMetric):
         for share in self.shares:
             removal = Removal(share, "highest")
             shown = removal.shown(compared.explained[0])
-            found = logits_in_chunks(compared.laboratory.without(removal), shown).argmax(1)
+            found = logits_in_chunks(compared.retrainer.without(removal), shown).argmax(1)
             curve.append((found == compared.outputs).double())
         return Scored(torch.stack(curve, 1).mean(1), torch.stack(curve, 1))

@@ -7,11 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Metric
-from bench.correlation import pearson
-from bench.handed import Explained, Scored
-from bench.heatmaps import ranks
-from bench.masking import target_of, targets_of
+from bench.api import Explained, Metric, Scored
+from bench.functional.correlation import pearson
+from bench.functional.heatmaps import ranks
+from bench.scoring.masked_outputs import target_of, targets_of
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 import torch
 
 from bench.api import Explained, Metric, Scored
-from bench.ceremony import untouched
-from bench.gradient_penalties import Regulariser, datagrad, map_penalty, spectreg
+from bench.api.module_state import frozen_for_evaluation
+from bench.functional.gradient_penalties import Regulariser, datagrad, map_penalty, spectreg
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class GradientPenalty(Metric):
                 return Scored(map_penalty(self.regulariser, maps, images).double())
 
     def _of_network(self, explained: Explained) -> torch.Tensor:
-        with untouched(explained.network.module), torch.enable_grad():
+        with frozen_for_evaluation(explained.network.module), torch.enable_grad():
             images = explained.images.detach().requires_grad_()
             logits = explained.network.logits(images)
             if self.regulariser == "datagrad":

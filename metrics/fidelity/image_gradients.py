@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.image_similarity import gradient_difference
-from bench.likeness import pictures
+from bench.api import Explained, Metric, Scored
+from bench.functional.image_similarity import gradient_difference
+from bench.scoring.image_pair import pictures
 
 
 @dataclass(frozen=True)

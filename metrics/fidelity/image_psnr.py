@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.likeness import pictures
+from bench.api import Explained, Metric, Scored
+from bench.scoring.image_pair import pictures
 
 
 @dataclass(frozen=True)

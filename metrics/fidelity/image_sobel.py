@@ -5,10 +5,9 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.image_similarity import sobel_difference
-from bench.likeness import pictures
+from bench.api import Explained, Metric, Scored
+from bench.functional.image_similarity import sobel_difference
+from bench.scoring.image_pair import pictures
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.api import Metric
-from bench.correlation import ssim
-from bench.handed import Explained, Scored
-from bench.likeness import pictures
+from bench.api import Explained, Metric, Scored
+from bench.functional.correlation import ssim
+from bench.scoring.image_pair import pictures
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.handed import OK, Explained, Scored
-from bench.map_attacks import attacked, off_centre, off_the_top
-from bench.similarity import Similarity, similarity, top_set
+from bench.api import OK, Explained, Metric, Scored
+from bench.functional.map_similarity import Similarity, similarity, top_set
+from bench.scoring.map_attacks import attacked, off_centre, off_the_top
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.neighbours import changes_around, steps_around
+from bench.api import Explained, Metric, Scored
+from bench.scoring.neighbourhood import changes_around, steps_around
 
 
 @dataclass(frozen=True)

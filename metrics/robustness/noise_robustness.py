@@ -6,12 +6,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.api import Metric
+from bench.api import OK, Explained, Metric, Scored
+from bench.api.network import pixel_scale, to_pixels
 from bench.engine import logits_in_chunks
-from bench.handed import OK, Explained, Scored
-from bench.noise import normal_noise, uniform_noise
-from bench.pixels import pixel_scale, to_pixels
-from bench.similarity import Similarity, similarity
+from bench.functional.map_similarity import Similarity, similarity
+from bench.functional.noise import normal_noise, uniform_noise
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Compared, NetworkMetric, Scored
-from bench.errors import UnsupportedError
-from bench.similarity import Similarity, similarity
+from bench.api import Compared, NetworkMetric, Scored, UnsupportedError
+from bench.functional.map_similarity import Similarity, similarity
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class TrainingStability(NetworkMetric):
         """One similarity per image, or for each further seed and the mean."""
         if self.across == "halves":
             explained = compared.explained[0]
-            networks = [compared.laboratory.on_half(half) for half in (0, 1)]
+            networks = [compared.retrainer.on_half(half) for half in (0, 1)]
             method, request = explained.method, explained.request
             first, second = (method.heatmaps(method.explain(network, request)) for network in networks)
             return Scored(similarity(first, second, self.similarity, self.top))

@@ -5,9 +5,8 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
+from bench.api import Explained, Metric, Scored
 from bench.engine import logits_in_chunks
-from bench.handed import Explained, Scored
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from bench.api import Metric
-from bench.errors import UnsupportedError
-from bench.handed import Explained, Scored
-from bench.similarity import Similarity, similarity
+from bench.api import Explained, Metric, Scored, UnsupportedError
+from bench.functional.map_similarity import Similarity, similarity
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.randomised import layers_of, randomised
-from bench.similarity import Similarity, similarity
+from bench.api import Explained, Metric, Scored
+from bench.attribution.randomised_weights import layers_of, randomised
+from bench.functional.map_similarity import Similarity, similarity
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.sparsity import fractions
+from bench.api import Explained, Metric, Scored
+from bench.functional.concentration import fractions
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.sparsity import gini
+from bench.api import Explained, Metric, Scored
+from bench.functional.concentration import gini
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.patches import patch_norms
-from bench.sparsity import gini
+from bench.api import Explained, Metric, Scored
+from bench.functional.concentration import gini
+from bench.functional.patches import patch_norms
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.sparsity import fractions
+from bench.api import Explained, Metric, Scored
+from bench.functional.concentration import fractions
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from bench.api import Metric
-from bench.handed import Explained, Scored
-from bench.heatmaps import min_max
+from bench.api import Explained, Metric, Scored
+from bench.functional.heatmaps import min_max
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from bench import checks
-from bench.api import HeatmarkError
 from bench.datasets.cub_gha import CubGha
+from bench.errors import HeatmarkError
 
 NAMES = (
     "001.Black_footed_Albatross/A_1.jpg",

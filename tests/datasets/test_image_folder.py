@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from bench import checks
-from bench.api import HeatmarkError
 from bench.datasets.image_folder import ImageFolder
+from bench.errors import HeatmarkError
 
 
 def save(path: Path, pixels: np.ndarray) -> None:

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from bench import checks
-from bench.api import HeatmarkError
 from bench.datasets.imagenet import Imagenet
 from bench.datasets.imagenette import Imagenette
+from bench.errors import HeatmarkError
 
 CLASS_OF = {1: "n02102040", 2: "n01440764", 3: "n03888257", 4: "n01440764", 5: "n02102040"}
 OUTPUT_OF = {"n01440764": 0, "n02102040": 217, "n03888257": 701}

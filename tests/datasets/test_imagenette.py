@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 
 from bench import checks
-from bench.api import HeatmarkError
+from bench.api import Preprocess
+from bench.data.transforms import prepare
 from bench.datasets.imagenette import Imagenette
-from bench.handed import Preprocess
-from bench.images import prepare
+from bench.errors import HeatmarkError
 
 HEADER = "path,noisy_labels_0,noisy_labels_50,is_valid"
 

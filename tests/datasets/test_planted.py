@@ -10,10 +10,10 @@ from scipy.stats import chi2_contingency
 from skimage.io import imsave
 from torch import Tensor
 
-from bench import textures
+from bench.data import textures
+from bench.data.textures import QUARTERS, Photograph, quarter
 from bench.datasets.planted import EVIDENCE, Planted
 from bench.errors import HeatmarkError
-from bench.textures import QUARTERS, Photograph, quarter
 
 CLASSES = len(EVIDENCE)
 TRAINED_ON, TRIED_ON = 2400, 800

@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.api import AnyMetric
-from bench.cards import card
+from bench.api.registry import find
 from bench.cli import app
-from bench.plugins import find
+from bench.cli.cards import card
 
 LONGEST = 120
 

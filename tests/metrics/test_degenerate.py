@@ -6,11 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.api import Metric
-from bench.handed import Explained, Network
-from bench.measure import explained_by, measure
-from bench.plugins import find
-from bench.tiny import tiny_network, tiny_request
+from bench.api import Explained, ImageMetric, Network
+from bench.api.registry import find
+from bench.checks.fixtures import tiny_network, tiny_request
+from bench.scoring.measure import explained_by, measure
 
 STATUSES = {
     "ok",
@@ -33,7 +32,7 @@ MAPS = {
     "huge": lambda maps: maps * 1e150,
     "tiny": lambda maps: maps * 1e-150,
 }
-METRICS = [name for name, plugin in find("metrics").items() if issubclass(plugin, Metric)]
+METRICS = [name for name, plugin in find("metrics").items() if issubclass(plugin, ImageMetric)]
 
 
 def _row(maps: Tensor, row: int) -> Tensor:

@@ -8,16 +8,14 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from bench.altered import Removal
-from bench.api import NetworkMetric
+from bench.api import Compared, Explained, Network, NetworkMetric, Removal
+from bench.api.randomness import generator
 from bench.checks import tiny_network, tiny_request
-from bench.handed import Compared, Explained, Network
-from bench.measure import explained_by
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.diff_roar import DiffRoar
 from bench.metrics.faithfulness.roar import Roar
 from bench.metrics.robustness.training_stability import TrainingStability
-from bench.randomness import generator
+from bench.scoring.measure import explained_by
 
 COUNT = 24
 
@@ -33,7 +31,7 @@ def made_up(*key: object) -> Network:
 
 @dataclass(frozen=True)
 class MadeUp:
-    """A laboratory whose networks are decided by what they would have been trained on."""
+    """A retrainer whose networks are decided by what they would have been trained on."""
 
     def without(self, removal: Removal) -> Network:
         return made_up("without", removal.share, removal.first)

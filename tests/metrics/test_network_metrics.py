@@ -8,18 +8,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import run as running
-from bench.api import Attribution, Dataset
-from bench.checkpoints import write_trained
-from bench.handed import Network, Request, Sample
+from bench.api import Attribution, Dataset, Network, Request, Sample
+from bench.api.randomness import generator
 from bench.metrics.faithfulness.diff_roar import DiffRoar
 from bench.metrics.faithfulness.roar import Roar
 from bench.metrics.robustness.training_stability import TrainingStability
 from bench.progress import progress
-from bench.randomness import generator
-from bench.store import Results, Store
-from bench.suite import Suite, load_suite
-from bench.zoo import networks_of
+from bench.results.cell_store import Store
+from bench.results.result_set import Results
+from bench.runner import run as running
+from bench.runner.networks import NetworkLoader
+from bench.runner.records import Run
+from bench.suites.load import Suite, load_suite
+from bench.training.checkpoints import write_trained
 
 SUITE = """
 name = "square"
@@ -110,7 +111,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def carry_out(suite: Suite, folder: Path) -> Results:
     with progress() as bars:
-        return running.run(suite, Store(folder), torch.device("cpu"), bars)
+        return running.run_suite(Run(suite, Store(folder), torch.device("cpu"), bars))
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ def test_a_second_run_trains_and_scores_nothing(suite, results, kept, monkeypatc
     def forbidden(*_: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("bench.zoo.train", forbidden)
+    monkeypatch.setattr("bench.runner.networks.train", forbidden)
     monkeypatch.setattr(running, "score_across", forbidden)
     again = carry_out(suite, kept)
     np.testing.assert_array_equal(again.scores.score, results.scores.score)
@@ -180,7 +181,7 @@ def test_one_seed_is_not_compared_and_weights_alone_are_not_retrained(suite, res
 
 
 def test_a_file_of_weights_for_each_seed_is_as_good_as_their_training(suite, results, kept, tmp_path: Path) -> None:
-    ready = networks_of(suite, 0, kept / "networks", torch.device("cpu"), None)
+    ready = NetworkLoader(suite, 0, kept / "networks", torch.device("cpu"), None).load()
     for trained in ready:
         write_trained(tmp_path / f"of-{trained.seed}.safetensors", trained.network.module, {})
     loaded = {"weights": str(tmp_path / "of-{seed}.safetensors"), "training": None}

@@ -10,18 +10,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bench import checks
-from bench.api import Metric
-from bench.data import load
+from bench.api import Explained, ImageMetric, ImageRandom, Network, Preprocess, Request
+from bench.api.registry import find
+from bench.data.batches import load
 from bench.datasets.planted import Planted
 from bench.engine import clean_logits
-from bench.handed import Explained, Network, Preprocess, Request
-from bench.measure import explained_by, measure
-from bench.networks import build, load_weights
-from bench.plugins import find
-from bench.randomness import ImageRandom
-from bench.suite import SHIPPED
+from bench.scoring.measure import explained_by, measure
+from bench.suites.load import SHIPPED
+from bench.training.architectures import build, load_weights
 
-METRICS = {name: plugin for name, plugin in find("metrics").items() if issubclass(plugin, Metric)}
+METRICS = {name: plugin for name, plugin in find("metrics").items() if issubclass(plugin, ImageMetric)}
 # What these say depends on the order of the pixels alone.
 RANKING = (
     *("deletion", "insertion", "morf", "lerf", "road", "sic", "aic"),

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from contest import RESULTS
-from speed_report import publish
 
-from bench.handed import Network
+from bench.api import Network
 from bench.progress import progress
-from bench.suite import load_suite
-from bench.zoo import networks_of
+from bench.runner.networks import NetworkLoader
+from bench.suites.load import load_suite
+from tests.perf.contestants import RESULTS
+from tests.perf.speed_report import publish
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def squeezenet(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Net
     """The trained network of the suite `imagenette`: one for all tests, so that it is compiled once."""
     with progress() as bars:
         kept = tmp_path_factory.mktemp("networks")
-        (trained,) = networks_of(load_suite("imagenette"), 0, kept, torch.device("cpu"), bars)
+        (trained,) = NetworkLoader(load_suite("imagenette"), 0, kept, torch.device("cpu"), bars).load()
     return trained.network
 
 

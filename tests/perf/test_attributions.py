@@ -5,17 +5,15 @@ from importlib.metadata import version
 
 import pytest
 import torch
-from bounds import bound, gradients, noise, untrained
 from captum.attr import IntegratedGradients as Captum
-from contest import Contestant, contest, seconds_of, times_faster
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.api import Attribution
-from bench.handed import Network, Request
+from bench.api import Attribution, ImageRandom, Network, Request
 from bench.methods.attributions.gnl_integrated_gradients import GnlIntegratedGradients
 from bench.methods.attributions.guided_ig import GuidedIg
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
-from bench.randomness import ImageRandom
+from tests.perf.bare_speed import bound, gradients, noise, untrained
+from tests.perf.contestants import Contestant, contest, seconds_of, times_faster
 
 CPU = torch.device("cpu")
 OF_THE_BOUND, OF_CAPTUM, OF_ONE_BY_ONE = 0.9, 1.0, 1.2

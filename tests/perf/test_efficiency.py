@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from bounds import bound, random_maps, untrained
-from contest import Contestant, contest, times_faster
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.api import Precision
 from bench.engine import fastest_chunk
-from bench.handed import Precision
-from bench.measure import measure
 from bench.metrics.faithfulness.deletion import Deletion
 from bench.metrics.faithfulness.insertion import Insertion
+from bench.scoring.measure import measure
+from tests.perf.bare_speed import bound, random_maps, untrained
+from tests.perf.contestants import Contestant, contest, times_faster
 
 AT_LEAST = 0.95
 # Network, pixels, precision, device; images, points of a curve, rounds: a few seconds a round.

@@ -5,17 +5,16 @@ from copy import deepcopy
 import pandas as pd
 import pytest
 import torch
-from bounds import bound
-from contest import contest, keep
-from ours import OURS, ours, photographs
-from peers import Scores, peers
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.api import Attribution
-from bench.handed import Network
-from bench.measure import explained_by
+from bench.api import Attribution, Network
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
 from bench.methods.attributions.simple_gradient import SimpleGradient
+from bench.scoring.measure import explained_by
+from tests.perf.bare_speed import bound
+from tests.perf.contestants import contest, keep
+from tests.perf.heatmark_runs import OURS, ours, photographs
+from tests.perf.peers import Scores, peers
 
 # Photographs at a time, each of another class.
 IMAGES, OF_A_CLASS = 2, 60

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from simulated import large
 
-from bench.store import write_results
+from bench.results.result_set import write_results
+from tests.support.simulated_results import large
 
 MOST_SECONDS = 60
 MOST_GIB = 2.0

@@ -8,12 +8,12 @@ import time
 import numpy as np
 import pytest
 import torch
-from direct_imputation import system
 from pytest_benchmark.fixture import BenchmarkFixture
 from scipy.ndimage import gaussian_filter
 from scipy.sparse.linalg import spsolve
 
-from bench.imputation import linear_imputation
+from bench.functional.imputation import linear_imputation
+from tests.support.direct_imputation import system
 
 IMAGES, DIRECT = 100, 4
 AT_LEAST, AT_LEAST_THAN_LIBRARY = 5.0, 20.0

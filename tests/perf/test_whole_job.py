@@ -6,15 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from contest import Contestant, contest, times_faster
-from ours import least_inputs, ours, photographs
-from peers import Scores, per_step_loop
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.api import Attribution
+from bench.api import Attribution, Network
 from bench.engine.predict import forward
-from bench.handed import Network
-from bench.measure import explained_by
 from bench.methods.attributions.edges import Edges
 from bench.methods.attributions.gnl_integrated_gradients import GnlIntegratedGradients
 from bench.methods.attributions.grad_cam import GradCam
@@ -25,6 +20,10 @@ from bench.methods.attributions.layer_cam import LayerCam
 from bench.methods.attributions.random_map import RandomMap
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.methods.attributions.smooth_grad import SmoothGrad
+from bench.scoring.measure import explained_by
+from tests.perf.contestants import Contestant, contest, times_faster
+from tests.perf.heatmark_runs import least_inputs, ours, photographs
+from tests.perf.peers import Scores, per_step_loop
 
 METHODS: list[Attribution] = [
     SimpleGradient(),
@@ -65,7 +64,7 @@ def test_ten_methods_on_32_photographs(
 
         return replace(own, run=run)
 
-    monkeypatch.setattr("bench.engine.curves.forward", noted)
+    monkeypatch.setattr("bench.engine.perturbation_curves.forward", noted)
     ways = [("fp32", "inductor", tolerance) for tolerance in (None, TOLERANCE)]
     full, adaptive = (counted(ours(explanations, how, scores)) for how in ways)
     # The peer takes the same photographs by two methods, two at a time; its time is told per network input.

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import get_model
 
+from bench.api import Network
+from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
 from bench.errors import HeatmarkError, UnsupportedError
-from bench.handed import Network
 from bench.methods.attributions.lrp import Lrp
-from bench.tiny import tiny_network, tiny_request, tiny_transformer
 
 REQUEST = tiny_request()
 

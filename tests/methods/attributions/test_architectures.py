@@ -10,11 +10,11 @@ from torch import nn
 from torchvision.models import VisionTransformer, get_model
 
 from bench import checks
+from bench.api import Network, Request
+from bench.api.registry import find
+from bench.checks.fixtures import tiny_request
 from bench.errors import UnsupportedError
-from bench.handed import Network, Request
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
-from bench.plugins import find
-from bench.tiny import tiny_request
 
 SIZE = 64
 PUBLISHED = ("vgg16", "vgg19", "resnet34", "resnet50", "googlenet")

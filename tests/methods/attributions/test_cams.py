@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench import layers
+from bench.attribution import class_activation as layers
+from bench.attribution.class_activation import features_of
+from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
 from bench.errors import UnsupportedError
-from bench.layers import features_of
 from bench.methods.attributions.grad_cam import GradCam
 from bench.methods.attributions.grad_cam_plus_plus import GradCamPlusPlus
 from bench.methods.attributions.layer_cam import LayerCam
 from bench.methods.attributions.score_cam import ScoreCam
-from bench.tiny import tiny_network, tiny_request, tiny_transformer
 
 REQUEST = tiny_request()
 

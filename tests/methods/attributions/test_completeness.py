@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.data import load, spread
-from bench.gradients import target_values
-from bench.paths import adaptive_integrated_gradients, rounds
+from bench.attribution.gradients import target_values
+from bench.attribution.paths import adaptive_integrated_gradients, rounds
+from bench.data.batches import evenly_spaced, load
 from bench.progress import progress
-from bench.suite import load_suite
-from bench.zoo import networks_of
+from bench.runner.networks import NetworkLoader
+from bench.suites.load import load_suite
 
 CPU = torch.device("cpu")
 NODES, MOST_NODES, TOLERANCE = 25, 400, 0.01
@@ -20,9 +20,9 @@ NODES, MOST_NODES, TOLERANCE = 25, 400, 0.01
 def test_adaptive_integrated_gradients_of_photographs_are_complete(real_data: Path, tmp_path: Path, capsys) -> None:
     suite = load_suite("imagenette")
     with progress() as bars:
-        (trained,) = networks_of(suite, 0, tmp_path, CPU, bars)
+        (trained,) = NetworkLoader(suite, 0, tmp_path, CPU, bars).load()
     network = trained.network
-    positions = spread(len(suite.dataset.ids("val")), 100)
+    positions = evenly_spaced(len(suite.dataset.ids("val")), 100)
     gaps, changes, taken = [], [], []
     for start in range(0, 100, 25):
         images = load(suite.dataset, "val", positions[start : start + 25], network, CPU).images

@@ -2,14 +2,14 @@ import numpy as np
 import torch
 from scipy.ndimage import sobel
 
-from bench.handed import Network, Preprocess
+from bench.api import Network, Preprocess
+from bench.attribution.randomised_weights import layers_of, randomised
 from bench.methods.attributions.centre import Centre
 from bench.methods.attributions.edges import Edges
 from bench.methods.attributions.oracle import Oracle
 from bench.methods.attributions.random_map import RandomMap
 from bench.methods.attributions.randomised_network import RandomisedNetwork
 from bench.methods.attributions.simple_gradient import SimpleGradient
-from bench.randomised import layers_of, randomised
 
 
 def test_every_control_says_that_it_is_one():

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.api import Network
+from bench.attribution.rescale_rule import rescaled
+from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
 from bench.errors import UnsupportedError
-from bench.handed import Network
 from bench.methods.attributions.deep_lift import DeepLift
-from bench.rescale import rescaled
-from bench.tiny import tiny_network, tiny_request, tiny_transformer
 
 REQUEST = tiny_request()
 

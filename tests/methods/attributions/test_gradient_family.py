@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.gradients import target_gradients
+from bench.attribution.gradients import target_gradients
 from bench.methods.attributions.guided_backprop import GuidedBackprop
 from bench.methods.attributions.input_x_gradient import InputXGradient
 from bench.methods.attributions.integrated_gradients import IntegratedGradients

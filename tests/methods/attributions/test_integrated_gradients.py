@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from helpers import as_tensor, golden, tiny_network
 from torch import nn
 
-from bench.handed import Network, Request
+from bench.api import ImageRandom, Network, Request
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
-from bench.randomness import ImageRandom
+from tests.support.maps import as_tensor, golden
+from tests.support.networks import tiny_network
 
 
 @pytest.mark.parametrize("pool", ["", "k3_"])

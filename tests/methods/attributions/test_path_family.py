@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from helpers import as_tensor, golden, tiny_network
 from torch import nn
 
+from bench.api import ImageRandom, Network, Request
+from bench.attribution.gradients import target_gradients
 from bench.errors import UnsupportedError
-from bench.gradients import target_gradients
-from bench.handed import Network, Request
 from bench.methods.attributions.blur_ig import BlurIg
 from bench.methods.attributions.expected_gradients import ExpectedGradients
 from bench.methods.attributions.gnl_integrated_gradients import GnlIntegratedGradients
 from bench.methods.attributions.guided_ig import GuidedIg
 from bench.methods.attributions.idgi import Idgi
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
-from bench.randomness import ImageRandom
+from tests.support.maps import as_tensor, golden
+from tests.support.networks import tiny_network
 
 
 @pytest.mark.parametrize(("pool", "protocol"), [("", "exact"), ("", "published"), ("k3_", "published")])
@@ -85,7 +85,7 @@ def test_idgi_shares_out_exactly_the_change_along_its_path(network, request_of, 
     with torch.no_grad():
         start = torch.zeros_like(request.images)
         if path == "blur":
-            from bench.blur_path import BlurPath
+            from bench.attribution.blur_path import BlurPath
 
             start = BlurPath().blurred(request.images, torch.full((3,), 50.0, dtype=torch.float64))
         change = values(request.images, request.targets) - values(start, request.targets)

@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.handed import Network
+from bench.api import Network
+from bench.attribution.paths import integrated_gradients, quadrature
+from bench.attribution.superpixels import superpixels
+from bench.checks.fixtures import tiny_network, tiny_request
 from bench.methods.attributions import kernel_shap, xrai
 from bench.methods.attributions.kernel_shap import KernelShap
 from bench.methods.attributions.occlusion import Occlusion
 from bench.methods.attributions.rise import Rise
 from bench.methods.attributions.xrai import Xrai
-from bench.paths import integrated_gradients, quadrature
-from bench.superpixels import superpixels
-from bench.tiny import tiny_network, tiny_request
 
 REQUEST = tiny_request()
 

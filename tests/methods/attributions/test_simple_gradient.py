@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from helpers import as_tensor, golden, tiny_network
 from torch import nn
 
-from bench.handed import Network, Request
-from bench.heatmaps import for_display
+from bench.api import ImageRandom, Network, Request
+from bench.functional.heatmaps import for_display
 from bench.methods.attributions.simple_gradient import SimpleGradient
-from bench.randomness import ImageRandom
+from tests.support.maps import as_tensor, golden
+from tests.support.networks import tiny_network
 
 
 @pytest.mark.parametrize("kind", ["tiny", "smooth"])

@@ -5,12 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.attention import attentions_of
+from bench.api import Network
+from bench.attribution.attention import attentions_of
+from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
 from bench.errors import UnsupportedError
-from bench.handed import Network
 from bench.methods.attributions.attention_rollout import AttentionRollout
 from bench.methods.attributions.chefer_relevance import CheferRelevance
-from bench.tiny import tiny_network, tiny_request, tiny_transformer
 
 REQUEST = tiny_request()
 

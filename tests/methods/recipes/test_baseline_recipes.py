@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.handed import Network, Preprocess
+from bench.api import Network, Preprocess
 from bench.methods.recipes.input_noise import InputNoise
 from bench.methods.recipes.label_smoothing import LabelSmoothing
 from bench.methods.recipes.madry import Madry

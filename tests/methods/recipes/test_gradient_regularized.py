@@ -5,14 +5,15 @@ from typing import get_args
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import as_tensor, golden, smooth_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from bench.gradient_penalties import Regulariser, datagrad, map_penalty, spectreg, target_gradient
-from bench.handed import Network
+from bench.api import Network
+from bench.functional.gradient_penalties import Regulariser, datagrad, map_penalty, spectreg, target_gradient
 from bench.methods.recipes.gradient_regularized import GradientRegularized
+from tests.support.maps import as_tensor, golden
+from tests.support.networks import smooth_network
 
 EVERY = get_args(Regulariser)
 STORED = {"psnr": "psnr_f64_own", "ssim": "neg_ssim_gaussian_f64_tfcode"}

@@ -3,16 +3,18 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import as_tensor, golden, smooth_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from bench.api import Network, Preprocess
 from bench.errors import HeatmarkError
-from bench.handed import Network, Preprocess
+from bench.functional.adversarial_steps import away_from_gaze
 from bench.methods.recipes.gaze_harmonized import GazeHarmonized
 from bench.methods.recipes.norm_adversarial import NormAdversarial
-from bench.perturbations import away_from_gaze, cross_entropy_of
+from bench.training.attacks import cross_entropy_of
+from tests.support.maps import as_tensor, golden
+from tests.support.networks import smooth_network
 
 COMBINATIONS = [
     ("standard", "fast"),

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import as_tensor, explained_by_maps, golden, points
 
 from bench.metrics.agreement.auc_judd import AucJudd
 from bench.metrics.agreement.cc import Cc
@@ -11,6 +10,7 @@ from bench.metrics.agreement.kl import Kl
 from bench.metrics.agreement.nss import Nss
 from bench.metrics.agreement.shuffled_auc import ShuffledAuc
 from bench.metrics.agreement.sim import Sim
+from tests.support.maps import as_tensor, explained_by_maps, golden, points
 
 CASES = ["case0", "case1", "case2", "case3", "case4"]
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from helpers import explained_by_maps
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from bench.metrics.agreement.iou import Iou
 from bench.metrics.agreement.pointing_game import PointingGame
 from bench.metrics.agreement.relevance_mass import RelevanceMass
 from bench.metrics.agreement.relevance_rank import RelevanceRank
+from tests.support.maps import explained_by_maps
 
 METRICS = [AucJudd(), AveragePrecision(), Iou(), PointingGame(), RelevanceMass(), RelevanceRank()]
 

@@ -11,14 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.api import Network, Request
-from bench.data import load, usable
+from bench.api import Explained, ImageRandom, Network, Preprocess, Request
+from bench.data.batches import load, usable
 from bench.datasets.cub_gha import CubGha
-from bench.handed import Explained, Preprocess
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.agreement.cc import Cc
 from bench.metrics.agreement.nss import Nss
-from bench.randomness import ImageRandom
 
 MEASURED_ELSEWHERE = {
     "gradient x input": (3.02, 0.661),

@@ -4,14 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.api import Attribution
+from bench.api import Attribution, Explained, Network, Request
 from bench.checks import tiny_network, tiny_request
-from bench.handed import Explained, Network, Request
-from bench.measure import explained_by
 from bench.metrics.cost.backward_passes import BackwardPasses
 from bench.metrics.cost.forward_passes import ForwardPasses
 from bench.metrics.cost.peak_memory import PeakMemory
 from bench.metrics.cost.seconds import Seconds
+from bench.scoring.measure import explained_by
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,14 @@ from PIL import Image
 from scipy.interpolate import griddata
 from torch import nn
 
+from bench.api import Explained, ImageRandom, Preprocess
 from bench.checks import tiny_network, tiny_request
-from bench.handed import Explained, Preprocess
-from bench.heatmaps import ranks
-from bench.information import SHARES, information_curve
-from bench.measure import explained_by
+from bench.functional.heatmaps import ranks
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.aic import Aic
 from bench.metrics.faithfulness.sic import Sic
-from bench.randomness import ImageRandom
+from bench.scoring.information_curves import SHARES, information_curve
+from bench.scoring.measure import explained_by
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from helpers import as_tensor, golden, tiny_network
 from torch import Tensor
 
-from bench.api import Attribution, Metric
-from bench.handed import Explained, Network, Request
-from bench.measure import measure
+from bench.api import Attribution, Explained, ImageRandom, Metric, Network, Request
 from bench.metrics.faithfulness.deletion import Deletion
 from bench.metrics.faithfulness.insertion import Insertion
-from bench.randomness import ImageRandom
+from bench.scoring.measure import measure
+from tests.support.maps import as_tensor, golden
+from tests.support.networks import tiny_network
 
 
 class Given(Attribution):

@@ -8,14 +8,15 @@ import pytest
 import torch
 from scipy.integrate import trapezoid
 
+from bench.api import Explained
 from bench.checks import tiny_network, tiny_request
 from bench.errors import HeatmarkError
-from bench.handed import Explained
-from bench.measure import explained_by, measure
+from bench.functional.curve_areas import area_of
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.deletion import Deletion
 from bench.metrics.faithfulness.insertion import Insertion
-from bench.protocols import area_of, deletion_plan
+from bench.scoring.measure import explained_by, measure
+from bench.scoring.protocols import deletion_plan
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_one_curve_is_as_many_numbers_as_libraries(protocol, reported: float) ->
     values = 3 * 224 if protocol == "quantus" else 224
     plan = deletion_plan(protocol, values, 224, None)
     curve = 0.01 + 0.89 * np.exp(-12 * np.array(plan.counts) / (values * 224))
-    (area,) = area_of(torch.from_numpy(curve)[None], plan).tolist()
+    (area,) = area_of(torch.from_numpy(curve)[None], plan.area, plan.counts).tolist()
     assert area == pytest.approx(reported, abs=0.05 if reported > 1 else 5e-5)
 
 

@@ -5,11 +5,10 @@ import pytest
 import torch
 from skimage.segmentation import slic
 
+from bench.api import Explained
 from bench.checks import tiny_network, tiny_request
-from bench.handed import Explained
-from bench.heatmaps import ranks
-from bench.imputation import linear_imputation
-from bench.measure import explained_by
+from bench.functional.heatmaps import ranks
+from bench.functional.imputation import linear_imputation
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.infidelity import Infidelity
 from bench.metrics.faithfulness.irof import Irof
@@ -17,6 +16,7 @@ from bench.metrics.faithfulness.lerf import Lerf
 from bench.metrics.faithfulness.morf import Morf
 from bench.metrics.faithfulness.road import Road
 from bench.metrics.faithfulness.sensitivity_n import SensitivityN
+from bench.scoring.measure import explained_by, measure_curves
 
 DOUBLES = torch.empty(0, dtype=torch.float64)
 
@@ -35,7 +35,7 @@ def output(explained: Explained, row: int, image: np.ndarray, probability: bool 
 
 @pytest.mark.parametrize(("metric", "sign"), [(Morf(7), -1), (Lerf(7), 1)])
 def test_removal_curves_equal_the_definition(metric, sign: int, explained: Explained) -> None:
-    got = metric.measure(explained)
+    (got,) = measure_curves([(metric, explained)])
     for row in range(3):
         order = np.argsort(sign * explained.heatmaps[row].numpy(), axis=None)
         image, clean, drops = explained.images[row].numpy().copy(), None, []

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 import torch
-from helpers import explained_by_maps
 from scipy.ndimage import sobel
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from bench.handed import Explained, Network, Preprocess
+from bench.api import Explained, Network, Preprocess
 from bench.metrics.fidelity.image_gradients import ImageGradients
 from bench.metrics.fidelity.image_psnr import ImagePsnr
 from bench.metrics.fidelity.image_sobel import ImageSobel
 from bench.metrics.fidelity.image_ssim import ImageSsim
+from tests.support.maps import explained_by_maps
 
 STD, MEAN = np.array([0.2, 0.5, 0.3]), np.array([0.4, 0.5, 0.6])
 PREPROCESS = Preprocess(mean=tuple(MEAN), std=tuple(STD))

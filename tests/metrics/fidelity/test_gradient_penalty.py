@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from bench import checks
-from bench.gradient_penalties import Regulariser
-from bench.handed import Explained
-from bench.measure import explained_by
+from bench.api import Explained
+from bench.functional.gradient_penalties import Regulariser
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.methods.recipes.gradient_regularized import GradientRegularized
 from bench.metrics.fidelity.gradient_penalty import GradientPenalty
+from bench.scoring.measure import explained_by
 
 EVERY = get_args(Regulariser)
 

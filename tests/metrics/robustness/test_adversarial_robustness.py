@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from bench.handed import Explained, Network, Preprocess
-from bench.map_attacks import attacked, off_centre, off_the_top, smoothed
-from bench.measure import explained_by
+from bench.api import Explained, Network, Preprocess
+from bench.checks.fixtures import tiny_network, tiny_request
+from bench.functional.map_similarity import top_set
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.robustness.adversarial_robustness import AdversarialRobustness
-from bench.similarity import top_set
-from bench.tiny import tiny_network, tiny_request
+from bench.scoring.map_attacks import attacked, off_centre, off_the_top, smoothed
+from bench.scoring.measure import explained_by
 
 STD = (0.5, 0.25, 1.0)
 
@@ -92,7 +92,7 @@ def test_an_attack_moves_the_map_further_than_noise_of_its_size(explained: Expla
     noise = 0.05 * torch.sign(explained.rng.normal((3, 16, 16), explained.images))
     scale = torch.tensor(STD, dtype=torch.float64)[:, None, None]
     after = explained.explain_again(explained.images + noise / scale)
-    from bench.correlation import spearman
+    from bench.functional.correlation import spearman
 
     assert left.mean() < spearman(explained.heatmaps, after).mean()
 

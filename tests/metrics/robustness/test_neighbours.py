@@ -3,14 +3,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from helpers import explained_by_maps
 from torch import Tensor
 
-from bench.api import Attribution
-from bench.handed import Explained, Network, Preprocess, Request
+from bench.api import Attribution, Explained, Network, Preprocess, Request
 from bench.metrics.robustness.avg_sensitivity import AvgSensitivity
 from bench.metrics.robustness.local_lipschitz import LocalLipschitz
 from bench.metrics.robustness.max_sensitivity import MaxSensitivity
+from tests.support.maps import explained_by_maps
 
 STD = (1.0, 2.0, 0.5)
 

@@ -3,12 +3,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from helpers import explained_by_maps
 from torch import Tensor, nn
 
-from bench.api import Attribution
-from bench.handed import Explained, Network, Preprocess, Request
+from bench.api import Attribution, Explained, Network, Preprocess, Request
 from bench.metrics.robustness.noise_robustness import NoiseRobustness
+from tests.support.maps import explained_by_maps
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from bench.api import Attribution
+from bench.api import Attribution, Explained, Network, Request
+from bench.attribution.randomised_weights import layers_of, randomised
+from bench.checks.fixtures import tiny_network, tiny_request
 from bench.errors import UnsupportedError
-from bench.handed import Explained, Network, Request
-from bench.measure import explained_by
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.sanity.completeness_gap import CompletenessGap
 from bench.metrics.sanity.random_logit import RandomLogit
 from bench.metrics.sanity.weight_randomisation import WeightRandomisation
-from bench.randomised import layers_of, randomised
-from bench.tiny import tiny_network, tiny_request
+from bench.scoring.measure import explained_by
 
 
 @dataclass(frozen=True)

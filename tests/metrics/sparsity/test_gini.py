@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from helpers import as_tensor, explained_by_maps, golden
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bench.metrics.sparsity.gini import Gini
+from tests.support.maps import as_tensor, explained_by_maps, golden
 
 CASES = ["ramp", "uniform", "one_hot", "two_level", "normal_signed", "heavy_tail", "tiny_values", "map"]
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import explained_by_maps
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -17,6 +16,7 @@ from bench.metrics.sparsity.gini import Gini
 from bench.metrics.sparsity.group_sparsity import GroupSparsity
 from bench.metrics.sparsity.hoyer import Hoyer
 from bench.metrics.sparsity.total_variation import TotalVariation
+from tests.support.maps import explained_by_maps
 
 
 def scored(metric: Metric, heat: np.ndarray) -> float:

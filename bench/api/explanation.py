@@ -1,0 +1,126 @@
+"""What metrics see, explanations of a batch, and what they return, a score per image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from bench.api.attribution import Attribution
+from bench.api.network import Network
+from bench.api.randomness import ImageRandom
+from bench.api.request import Request
+
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A batch of explanations, as metrics see it.
+
+    `attributions` (batch, channel | 1, height, width), `heatmaps` (batch, height, width), `clean` the
+    logits of the untouched images (batch, outputs); `fixations` one (count, 4) tensor per image: x, y in
+    pixels, duration in ms, viewing; `fixation_pool` the fixations of other images, for shuffled scores.
+    """
+
+    network: Network
+    request: Request
+    method: Attribution
+    attributions: Tensor
+    heatmaps: Tensor
+    clean: Tensor
+    rng: ImageRandom
+    fixations: tuple[Tensor, ...] | None = None
+    fixation_pool: Tensor | None = None
+
+    @property
+    def images(self) -> Tensor:
+        """The explained images (batch, channel, height, width), normalised."""
+        return self.request.images
+
+    @property
+    def targets(self) -> Tensor:
+        """The explained outputs (batch,)."""
+        return self.request.targets
+
+    @property
+    def truth(self) -> Tensor:
+        """Truth maps (batch, height, width) in [0, 1]; only for metrics that declare `needs_truth`."""
+        if self.request.truth is None:
+            raise ValueError("this batch has no truth; a metric that uses it declares needs_truth = True")
+        return self.request.truth
+
+    def attribute_again(self, images: Tensor) -> Tensor:
+        """Attributions of other pixels by the same method, for the same targets."""
+        return self.method.explain(self.network, self.request.with_images(images))
+
+    def explain_again(self, images: Tensor) -> Tensor:
+        """Heatmaps of other pixels by the same method, for the same targets."""
+        return self.method.heatmaps(self.attribute_again(images))
+
+    def select(self, positions: list[int]) -> "Explained":
+        """Some images of the batch."""
+        if positions == list(range(len(self.request))):
+            return self
+        return replace(
+            self,
+            request=self.request.select(positions),
+            attributions=self.attributions[positions],
+            heatmaps=self.heatmaps[positions],
+            clean=self.clean[positions],
+            rng=self.rng.select(positions),
+            fixations=None if self.fixations is None else tuple(self.fixations[i] for i in positions),
+        )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One score per image, (batch,); a curve per image where there is one, (batch, points); a status each."""
+
+    score: Tensor
+    curve: Tensor | None = None
+    status: tuple[str, ...] = ()
+
+    @classmethod
+    def none(cls, status: Sequence[str]) -> "Scored":
+        """No image could be scored, and why."""
+        return cls(torch.full((len(status),), torch.nan, dtype=torch.float64), None, tuple(status))
+
+    def among(self, kept: list[int], status: Sequence[str]) -> "Scored":
+        """These scores at their positions in the whole batch, the others with their status and NaN.
+
+        A score that is not a number never counts as one.
+        """
+        undefined = self.score.isnan().tolist()
+        own = self.status or (OK,) * len(kept)
+        own = tuple("undefined" if text == OK and bad else text for text, bad in zip(own, undefined, strict=True))
+        full = list(status)
+        for position, text in zip(kept, own, strict=True):
+            full[position] = text
+        curve = None if self.curve is None else _placed(self.curve, kept, len(full))
+        return Scored(_placed(self.score, kept, len(full)), curve, tuple(full))
+
+
+def _placed(values: Tensor, kept: list[int], size: int) -> Tensor:
+    if len(kept) == size:
+        return values
+    full = values.new_full((size, *values.shape[1:]), torch.nan)
+    full[kept] = values
+    return full
+
+
+def statuses(explained: Explained, truth: bool, fixations: bool) -> list[str]:
+    """A status per image: OK, or why no metric with these needs can score it."""
+    finite = explained.heatmaps.flatten(1).isfinite().all(1).tolist()
+    status = [OK if good else "non-finite heatmap" for good in finite]
+    if truth:
+        masks = explained.request.truth
+        lacking = [True] * len(status) if masks is None else (masks.flatten(1).amax(1) <= 0).tolist()
+        reason = "no truth map" if masks is None else "empty truth map"
+        status = [reason if lacks and text == OK else text for text, lacks in zip(status, lacking, strict=True)]
+    if fixations:
+        points = explained.fixations or (torch.empty(0, 4),) * len(status)
+        status = [
+            "no fixations" if text == OK and not len(own) else text for text, own in zip(status, points, strict=True)
+        ]
+    return status

@@ -1,0 +1,123 @@
+"""The contract of a metric: how one network's heatmaps are scored, directly or by a curve that the engine draws."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal, final
+
+from torch import Tensor
+
+from bench.api.explanation import OK, Explained, Scored, statuses
+from bench.api.plugin import Plugin, check_counts
+from bench.functional.curve_areas import Area, area_of
+from bench.functional.heatmaps import Ties
+
+
+@dataclass(frozen=True)
+class AnyMetric(Plugin):
+    """What all metrics say of themselves: the card.
+
+    `range` is that of the default settings; `chance` is what a random map scores, where that is one number.
+    """
+
+    question: ClassVar[str] = ""
+    direction: ClassVar[Literal["higher", "lower"]] = "higher"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    blind_spot: ClassVar[str] = ""
+    chance: ClassVar[float | None] = None
+
+    def __post_init__(self) -> None:
+        check_counts(self)
+
+    @property
+    def protocol(self) -> str:
+        """The published convention the number follows; `heatmark` where this project defines it."""
+        return "heatmark"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The range of the scores under these settings."""
+        return self.range
+
+    @property
+    def stamp(self) -> str:
+        """What the score may be compared with: the protocol, and what settings change about it."""
+        return self.protocol
+
+
+@dataclass(frozen=True)
+class ImageMetric(AnyMetric):
+    """What metrics of one network's heatmaps share: one number per image, never a mean.
+
+    A map that is not finite, or an image that lacks what the metric needs, gets a status and no score.
+    A constant map is scored as it is.
+    A `machine_bound` score is a measurement of the machine, different from run to run.
+    """
+
+    needs_truth: ClassVar[bool] = False
+    needs_fixations: ClassVar[bool] = False
+    machine_bound: ClassVar[bool] = False
+
+    @property
+    def needs(self) -> tuple[bool, bool]:
+        """Whether a truth map and whether fixations are needed under these settings."""
+        return self.needs_truth, self.needs_fixations
+
+
+@dataclass(frozen=True)
+class Metric(ImageMetric):
+    """A metric that looks at the heatmaps, and at the network as it likes."""
+
+    @abstractmethod
+    def score(self, explained: Explained) -> Scored:
+        """One score per image; every map is finite and everything that the metric needs is there."""
+
+    @final
+    def measure(self, explained: Explained) -> Scored:
+        """One score per image, NaN with a status where the policies refuse one."""
+        status = statuses(explained, *self.needs)
+        kept = [position for position, text in enumerate(status) if text == OK]
+        if not kept:
+            return Scored.none(status)
+        return self.score(explained.select(kept)).among(kept, status)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a perturbation metric asks of the engine.
+
+    `counts[k]` pixels (all channels together; ascending) have gone from `start` to `end` at point k of the curve,
+    highest first (`descending`) or lowest first; `start` and `end` name substrates of the engine. `area` says how the
+    curve becomes a score (`bench.functional.area_of`). With a `tolerance` only as many points are evaluated as the area
+    under the curve needs to be that certain.
+    """
+
+    counts: tuple[int, ...]
+    start: str
+    end: str
+    order: Literal["descending", "ascending"] = "descending"
+    output: Literal["probability", "logit"] = "probability"
+    ties: Ties = "random"
+    area: Area = "equal_steps"
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True)
+class PerturbationMetric(ImageMetric):
+    """A metric that watches the output while pixels are replaced: it declares a plan, the engine runs it."""
+
+    @abstractmethod
+    def plan(self, height: int, width: int) -> Plan:
+        """Order, counts, substrates and output for maps of this size."""
+
+    def ranking(self, explained: Explained) -> Tensor:
+        """What decides the order of the pixels, (batch, height, width); the heatmaps unless overridden.
+
+        Where the channels of a pixel go one by one: one below the other, (batch, channel * height, width).
+        """
+        return explained.heatmaps
+
+    @final
+    def score_of(self, curves: Tensor, explained: Explained) -> Tensor:
+        """Scores (batch,) of curves (batch, points), by the plan's rule for the area."""
+        plan = self.plan(*self.ranking(explained).shape[1:])
+        return area_of(curves, plan.area, plan.counts)

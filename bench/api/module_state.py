@@ -1,0 +1,63 @@
+"""Leave a network as it was found: modes, gradients and hooks, also after an exception."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; the training flag of every submodule as before outside.
+
+    A GPU's convolutions are true float32 inside, and the same every time: torch's own default for them is TF32.
+    """
+    training = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        with convolutions(tf32=False):
+            yield
+    finally:
+        for part, mode in training:
+            part.training = mode
+
+
+@contextmanager
+def convolutions(*, tf32: bool) -> Iterator[None]:
+    """Whether a GPU's convolutions of float32 may be TF32 inside; by one algorithm, so that runs repeat."""
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=tf32):
+        yield
+
+
+@contextmanager
+def frozen_for_evaluation(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients of the weights inside; everything as before outside.
+
+    Restores the training flag and hooks of every submodule and `requires_grad` of every parameter.
+    """
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    hooks = [(getattr(part, kind), dict(getattr(part, kind))) for part in module.modules() for kind in HOOKS]
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    try:
+        with evaluating(module):
+            yield
+    finally:
+        for parameter in trainable:
+            parameter.requires_grad_(True)
+        for current, before in hooks:
+            if current or before:
+                current.clear()
+                current.update(before)

@@ -1,0 +1,53 @@
+"""What an attribution is asked: images, targets, chance; and what its answer costs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from bench.api.randomness import ImageRandom
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an attribution explains.
+
+    `images` (batch, channel, height, width) normalised; `targets` (batch,) outputs; `truth`
+    (batch, height, width) in [0, 1]; `references` (any, channel, height, width), a fixed pool of other images.
+    """
+
+    images: Tensor
+    targets: Tensor
+    rng: ImageRandom
+    truth: Tensor | None = None
+    references: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def with_images(self, images: Tensor) -> "Request":
+        """The same request for other pixels."""
+        return replace(self, images=images)
+
+    def select(self, positions: list[int]) -> "Request":
+        """Some images of the batch."""
+        return replace(
+            self,
+            images=self.images[positions],
+            targets=self.targets[positions],
+            rng=self.rng.select(positions),
+            truth=None if self.truth is None else self.truth[positions],
+        )
+
+    def split(self, chunk: int) -> Iterator["Request"]:
+        """Parts of at most `chunk` images, in order."""
+        for start in range(0, len(self), chunk):
+            yield self.select(list(range(start, min(start + chunk, len(self)))))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Images that go forward through the whole network, and gradients that come back, for one explained image."""
+
+    forward: int
+    backward: int

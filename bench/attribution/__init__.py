@@ -1,0 +1,1 @@
+"""What attribution methods are made of."""

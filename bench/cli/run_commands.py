@@ -1,0 +1,107 @@
+"""`heatmark run`, `train` and `show`: commands that compute."""
+
+import shlex
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import console
+from bench.cli.options import Folder, Names, SuiteName, device_of, names_of
+
+
+def run(
+    suite: SuiteName = "embedded",
+    images: Annotated[int | None, typer.Option(min=1, help="How many images, instead of the suite's number.")] = None,
+    attributions: Names = None,
+    metrics: Names = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The suite's own small size.")] = False,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train networks even where weights are at hand.")] = False,
+    device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
+    store: Folder = Path(".heatmark"),
+    out: Annotated[Path | None, typer.Option(help="Where the result set and report go.")] = None,
+) -> None:
+    """Carry out a suite and show its leaderboard; finished cells are not computed again."""
+    from bench.leaderboard.build import board_of
+    from bench.leaderboard.metric_audit import audited
+    from bench.progress import progress
+    from bench.report import write_report
+    from bench.report.terminal import show as show_board
+    from bench.report.terminal import show_networks
+    from bench.results.cell_store import Store
+    from bench.results.result_set import write_results
+    from bench.runner.records import Run
+    from bench.runner.run import run_suite
+    from bench.suites.load import load_suite
+
+    loaded = load_suite(
+        suite,
+        {"dataset": {"images": images}} if images else {},
+        only={"attributions": names_of(attributions), "metrics": names_of(metrics)},
+        quick=quick,
+    )
+    said = {"--images": images, "--attributions": attributions, "--metrics": metrics}
+    options = [part for name, value in said.items() if value is not None for part in (name, str(value))]
+    flags = [name for name, on in {"--quick": quick, "--retrain": retrain}.items() if on]
+    loaded = replace(loaded, command=shlex.join([*shlex.split(loaded.command), *options, *flags]))
+    with progress() as bars:
+        results = run_suite(Run(loaded, Store(store), device_of(device), bars), retrain=retrain)
+    results.manifest["created"] = datetime.now(UTC).date().isoformat()
+    folder = out or store / "results" / loaded.table.name
+    write_results(results, folder)
+    write_report(results, folder)
+    show_board(audited(board_of(results)), console)
+    show_networks(results.networks, console)
+    console.print(f"Result set and report: {folder}", soft_wrap=True)
+
+
+def train(
+    suite: SuiteName = "embedded",
+    network: Annotated[str | None, typer.Option(help="A network of the suite by name; default: its first.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Its recipe as the board names it; default: the first.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The suite's own small size.")] = False,
+    device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
+    store: Folder = Path(".heatmark"),
+    out: Annotated[Path | None, typer.Option(help="Where a copy of the weights goes, as .safetensors.")] = None,
+) -> None:
+    """Train one network of a suite by its recipe and say how accurate it is; a killed training goes on."""
+    from bench.progress import progress
+    from bench.results.cell_store import Store
+    from bench.runner.networks import number_of
+    from bench.runner.records import Run
+    from bench.runner.run import train_one
+    from bench.suites.load import load_suite
+
+    loaded = load_suite(suite, quick=quick)
+    with progress() as bars:
+        run = Run(loaded, Store(store), device_of(device), bars)
+        row = train_one(run, number_of(loaded, network, recipe), out)
+    console.print(
+        f"{row['network']} by {row['recipe']}: accuracy {row['accuracy']:.1%} on {row['images']} images, "
+        f"{row['robust_accuracy']:.1%} under attack",
+        soft_wrap=True,
+    )
+
+
+def show(
+    image: Annotated[str, typer.Argument(help="An image file, or an image id of the suite's data set.")],
+    methods: Annotated[str | None, typer.Option(help="Attributions, comma-separated; default: the suite's.")] = None,
+    suite: Annotated[str, typer.Option(help="The suite whose network explains the image.")] = "embedded",
+    network: Annotated[str | None, typer.Option(help="A network of the suite by name; default: its first.")] = None,
+    device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
+    store: Folder = Path(".heatmark"),
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("heatmaps.png"),
+) -> None:
+    """Draw one image's heatmaps by several attributions side by side."""
+    from bench.progress import progress
+    from bench.results.cell_store import Store
+    from bench.runner.records import Run
+    from bench.runner.show import draw
+    from bench.suites.load import load_suite
+
+    loaded = load_suite(suite, only={"attributions": names_of(methods)})
+    with progress() as bars:
+        draw(Run(loaded, Store(store), device_of(device), bars), image, network, out)
+    console.print(f"Picture: {out}", soft_wrap=True)

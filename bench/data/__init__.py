@@ -1,0 +1,1 @@
+"""Images as networks see them: read, transformed, in batches."""

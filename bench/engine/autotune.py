@@ -1,0 +1,71 @@
+"""The fastest chunk size and compiler, measured once on a machine and remembered in a file."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from bench.api import Compiler, Network
+from bench.engine.compiled import CANDIDATES, works
+from bench.engine.predict import fastest_chunk, forwards_only, logits_in_chunks, seconds_of
+from bench.files import write_whole
+
+T = TypeVar("T")
+_NOISE = 8
+
+
+def remembered_chunk(network: Network, architecture: str, device: torch.device, file: Path) -> int:
+    """The chunk size for this architecture, input size and device; measured when `file` does not know it."""
+    name = _name(network, architecture, device)
+    return int(
+        _remembered(file, name, lambda: fastest_chunk(replace(network, compiler="none"), _noise(network, device)))
+    )
+
+
+def remembered_compiler(
+    network: Network, architecture: str, device: torch.device, file: Path, wanted: Compiler | Literal["auto"]
+) -> Compiler:
+    """The compiler that is wanted, or for `auto` the fastest; "none" where it does not work or is no faster."""
+    if wanted == "none":
+        return "none"
+    images = _noise(network, device)[torch.arange(network.chunk) % _NOISE]
+    if wanted != "auto":
+        own = replace(network, compiler=wanted)
+        return wanted if works(own, partial(logits_in_chunks, own, images)) else "none"
+    name = f"{_name(network, architecture, device)} compiler"
+    return _remembered(file, name, lambda: _fastest_compiler(network, images))
+
+
+def _fastest_compiler(network: Network, images: Tensor) -> Compiler:
+    seconds: dict[Compiler, float] = {}
+    for compiler in ("none", *CANDIDATES[images.device.type]):
+        own = replace(network, compiler=compiler)
+        if works(own, partial(logits_in_chunks, own, images)):
+            with forwards_only(own, images) as ready:
+                seconds[compiler] = seconds_of(ready, images)
+    return min(seconds, key=seconds.__getitem__)
+
+
+def _name(network: Network, architecture: str, device: torch.device) -> str:
+    height, width = network.preprocess.size
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    return f"{architecture} {height}x{width} {network.precision} {device.type} {kind}"
+
+
+def _noise(network: Network, device: torch.device) -> Tensor:
+    shape = (_NOISE, len(network.preprocess.mean), *network.preprocess.size)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    return noise.to(device, memory_format=torch.channels_last)
+
+
+def _remembered(file: Path, name: str, measure: Callable[[], T]) -> T:
+    known: dict[str, T] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if name not in known:
+        known[name] = measure()
+        write_whole(file, (json.dumps(known, indent=2, sort_keys=True) + "\n").encode())
+    return known[name]

@@ -1,0 +1,34 @@
+"""Areas under perturbation curves, by the rules of the published protocols."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Area = Literal["equal_steps", "shares", "points", "unit_steps", "mean", "mean_drop"]
+
+
+def area_of(curves: Tensor, rule: Area, counts: Sequence[int]) -> Tensor:
+    """Scores (batch,) of curves (batch, points) by a rule.
+
+    `counts[k]` pixels have been replaced at point k; only `shares` asks for them.
+
+    By trapezoids of width 1 / steps (`equal_steps`), of the share of pixels between the points (`shares`), of
+    1 / points (`points`) or of 1 (`unit_steps`); or as the mean of the points (`mean`), or of what all points but the
+    first lie below it (`mean_drop`).
+    """
+    match rule:
+        case "equal_steps":
+            return torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1)
+        case "shares":
+            replaced = torch.tensor(counts, dtype=curves.dtype, device=curves.device)
+            return torch.trapezoid(curves, replaced / replaced[-1], dim=1)
+        case "points":
+            return torch.trapezoid(curves, dx=1 / curves.shape[1], dim=1)
+        case "unit_steps":
+            return torch.trapezoid(curves, dx=1, dim=1)
+        case "mean":
+            return curves.mean(1)
+        case "mean_drop":
+            return (curves[:, :1] - curves[:, 1:]).mean(1)

@@ -1,0 +1,1 @@
+"""Means, paired tests, and boards of them."""

@@ -1,0 +1,218 @@
+"""A result set as a board: entries x metrics, with tests, ranks and an order over all metrics."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import HeatmarkError, nearest
+from bench.leaderboard.means import Array, Counts, Means, means, over_seeds, ratio
+from bench.leaderboard.paired_tests import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
+from bench.leaderboard.wins import overall_scores, wins
+
+RUN = ["network", "recipe"]
+ENTRY = [*RUN, "attribution"]
+COLUMN = ["metric", "protocol", "target"]
+FEW = 0.5
+OK = "ok"
+COST = "cost"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The competing methods under one metric, or over all: what is sure about their order.
+
+    `rows` are their entries, best first, and everything else is in that order; `adjusted` p-values by Holm over
+    all their pairs; `first` and `last` the ends of the rank intervals; `groups` hold positions in `rows`.
+    """
+
+    rows: list[int]
+    pairs: Pairs
+    adjusted: Array
+    first: Counts
+    last: Counts
+    groups: list[list[int]]
+
+    @property
+    def letters(self) -> list[str]:
+        """For each row the letters of its groups; two that share one cannot be told apart."""
+        return [
+            " ".join(_letter(i) for i, group in enumerate(self.groups) if row in group) for row in range(len(self.rows))
+        ]
+
+    @property
+    def leaders(self) -> list[int]:
+        """The entries that are not surely worse than any other."""
+        return [row for row, first in zip(self.rows, self.first, strict=True) if first == 1]
+
+
+@dataclass(frozen=True)
+class Board:
+    """Entries x metrics of a result set.
+
+    `entries` has the columns network, recipe, attribution, label, control, ...; `metrics` the columns metric,
+    protocol, target, label, direction, ...; `scores` (entry, metric, seed, image), NaN where refused; `asked`
+    weights of metrics by label, for the order over all metrics (default: every family of metrics alike);
+    `distrusted` metrics by label, which count nothing in it unless asked for.
+    """
+
+    entries: pd.DataFrame
+    metrics: pd.DataFrame
+    images: tuple[str, ...]
+    scores: Array
+    manifest: dict[str, Any]
+    asked: Mapping[str, float] = field(default_factory=dict)
+    distrusted: frozenset[str] = frozenset()
+
+    @cached_property
+    def quality(self) -> Array:
+        """The scores with the sign that makes higher better."""
+        return self.scores * np.where(self.metrics.direction.eq("lower"), -1.0, 1.0)[:, None, None]
+
+    @cached_property
+    def means(self) -> Means:
+        """Mean and interval of every entry under every metric."""
+        return means(self.scores)
+
+    @cached_property
+    def run(self) -> Counts:
+        """A number for the trainings by which each entry came about."""
+        return np.asarray(self.entries.groupby(RUN, sort=False).ngroup(), np.int64)
+
+    @cached_property
+    def methods(self) -> list[int]:
+        """The entries that compete: all but the controls."""
+        return [int(row) for row in np.flatnonzero(~self.entries.control.to_numpy(bool))]
+
+    @cached_property
+    def pairs(self) -> list[Pairs]:
+        """Paired tests of all entries, controls too, under each metric; a positive difference is a better row."""
+        return [paired(self.quality[:, metric], self.run) for metric in range(len(self.metrics))]
+
+    @cached_property
+    def standings(self) -> list[Standing]:
+        """The order of the methods under each metric."""
+        return [self._standing(self.quality[:, m], pairs) for m, pairs in enumerate(self.pairs)]
+
+    @cached_property
+    def superiority(self) -> Array:
+        """Common-language effect sizes (metric, entry, entry)."""
+        return np.array([superiority(self.quality[:, metric]) for metric in range(len(self.metrics))])
+
+    @cached_property
+    def scored(self) -> Array:
+        """The share of the methods' images that each metric could score."""
+        known = np.isfinite(self.quality[self.methods]).any(2)
+        return known.mean((0, 2)) if self.methods else np.zeros(len(self.metrics))
+
+    @cached_property
+    def weights(self) -> Array:
+        """The weight of each metric in the order over all metrics; they sum to 1.
+
+        Every family of metrics counts alike and is shared by its metrics. Nothing count: cost, metrics that score less
+        than half of the methods' images, and metrics to be distrusted unless all of them are. Weights that were asked
+        for replace this, metrics not mentioned then count nothing.
+        """
+        if self.asked:
+            unknown = [label for label in self.asked if label not in set(self.metrics.label)]
+            if unknown:
+                raise HeatmarkError(
+                    f"no metric named {unknown[0]!r} to weigh; {nearest(unknown[0], self.metrics.label)}"
+                )
+            raw = np.array([self.asked.get(label, 0.0) for label in self.metrics.label]) * (self.scored > 0)
+        else:
+            counts = (self.scored >= FEW) & self.metrics.family.ne(COST).to_numpy(bool)
+            trusted = counts & ~self.metrics.label.isin(self.distrusted).to_numpy(bool)
+            counts = trusted if trusted.any() else counts
+            size = pd.Series(counts).groupby(self.metrics.family.to_numpy()).transform("sum").to_numpy()
+            raw = ratio(counts, size, 0)
+        if not raw.sum() > 0:
+            return np.zeros(len(raw))
+        return np.asarray(raw / raw.sum())
+
+    @cached_property
+    def wins(self) -> Array:
+        """How often each entry beats the methods, (entry, metric, seed, image), as `bench.leaderboard.wins` says."""
+        return wins(self.quality, self.methods)
+
+    @cached_property
+    def overall_scores(self) -> Array:
+        """Weighted wins (entry, seed, image); NaN for an entry that some weighted metric could not score."""
+        return overall_scores(self.wins, self.weights)
+
+    @cached_property
+    def overall_means(self) -> Means:
+        """The share of comparisons each entry wins, over all metrics, with intervals cut to what a share can be."""
+        return means(self.overall_scores).within(0, 1)
+
+    @cached_property
+    def overall(self) -> Standing:
+        """The order of the methods over all metrics."""
+        return self.standing_by(self.weights)
+
+    @cached_property
+    def order(self) -> list[int]:
+        """All entries, best first over all metrics; methods that miss a metric after them, then controls."""
+        rest = [row for row in self.methods if row not in self.overall.rows]
+        share = np.nan_to_num(self.overall_means.mean, nan=-1)
+        controls = [row for row in np.argsort(-share, kind="stable") if self.entries.control[row]]
+        return [*self.overall.rows, *rest, *(int(row) for row in controls)]
+
+    def standing_by(self, weights: Array) -> Standing:
+        """The order of the methods over all metrics by weights that sum to 1."""
+        scores = overall_scores(self.wins, weights)
+        return self._standing(scores, paired(scores, self.run))
+
+    def place(self, metric: int, entry: int) -> int | None:
+        """Where an entry stands in the order under a metric, 0 for the first; None for controls and no score."""
+        rows = self.standings[metric].rows
+        return rows.index(entry) if entry in rows else None
+
+    def distrusting(self, labels: frozenset[str]) -> "Board":
+        """The same board, its order without the metrics of these labels; what it knows of each metric stays known."""
+        other = copy(self)
+        for name in ("weights", "overall_scores", "overall_means", "overall", "order"):
+            other.__dict__.pop(name, None)
+        object.__setattr__(other, "distrusted", labels)
+        return other
+
+    def select(self, metrics: Sequence[str] | None = None, entries: Sequence[str] | None = None) -> "Board":
+        """Some metrics and entries, by label or name; HeatmarkError where none is called so."""
+        columns = _chosen(metrics, self.metrics, ["label", "metric", "name"], "metric")
+        rows = _chosen(entries, self.entries, ["label", "attribution", "name", *RUN], "entry")
+        return replace(
+            self,
+            entries=self.entries.iloc[rows].reset_index(drop=True),
+            metrics=self.metrics.iloc[columns].reset_index(drop=True),
+            scores=self.scores[np.ix_(rows, columns)],
+        )
+
+    def _standing(self, scores: Array, everyone: Pairs) -> Standing:
+        own = over_seeds(scores)
+        known = np.isfinite(own)
+        centre = np.where(known, own, 0).sum(1) / np.maximum(known.sum(1), 1)
+        rows = sorted((row for row in self.methods if known[row].any()), key=lambda row: -centre[row])
+        pairs = everyone.among(rows)
+        adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
+        first, last = rank_intervals(pairs.difference, adjusted)
+        return Standing(rows, pairs, adjusted, first, last, groups(adjusted < ALPHA))
+
+
+def _chosen(wanted: Sequence[str] | None, frame: pd.DataFrame, columns: list[str], what: str) -> list[int]:
+    if wanted is None:
+        return list(range(len(frame)))
+    chosen: list[int] = []
+    for name in wanted:
+        rows = [int(row) for row in np.flatnonzero((frame[columns] == name).any(axis=1))]
+        if not rows:
+            raise HeatmarkError(f"no {what} named {name!r} on this board; {nearest(name, frame['label'])}")
+        chosen += [row for row in rows if row not in chosen]
+    return chosen
+
+
+def _letter(number: int) -> str:
+    return chr(ord("a") + number) if number < 26 else f"{_letter(number // 26 - 1)}{_letter(number % 26)}"

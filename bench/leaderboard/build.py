@@ -1,0 +1,93 @@
+"""From a result set to its board."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import HeatmarkError
+from bench.leaderboard.board import COLUMN, ENTRY, OK, RUN, Board
+from bench.leaderboard.means import Counts
+from bench.results.result_set import Results
+
+
+def board_of(results: Results, weights: Mapping[str, float] | None = None) -> Board:
+    """The board of a result set, with `weights` of metrics by label.
+
+    Raises HeatmarkError when there are no scores, or one is there twice.
+    """
+    scores, manifest = results.scores, results.manifest
+    if not len(scores):
+        raise HeatmarkError("the result set holds no scores; expected at least one entry, metric and image")
+    entry, entries = _codes(scores, ENTRY)
+    metric, metrics = _codes(scores, COLUMN)
+    image, images = _codes(scores, ["image"])
+    seed = _slots(scores, entry, len(entries))
+    shape = (len(entries), len(metrics), int(seed.max()) + 1, len(images))
+    flat = np.ravel_multi_index((entry, metric, seed, image), shape)
+    if np.bincount(flat).max() > 1:
+        raise HeatmarkError("the scores hold a value twice for one entry, metric, seed and image; expected it once")
+    array = np.full(int(np.prod(shape)), np.nan)
+    array[flat] = np.where(scores["status"].eq(OK), scores["score"], np.nan)
+    return Board(
+        entries=_described(entries, "attribution", RUN, manifest.get("attributions", {}), _ATTRIBUTION),
+        metrics=_described(metrics, "metric", COLUMN[1:], manifest.get("metrics", {}), _METRIC),
+        images=tuple(images["image"]),
+        scores=array.reshape(shape),
+        manifest=manifest,
+        asked=weights or {},
+    )
+
+
+_ATTRIBUTION: dict[str, Any] = {"control": False, "needs_truth": False, "floor": False, "summary": "", "reference": ""}
+_METRIC: dict[str, Any] = {
+    "direction": "higher",
+    "family": "",
+    "question": "",
+    "summary": "",
+    "blind_spot": "",
+    "reference": "",
+    "chance": None,
+    "range": None,
+    "settings": None,
+}
+
+
+def _codes(frame: pd.DataFrame, columns: list[str]) -> tuple[Counts, pd.DataFrame]:
+    """A number for every row's combination of columns, and the combinations, in order of first appearance."""
+    combined = np.zeros(len(frame), np.int64)
+    for column in columns:
+        codes, known = pd.factorize(frame[column])
+        combined = combined * len(known) + codes
+    codes, _ = pd.factorize(combined)
+    _, where = np.unique(codes, return_index=True)
+    return codes, frame[columns].iloc[where].astype(str).reset_index(drop=True)
+
+
+def _slots(scores: pd.DataFrame, entry: Counts, entries: int) -> Counts:
+    """The position of each row's seed among the seeds of its entry."""
+    seeds, known = pd.factorize(scores["seed"], sort=True)
+    present = np.zeros((entries, len(known)), bool)
+    present[entry, seeds] = True
+    slots: Counts = (present.cumsum(1) - 1)[entry, seeds]
+    return slots
+
+
+def _described(
+    frame: pd.DataFrame, main: str, others: list[str], cards: Mapping[str, Mapping[str, Any]], said: dict[str, Any]
+) -> pd.DataFrame:
+    """The key columns, a label, and what the manifest says of each.
+
+    The label has the settings only of a plug-in that is there with several, the protocol only of a metric that is
+    there under several, network and recipe where there are several.
+    """
+    several = main == "attribution" or frame[main].duplicated().any()
+    telling = [column for column in others if several and len(set(frame[column])) > 1]
+    own = [cards.get(value, {}) for value in frame[main]]
+    card = {key: [one.get(key, default) for one in own] for key, default in said.items()}
+    names = [one.get("name", value) for one, value in zip(own, frame[main], strict=True)]
+    variants = pd.Series(frame[main].to_numpy()).groupby(names).nunique()
+    short = [name if variants[name] == 1 else value for name, value in zip(names, frame[main], strict=True)]
+    labels = [" / ".join(row) for row in zip(*(frame[column] for column in telling), short, strict=True)]
+    return frame.assign(label=labels, name=names, **card)

@@ -1,0 +1,105 @@
+"""Two result sets, image by image: what changed beyond noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import HeatmarkError
+from bench.leaderboard.board import COLUMN, ENTRY, Board
+from bench.leaderboard.build import board_of
+from bench.leaderboard.paired_tests import ALPHA, adjusted_by_holm, paired
+from bench.results.result_set import Results
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed from one result set to another.
+
+    `table` has a row per entry and metric that both hold: the means of both over the images that both scored, the
+    `change` (second minus first) with its standard `error`, its `p` by Holm over all rows, and a `verdict`: better,
+    worse, same, refused (the second has no score where the first had) or untested. `missing` names what only the
+    first holds, `added` what only the second does.
+    """
+
+    table: pd.DataFrame
+    missing: list[str]
+    added: list[str]
+
+    @property
+    def regressed(self) -> bool:
+        """Whether anything is surely worse, refused or gone."""
+        return bool(self.missing) or bool(self.table.verdict.isin(["worse", "refused"]).any())
+
+
+def compare(first: Results, second: Results) -> Comparison:
+    """Compare two result sets: a paired test per entry and metric over the images that both scored.
+
+    Raises HeatmarkError when they share no score.
+    """
+    one, other = board_of(first), board_of(second)
+    entries, columns = _shared(one.entries, other.entries, ENTRY), _shared(one.metrics, other.metrics, COLUMN)
+    position = {image: number for number, image in enumerate(other.images)}
+    images = [(here, position[image]) for here, image in enumerate(one.images) if image in position]
+    if not (entries and columns and images):
+        raise HeatmarkError("the two result sets share no entry, metric and image; expected the same suite")
+    retrained = _weights(first) != _weights(second)
+    rows = []
+    for here, there in entries:
+        for column, same in columns:
+            before = one.scores[here, column][:, [i for i, _ in images]]
+            after = other.scores[there, same][:, [i for _, i in images]]
+            both = np.isfinite(before).any(0) & np.isfinite(after).any(0)
+            gone = np.isfinite(before).any(0) & ~both
+            rows.append(
+                {
+                    **one.entries.loc[here, ENTRY],
+                    **one.metrics.loc[column, [*COLUMN, "direction"]],
+                    **_change(before[:, both], after[:, both], retrained=retrained),
+                    "refused": int(gone.sum()),
+                }
+            )
+    table = pd.DataFrame(rows)
+    known = table.p.notna()
+    table.loc[known, "p"] = adjusted_by_holm(table.p[known].to_numpy(float))
+    gain = table.change * np.where(table.direction.eq("lower"), -1, 1)
+    refused = table.images.eq(0) & table.refused.gt(0)
+    cases = [refused, table.p.isna(), table.p.ge(ALPHA), gain > 0]
+    table["verdict"] = np.select(cases, ["refused", "untested", "same", "better"], "worse")
+    return Comparison(table, _lacking(one, other), _lacking(other, one))
+
+
+def _change(before: np.ndarray, after: np.ndarray, *, retrained: bool) -> dict[str, float]:
+    """Means and a paired test; networks trained anew share no seeds with those before."""
+    if not before.shape[1]:
+        return dict.fromkeys(("first", "second", "change", "error", "p"), np.nan) | {"images": 0}
+    seeds = min(len(before), len(after))
+    scores = np.stack([after[:seeds], before[:seeds]])
+    pairs = paired(scores, np.arange(2) if retrained else np.zeros(2, np.int64))
+    return {
+        "first": float(np.nanmean(np.nanmean(scores[1], 0))),
+        "second": float(np.nanmean(np.nanmean(scores[0], 0))),
+        "change": float(pairs.difference[0, 1]),
+        "error": float(pairs.error[0, 1]),
+        "p": float(pairs.p[0, 1]),
+        "images": int(pairs.images[0, 1]),
+    }
+
+
+def _shared(one: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> list[tuple[int, int]]:
+    there = {tuple(row): number for number, row in enumerate(other[key].itertuples(index=False))}
+    keys = [tuple(row) for row in one[key].itertuples(index=False)]
+    return [(number, there[row]) for number, row in enumerate(keys) if row in there]
+
+
+def _lacking(one: Board, other: Board) -> list[str]:
+    """The entries and metrics of one board that the other does not have."""
+    missing = []
+    for ours, theirs, key in ((one.entries, other.entries, ENTRY), (one.metrics, other.metrics, COLUMN)):
+        shared = {row for row, _ in _shared(ours, theirs, key)}
+        missing += [" / ".join(own) for row, own in enumerate(ours[key].itertuples(index=False)) if row not in shared]
+    return missing
+
+
+def _weights(results: Results) -> list[str]:
+    return sorted(results.networks.weights.astype(str))

@@ -1,0 +1,198 @@
+"""Which entries differ: paired tests, Holm's correction, groups, intervals of ranks, and how many images it takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from bench.leaderboard.means import Array, Counts, Mask, over_seeds, ratio, seed_covariances
+
+ALPHA = 0.05
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Every entry against every other, (entry, entry): row minus column, from the images that both have.
+
+    `error` is the standard error of `difference`; `of_seeds` the part of its square that training anew causes;
+    `p` the two-sided p-value, NaN where nothing can be tested; `images` how many images there are.
+    """
+
+    difference: Array
+    error: Array
+    of_seeds: Array
+    p: Array
+    images: Counts
+
+    @property
+    def equal(self) -> Mask:
+        """Which pairs score the same on every image."""
+        return np.asarray((self.difference == 0) & (self.error == 0))
+
+    def among(self, rows: list[int]) -> "Pairs":
+        """The same for some entries, in this order."""
+        here = np.ix_(rows, rows)
+        return Pairs(self.difference[here], self.error[here], self.of_seeds[here], self.p[here], self.images[here])
+
+
+def paired(scores: Array, run: Counts) -> Pairs:
+    """Paired tests of the means of all entries, for scores (entry, seed, image).
+
+    `run` says by which trainings an entry came about: entries of one run share its seeds, those of different
+    runs do not. The p-value is the larger of two: Student's t, and t with Hall's (1992) correction for skewness.
+    Either alone is too small for some distributions. No p-value is below that of the sign test whose images all
+    agree, 2^(1 - images that differ), so that few or tied images never pass for certainty.
+    """
+    flat = over_seeds(scores)
+    known = np.isfinite(flat)
+    present = known.astype(float)
+    count = present @ present.T
+    centre = np.where(known, flat, 0).sum(1) / np.maximum(known.sum(1), 1)
+    spread = np.where(known, np.abs(flat - centre[:, None]), 0).max(initial=0) or 1.0
+    one = np.where(known, (flat - centre[:, None]) / spread, 0)
+    two, three = one**2, one**3
+    n = np.maximum(count, 1)
+    shift = (one @ present.T - present @ one.T) / n
+    second = (two @ present.T + present @ two.T - 2 * one @ one.T) / n
+    third = (three @ present.T - present @ three.T - 3 * (two @ one.T - one @ two.T)) / n
+    variance = np.maximum(second - shift**2, 0) * n / np.maximum(n - 1, 1)
+    variance[variance < 1e-14] = 0
+    moment = third - 3 * shift * second + 2 * shift**3
+    skewness = ratio(moment, variance**1.5, 0)
+    of_seeds, seed_freedom = _of_seeds(scores / spread, run)
+    total = variance / n + of_seeds
+    offset = (centre[:, None] - centre[None, :]) / spread
+    freedom = _freedom(variance / n, n - 1, of_seeds, seed_freedom)
+    p = _p_values(shift + offset, np.sqrt(total), skewness, n, freedom)
+    p = np.maximum(p, np.minimum(1, 2.0 ** (1 - _differing(flat, count))))
+    p[count < 2] = np.nan
+    difference = np.where(count > 0, (shift + offset) * spread, np.nan)
+    return Pairs(difference, np.sqrt(total) * spread, of_seeds * spread**2, p, count.astype(np.int64))
+
+
+def _p_values(difference: Array, error: Array, skewness: Array, n: Array, freedom: Array) -> Array:
+    t = ratio(difference, error, 0)
+    t[(error == 0) & (difference != 0)] = np.inf
+    root = np.sqrt(n)
+    w = np.where(np.isfinite(t), t, 0) / root
+    hall = root * (w + skewness * w**2 / 3 + skewness**2 * w**3 / 27 + skewness / (6 * n))
+    hall[~np.isfinite(t)] = np.inf
+    return np.asarray(2 * stats.t.sf(np.minimum(np.abs(t), np.abs(hall)), freedom))
+
+
+def _freedom(images: Array, images_freedom: Array, seeds: Array, seeds_freedom: Array) -> Array:
+    """Degrees of freedom of a sum of two variances (Welch and Satterthwaite)."""
+    parts = images**2 / np.maximum(images_freedom, 1) + seeds**2 / np.maximum(seeds_freedom, 1)
+    whole = np.maximum(images_freedom, 1)
+    return np.where(parts > 0, ratio((images + seeds) ** 2, parts), whole)
+
+
+def _of_seeds(scores: Array, run: Counts) -> tuple[Array, Array]:
+    """The variance of each difference that comes from training anew, and its degrees of freedom.
+
+    Those of the run with fewer seeds: Welch's are too many for tests as strict as Holm's with three seeds. For the
+    same reason the part that images alone would cause is taken off only within a run: the difference of two
+    estimates from three seeds is too often close to nothing.
+    """
+    entries, seeds, _ = scores.shape
+    own, freedom = np.zeros(entries), np.ones(entries)
+    within = np.zeros((entries, entries))
+    for number in np.unique(run) if seeds > 1 else []:
+        rows = np.flatnonzero(run == number)
+        part = scores[rows][:, np.isfinite(scores[rows]).any((0, 2))]
+        part = part[:, :, np.isfinite(part).all((0, 1))]
+        if part.shape[1] < 2 or part.shape[2] < 2:
+            continue
+        seeds_too, images_only = seed_covariances(part)
+        own[rows], freedom[rows] = seeds_too.diagonal(), part.shape[1] - 1
+        within[np.ix_(rows, rows)] = _of_differences(seeds_too - images_only)
+    together = run[:, None] == run[None, :]
+    return np.where(together, within, own[:, None] + own[None, :]), np.minimum(freedom[:, None], freedom[None, :])
+
+
+def _of_differences(covariance: Array) -> Array:
+    own = covariance.diagonal()
+    return np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0)
+
+
+def _differing(flat: Array, count: Array) -> Array:
+    """On how many images two entries have different scores; entries with all scores different need no counting."""
+    differing = count.copy()
+    for row, own in enumerate(flat):
+        differing[row] -= (flat == own).sum(1)
+    return differing
+
+
+def superiority(scores: Array) -> Array:
+    """Common-language effect sizes (entry, entry) for scores (entry, seed, image).
+
+    The share of images on which the row's score is higher than the column's, ties counting half; NaN without images.
+    """
+    flat = over_seeds(scores)
+    share = np.full((len(flat), len(flat)), np.nan)
+    for row, own in enumerate(flat):
+        both = (np.isfinite(own) & np.isfinite(flat)).sum(1)
+        wins = (own > flat).sum(1) + (own == flat).sum(1) / 2
+        share[row] = ratio(wins, both)
+    return share
+
+
+def holm(p: Array, among: Mask) -> Array:
+    """Holm's adjusted p-values (entry, entry) of the pairs in `among` (symmetric); NaN elsewhere."""
+    first, second = np.nonzero(np.triu(among & np.isfinite(p), 1))
+    adjusted = np.full(p.shape, np.nan)
+    adjusted[first, second] = adjusted[second, first] = adjusted_by_holm(p[first, second])
+    return adjusted
+
+
+def adjusted_by_holm(p: Array) -> Array:
+    """Holm's adjusted p-values of a family of tests.
+
+    Our own, because that of statsmodels collects garbage at every call, which takes a tenth of a second.
+    """
+    order = p.argsort(kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return adjusted
+
+
+def groups(different: Mask) -> list[list[int]]:
+    """The largest groups in which no two entries differ, each sorted, by first member.
+
+    The compact letter display of Piepho (2004, insert and absorb): two entries share a group exactly when they
+    do not differ. Entries are expected best first.
+    """
+    everyone = (1 << len(different)) - 1
+    found = [everyone] if len(different) else []
+    for one, other in zip(*np.nonzero(np.triu(different, 1)), strict=True):
+        both = (1 << int(one)) | (1 << int(other))
+        split = [group for group in found if group & both == both]
+        kept = [group for group in found if group & both != both]
+        for part in sorted({group & ~(1 << int(which)) for group in split for which in (one, other)}):
+            if not any(part & group == part for group in kept):
+                kept = [group for group in kept if group & part != group] + [part]
+        found = kept
+    return sorted([i for i in range(len(different)) if group >> i & 1] for group in found)
+
+
+def rank_intervals(difference: Array, adjusted: Array) -> tuple[Counts, Counts]:
+    """The first and last rank each entry may have, best is 1.
+
+    Simultaneous at the level of the tests: no entry is ranked before those that are surely better, nor behind
+    those that are surely worse (Al Mohamad, Goeman and van Zwet, 2022; Mogstad et al., 2024).
+    """
+    sure = adjusted < ALPHA
+    better, worse = (sure & (difference < 0)).sum(1), (sure & (difference > 0)).sum(1)
+    return 1 + better, len(difference) - worse
+
+
+def images_needed(pairs: Pairs, tests: int) -> Array:
+    """Images with which each difference, were it true, would be found with 80% power; infinite where none suffice.
+
+    At the strictest step of Holm's correction over `tests`; seeds stay as many as they are.
+    """
+    z = float(stats.norm.isf(ALPHA / 2 / max(tests, 1)) + stats.norm.ppf(POWER))
+    per_image = (pairs.error**2 - pairs.of_seeds) * pairs.images
+    room = (pairs.difference / z) ** 2 - pairs.of_seeds
+    return ratio(per_image, room, np.inf)

@@ -1,0 +1,136 @@
+"""What recipes change, and what they cost: every recipe of a result set beside its first one, the control."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+from bench.leaderboard.board import OK
+from bench.leaderboard.means import LEVEL, Array, quantile_t
+from bench.results.result_set import Results
+
+ACCURACY = {"accuracy": "accuracy", "robust_accuracy": "accuracy under attack"}
+LARGEST_DROP = 0.05
+Row = Mapping[Any, Any]
+_GROUP = ["network", "attribution", "metric"]
+
+
+class Estimate(NamedTuple):
+    """A mean with its interval, and the means of the seeds it is made of."""
+
+    mean: float
+    low: float
+    high: float
+    points: tuple[float, ...]
+
+
+def compares_recipes(results: Results) -> bool:
+    """Whether there is anything to compare: two recipes of one network."""
+    return any(len(recipes) > 1 for recipes in _order(results).values())
+
+
+def recipe_table(results: Results) -> pd.DataFrame:
+    """One row for each network, recipe, attribution and metric, and for both accuracies of each network.
+
+    Columns: mean, low, high (95%), `points` (the seeds' means, parted by blanks), `seeds`; `difference` to the control
+    with its interval, `change` (the difference as a share of the control's mean); `own`, whether it is what the
+    recipe's training asks for; `control`, the recipe compared with: the network's first.
+    """
+    rows = list(_accuracies(results))
+    scores = results.scores.loc[results.scores.status.eq(OK), [*_GROUP, "recipe", "image", "seed", "score"]]
+    order = _order(results)
+    for key, frame in scores.groupby(_GROUP, sort=False, observed=True):
+        network, attribution, metric = map(str, key)
+        tables = {
+            str(recipe): own.astype({"image": str}).pivot_table(index="seed", columns="image", values="score")
+            for recipe, own in frame.groupby("recipe", observed=True)
+        }
+        recipes = [recipe for recipe in order[network] if recipe in tables]
+        control = recipes[0]
+        before = _over_seeds(tables[control]).mean
+        for recipe in recipes:
+            value = _over_seeds(tables[recipe])
+            difference = _over_seeds(tables[recipe] - tables[control]) if recipe != control else None
+            about = {"network": network, "recipe": recipe, "attribution": attribution, "metric": metric}
+            own = _asks_for(results.manifest, recipe, metric)
+            rows.append({**about, **_row(value, difference, control, before), "own": own})
+    return pd.DataFrame(rows)
+
+
+def _order(results: Results) -> dict[str, list[str]]:
+    networks = results.networks.astype({"network": str, "recipe": str})
+    return {str(network): list(own.recipe.unique()) for network, own in networks.groupby("network", sort=False)}
+
+
+def _accuracies(results: Results) -> Iterator[dict[str, object]]:
+    """Rows without attribution: what each network gets right."""
+    attacked = results.manifest.get("attack", {}).get("images", 0)
+    for network, recipes in _order(results).items():
+        own = results.networks[results.networks.network.eq(network)]
+        for column, name in ACCURACY.items():
+            seeds = {recipe: own[own.recipe.eq(recipe)].set_index("seed")[column] for recipe in recipes}
+            images = int(own.images.iloc[0])
+            images = min(images, attacked) if column == "robust_accuracy" else images
+            control = seeds[recipes[0]]
+            for recipe, values in seeds.items():
+                value = _shares(values.to_numpy(float), images)
+                apart = (values - control).dropna().to_numpy(float)
+                difference = _of_points(apart) if recipe != recipes[0] else None
+                about = {"network": network, "recipe": recipe, "attribution": "", "metric": name}
+                yield {**about, **_row(value, difference, recipes[0], control.mean()), "own": False}
+
+
+def _row(value: Estimate, difference: Estimate | None, control: str, of_control: float) -> dict[str, object]:
+    apart = difference or Estimate(0.0, np.nan, np.nan, ())
+    return {
+        "mean": value.mean,
+        "low": value.low,
+        "high": value.high,
+        "points": " ".join(f"{point:.6g}" for point in value.points),
+        "seeds": len(value.points),
+        "difference": apart.mean,
+        "difference_low": apart.low,
+        "difference_high": apart.high,
+        "change": apart.mean / abs(of_control) if of_control else np.nan,
+        "control": control,
+    }
+
+
+def _over_seeds(table: pd.DataFrame) -> Estimate:
+    """Of scores (seed, image): over the seeds where there are several, else over the images."""
+    known = table.dropna(how="all").dropna(axis=1, how="all")
+    points = known.mean(axis=1).to_numpy()
+    return (
+        _of_points(points) if len(points) > 1 else _of_points(known.to_numpy().ravel())._replace(points=tuple(points))
+    )
+
+
+def _of_points(values: Array) -> Estimate:
+    values = values[np.isfinite(values)]
+    count = len(values)
+    mean = float(values.mean()) if count else np.nan
+    half = float(quantile_t(np.array(count - 1)) * values.std(ddof=1) / np.sqrt(count)) if count > 1 else np.nan
+    return Estimate(mean, mean - half, mean + half, tuple(values))
+
+
+def _shares(values: Array, images: int) -> Estimate:
+    """Of shares of images: over the seeds where there are several, cut to 0 and 1, else Wilson's interval."""
+    if len(values) > 1 or not images or not np.isfinite(values).all():
+        whole = _of_points(values)
+        return whole._replace(low=float(np.maximum(whole.low, 0)), high=float(np.minimum(whole.high, 1)))
+    low, high = proportion_confint(round(values[0] * images), images, 1 - LEVEL, "wilson")
+    return Estimate(float(values[0]), float(low), float(high), tuple(values))
+
+
+def _asks_for(manifest: Mapping[str, Any], recipe: str, metric: str) -> bool:
+    """Whether all settings of the metric, and it has some, are settings of the recipe, and of the same value."""
+    wanted = manifest["metrics"][metric]["settings"]
+    given = manifest["recipes"].get(recipe, {}).get("settings", {})
+    return bool(wanted) and wanted.items() <= given.items()
+
+
+def loses_accuracy(row: Row) -> bool:
+    """Whether this is the accuracy on untouched images, and too far below the control's."""
+    return bool(row["metric"] == ACCURACY["accuracy"] and row["difference"] < -LARGEST_DROP)

@@ -1,0 +1,51 @@
+"""Ranking over metrics that share no scale: how often an entry beats the others on the same image.
+
+On each image and under each metric an entry is compared with every competing method; the share it wins (ties
+count half) is its rank there, rescaled to [0, 1] (Friedman's ranks; Borda's count). Averaged over images and,
+by weight, over metrics, it is the chance to beat a random method on a random image: a mean of bounded per-image
+numbers, so that the same intervals and paired tests hold for it as for a single metric.
+"""
+
+import numpy as np
+
+from bench.leaderboard.means import Array, ratio
+
+
+def wins(quality: Array, opponents: list[int]) -> Array:
+    """The share of `opponents` that each entry beats, (entry, metric, seed, image), for `quality` of that shape.
+
+    Entries meet on the same image and the same seed; an opponent without a score there is left out.
+    """
+    points = np.zeros(quality.shape, np.float32)
+    met = np.zeros(quality.shape, np.float32)
+    for opponent in opponents:
+        theirs = quality[opponent]
+        there = np.isfinite(theirs)
+        for entry in range(len(quality)):
+            if entry != opponent:
+                points[entry] += 0.5 * ((quality[entry] > theirs) + (quality[entry] >= theirs).astype(np.float32))
+                met[entry] += there
+    met[~np.isfinite(quality)] = 0
+    return ratio(points, met)
+
+
+def overall_scores(shares: Array, weights: Array) -> Array:
+    """Weighted wins over metrics (entry, seed, image) of `shares` (entry, metric, seed, image).
+
+    Where an image lacks a metric, its place is taken by the mean and the images that have it count for more (the
+    linearised form), so that the mean over images is the weighted mean of the metrics' own means. An entry that
+    lacks a weighted metric altogether is NaN: a method that fails where it is hard may not gain by it.
+    """
+    total = np.zeros((shares.shape[0], *shares.shape[2:]))
+    seeds = np.asarray(np.isfinite(shares).any((1, 3)))
+    for metric in np.flatnonzero(weights):
+        own = shares[:, metric]
+        known = np.isfinite(own)
+        count = known.sum((1, 2))
+        mean = ratio(np.where(known, own, 0).sum((1, 2)), count)
+        slots = seeds.sum(1) * own.shape[2]
+        scale = ratio(slots, count, 1)
+        deviation = np.where(known, own - mean[:, None, None], 0) * scale[:, None, None]
+        total += weights[metric] * (mean[:, None, None] + deviation)
+    total[~np.broadcast_to(seeds[:, :, None], total.shape)] = np.nan
+    return total if weights.any() else np.full_like(total, np.nan)

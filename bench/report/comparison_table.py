@@ -1,0 +1,64 @@
+"""What changed between two result sets, for people and programs."""
+
+import json
+from typing import Literal
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.leaderboard.board import ENTRY
+from bench.leaderboard.comparison import Comparison
+from bench.leaderboard.place_stability import chance
+from bench.leaderboard.wording import listed
+
+_COLOUR = {"worse": "red", "refused": "red", "better": "green"}
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Print the rows that changed, how many did not, what is gone and what is new."""
+    rows = comparison.table
+    changed = rows[rows.verdict.isin(list(_COLOUR))]
+    if len(changed):
+        console.print(_table(changed.sort_values("verdict", ascending=False, kind="stable")))
+    counts = rows.verdict.value_counts().to_dict()
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    console.print(f"{len(rows)} means compared: {said} (paired tests, Holm over all of them).")
+    partly = rows[rows.verdict.ne("refused") & rows.refused.gt(0)]
+    if len(partly):
+        console.print(
+            f"{partly.refused.sum()} scores of {len(partly)} of these means are refused in the second set; the images "
+            "of those count in neither."
+        )
+    for what, names in (("Gone", comparison.missing), ("New", comparison.added)):
+        if names:
+            console.print(f"{what}: {listed(names)}.", markup=False, highlight=False)
+    console.print("Something got worse." if comparison.regressed else "Nothing got surely worse.")
+
+
+def render(comparison: Comparison, form: Literal["csv", "json"]) -> str:
+    """Every row of the comparison; JSON also says what is gone, what is new and whether anything got worse."""
+    if form == "csv":
+        return comparison.table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    rows = json.loads(comparison.table.to_json(orient="records", double_precision=6))
+    said = {"regressed": comparison.regressed, "missing": comparison.missing, "added": comparison.added}
+    return json.dumps({**said, "table": rows}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _table(rows: pd.DataFrame) -> Table:
+    table = Table()
+    for head in ("entry", "metric"):
+        table.add_column(head)
+    for head in ("first", "second", "change", "p", "images"):
+        table.add_column(head, justify="right")
+    table.add_column("")
+    for row in rows.to_dict("records"):
+        entry, verdict = " / ".join(row[name] for name in ENTRY), row["verdict"]
+        if verdict == "refused":
+            numbers = ["", "", "", "", str(row["refused"])]
+        else:
+            change = f"{row['change']:+.3g} [dim]±{1.96 * row['error']:.2g}[/]"
+            numbers = [f"{row['first']:.4g}", f"{row['second']:.4g}", change, chance(row["p"]), str(row["images"])]
+        table.add_row(escape(entry), escape(row["metric"]), *numbers, f"[{_COLOUR[verdict]}]{verdict}[/]")
+    return table

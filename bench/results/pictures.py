@@ -1,0 +1,28 @@
+"""Sample images and heatmaps of a result set as files."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from bench.files import write_whole
+
+PICTURES = pa.schema(
+    [("image", pa.string()), ("kind", pa.string()), ("attribution", pa.string()), ("png", pa.binary())]
+)
+
+
+def write_pictures(heatmaps: pd.DataFrame, folder: Path) -> int:
+    """Write each picture of a result set as NETWORK-RECIPE-SEED/IMAGE/ATTRIBUTION.png (or image.png, truth.png).
+
+    Characters that file names do not bear become `_`. Returns how many pictures there are.
+    """
+    for row, picture in zip(heatmaps.itertuples(index=False), heatmaps.png.tolist(), strict=True):
+        place = folder / _file_name(f"{row.network}-{row.recipe}-{row.seed}") / _file_name(row.image)
+        write_whole(place / f"{_file_name(row.attribution if row.kind == 'heatmap' else row.kind)}.png", picture)
+    return len(heatmaps)
+
+
+def _file_name(text: object) -> str:
+    return re.sub(r"[^\w.,=()-]+", "_", str(text)).lstrip(".") or "_"

@@ -1,0 +1,153 @@
+"""From cells to a result set: the four tables, and the manifest that says how they came about."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import torch
+import torchvision
+
+from bench._version import version
+from bench.api import OK, Attribution, ImageMetric, NetworkMetric, Plugin
+from bench.results.result_set import SCHEMAS, Results
+from bench.runner.identity import code_hash
+from bench.runner.records import Run, Trained
+from bench.suites.load import Suite
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished cell and what it belongs to."""
+
+    trained: Trained
+    method: Attribution
+    metric: ImageMetric | NetworkMetric
+    cell: pa.Table
+
+
+def collect(
+    run: Run,
+    parts: Sequence[Part],
+    networks: Sequence[dict[str, object]],
+    shown: Sequence[tuple[Trained, pd.DataFrame]],
+) -> Results:
+    """The result set of a run."""
+    suite = run.suite
+    rows = [_rows(suite, part) for part in parts]
+    scores = _frame("scores", rows)
+    pictures = [frame.assign(**_of(suite, trained), seed=trained.seed, target=_rule(suite)) for trained, frame in shown]
+    own = pd.DataFrame(networks).assign(suite=suite.table.name, dataset=suite.dataset.label)
+    return Results(
+        scores=scores,
+        curves=_frame("curves", [own[own.curve.notna()] for own in rows]),
+        networks=_frame("networks", [own]),
+        heatmaps=_frame("heatmaps", pictures),
+        manifest=_manifest(run, scores, shown),
+    )
+
+
+def _rows(suite: Suite, part: Part) -> pd.DataFrame:
+    cell: pd.DataFrame = part.cell.to_pandas()
+    return cell.assign(
+        **_of(suite, part.trained),
+        attribution=part.method.label,
+        metric=part.metric.label,
+        protocol=part.metric.stamp,
+        target=_rule(suite),
+        seed=part.trained.seed,
+    )
+
+
+def _of(suite: Suite, trained: Trained) -> dict[str, str]:
+    return {
+        "suite": suite.table.name,
+        "dataset": suite.dataset.label,
+        "network": trained.network.name,
+        "recipe": trained.recipe,
+    }
+
+
+def _rule(suite: Suite) -> str:
+    return f"{suite.table.target}, correct only" if suite.table.only_correct else suite.table.target
+
+
+def _frame(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    columns = SCHEMAS[name].names
+    filled = [frame[columns] for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)
+
+
+def _manifest(run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.DataFrame]]) -> dict[str, Any]:
+    suite, table = run.suite, run.table
+    unscored = scores[~scores.status.eq(OK)]
+    failures = (
+        unscored.groupby(["network", "recipe", "attribution", "metric", "status"]).size().reset_index(name="images")
+    )
+    return {
+        "suite": table.name,
+        "command": suite.command,
+        "versions": {
+            "heatmark": version,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+        },
+        "device": run.device.type,
+        "audits": [
+            {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, **own} for t, _ in shown for own in t.audits
+        ],
+        "seed": table.seed,
+        "attack": table.attack.model_dump(),
+        "target": _rule(suite),
+        "dataset": {
+            "label": suite.dataset.label,
+            "summary": suite.dataset.summary(),
+            "reference": suite.dataset.reference,
+            "split": run.split,
+            "images": table.dataset.images,
+            "classes": list(suite.dataset.classes),
+            "fingerprint": suite.dataset.fingerprint(),
+            "redistributable": suite.dataset.redistributable,
+        },
+        "settings": suite.written,
+        "code": code_hash(),
+        "metrics": {metric.label: _metric_card(metric) for metric in suite.metrics},
+        "attributions": {
+            method.label: {
+                **_card(method),
+                "control": method.control,
+                "floor": method.floor,
+                "needs_truth": method.needs_truth,
+            }
+            for method in suite.attributions
+        },
+        "recipes": {recipe.label: {**_card(recipe), "settings": recipe.settings} for recipe in suite.recipes},
+        "failures": failures.to_dict("records"),
+    }
+
+
+def _card(plugin: Plugin) -> dict[str, Any]:
+    return {"name": plugin.name, "summary": plugin.summary(), "reference": plugin.reference}
+
+
+def _metric_card(metric: ImageMetric | NetworkMetric) -> dict[str, Any]:
+    return {
+        **_card(metric),
+        "family": _family(metric),
+        "settings": metric.settings,
+        "question": metric.question,
+        "direction": metric.direction,
+        "range": [value if abs(value) != float("inf") else None for value in metric.bounds],
+        "chance": metric.chance,
+        "protocol": metric.stamp,
+        "blind_spot": metric.blind_spot,
+    }
+
+
+def _family(metric: ImageMetric | NetworkMetric) -> str:
+    """What kind of question a metric asks: the folder it lies in; `other` for one from outside."""
+    module = type(metric).__module__.split(".")
+    return module[-2] if module[:2] == ["bench", "metrics"] else "other"

@@ -1,0 +1,72 @@
+"""Explain batches of a run on one network, and say in one line why a plug-in could not."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from bench.api import Attribution, Explained, ImageRandom, Network, Request
+from bench.data.batches import Batch
+from bench.engine import clean_logits
+from bench.errors import HeatmarkError, UnsupportedError
+from bench.runner.records import Run, Trained
+from bench.scoring.measure import explained_by
+
+_log = logging.getLogger("heatmark")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Explainer:
+    """Explains batches on one network of a run, for the targets of the suite's rule."""
+
+    run: Run
+    trained: Trained
+
+    @property
+    def network(self) -> Network:
+        """The network that is explained."""
+        return self.trained.network
+
+    @cached_property
+    def references(self) -> Batch | None:
+        """The pool of images that are not scored."""
+        return self.run.references(self.network)
+
+    def request_for(self, batch: Batch) -> tuple[Request, Tensor]:
+        """The request for a batch under the suite's target rule, and the logits of the untouched images."""
+        clean = clean_logits(self.network, batch.images)
+        rng = ImageRandom(self.run.table.seed, "run", batch.ids)
+        pool = None if self.references is None else self.references.images
+        return Request(batch.images, self.run.targets(clean, batch.outputs), rng, batch.truth, pool), clean
+
+    def explanations(
+        self, request: Request, clean: Tensor, batch: Batch, methods: Iterable[Attribution]
+    ) -> dict[Attribution, Explained | str]:
+        """The batch explained by each method, or one line that says why it could not be."""
+        pool = self.references
+        others = None if pool is None or pool.fixations is None else torch.cat(pool.fixations)
+        outcome: dict[Attribution, Explained | str] = {}
+        for method in methods:
+            own = attempt(partial(explained_by, method, self.network, request, clean))
+            if isinstance(own, Explained):
+                own = replace(own, fixations=batch.fixations, fixation_pool=others)
+            outcome[method] = own
+        return outcome
+
+
+def attempt(work: Callable[[], T]) -> T | str:
+    """The result of a plug-in's work, or the one line that the board shows instead."""
+    try:
+        return work()
+    except UnsupportedError as error:
+        return f"unsupported: {error}"
+    except HeatmarkError as error:
+        return f"failed: {error}"
+    except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; the board says so, the run goes on
+        _log.debug("the failure behind a status", exc_info=True)
+        return f"failed: {type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,61 @@
+"""The identity of a cell: everything that decides a score goes into its key."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import bench
+from bench.api import NetworkMetric, Plugin
+from bench.api.registry import source_file
+from bench.runner.records import Run, Trained
+
+# Everything else in the package decides a score.
+NOT_COMPUTING = (
+    *("_version.py", "progress.py", "api/registry.py", "runner/collect.py", "scoring/__init__.py"),
+    *("checks/", "cli/", "leaderboard/", "report/", "results/", "suites/"),
+)
+
+
+def identity(run: Run, networks: Sequence[Trained], ids: Sequence[str], *parts: Plugin | str) -> dict[str, Any]:
+    """Everything that decides the scores of a cell of these networks on these images."""
+    compares = any(isinstance(part, NetworkMetric) for part in parts)
+    return {
+        "dataset": [run.dataset.fingerprint(), run.split, list(ids)],
+        "networks": [
+            [
+                *(t.architecture, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed),
+                *(t.network.precision, t.network.compiler),
+            ]
+            for t in networks
+        ],
+        "trainings": [t.training and asdict(t.training) for t in networks] if compares else None,
+        "parts": [_signature(part) if isinstance(part, Plugin) else part for part in parts],
+        "target": [run.table.target, run.table.only_correct],
+        "seed": run.table.seed,
+        "references": [run.table.dataset.references, run.table.dataset.images if run.shares_its_pool else None],
+        "device": run.device.type,
+        "code": code_hash(),
+        "torch": torch.__version__,
+    }
+
+
+@cache
+def code_hash() -> str:
+    """A hash of all code of the package that computes."""
+    digest = hashlib.sha256()
+    root = Path(bench.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        if not name.startswith((*NOT_COMPUTING, "methods/", "metrics/", "datasets/")):
+            digest.update(name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _signature(plugin: Plugin) -> list[Any]:
+    source = hashlib.sha256(source_file(type(plugin)).read_bytes()).hexdigest()
+    return [plugin.name, {name: repr(value) for name, value in plugin.settings.items()}, source]

@@ -1,0 +1,169 @@
+"""The networks of a suite, ready to be explained: built, with weights from a file or trained by a recipe."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.api import Dataset, Network, Preprocess, Recipe
+from bench.errors import HeatmarkError, nearest
+from bench.files import key_of
+from bench.progress import Progress
+from bench.runner.identity import code_hash
+from bench.runner.records import Trained
+from bench.suites.load import Suite
+from bench.suites.schema import NetworkTable
+from bench.training.architectures import build, call, is_callable, load_weights, weights_hash
+from bench.training.checkpoints import write_trained
+from bench.training.distributed import rank, wait
+from bench.training.loop import TrainingJob, train, training_identity
+
+
+@dataclass(frozen=True)
+class NetworkLoader:
+    """Loads or trains the networks of one entry of a suite; what is trained is kept in `folder`."""
+
+    suite: Suite
+    number: int
+    folder: Path
+    device: torch.device
+    progress: Progress
+
+    @property
+    def table(self) -> NetworkTable:
+        """The settings of the entry."""
+        return self.suite.table.networks[self.number]
+
+    def load(self, *, retrain: bool = False) -> list[Trained]:
+        """The networks of the entry, one for each seed: loaded, or trained and kept; all trained with `retrain`.
+
+        HeatmarkError where the entry has neither weights nor training, or a file does not fit.
+        """
+        table = self.table
+        if table.weights is not None and not (retrain and table.training):
+            seeds = table.seeds if "{seed}" in table.weights else table.seeds[:1]
+            ready = [self._from_file(seed) for seed in seeds]
+        elif table.training is None:
+            raise HeatmarkError(f"networks[{self.number}] ({_name(table)}): neither weights nor training")
+        else:
+            ready = [self._trained(seed) for seed in table.seeds]
+        if table.training is None:
+            return ready
+        return [
+            replace(trained, training=table.training, train_again=partial(self.train_again, trained.seed))
+            for trained in ready
+        ]
+
+    def train_again(self, seed: int, dataset: Dataset, recipe: Recipe | None) -> Network:
+        """The network of this seed trained on another data set, by its own recipe or another."""
+        recipes = tuple(recipe if recipe and i == self.number else own for i, own in enumerate(self.suite.recipes))
+        return replace(self, suite=replace(self.suite, dataset=dataset, recipes=recipes))._trained(seed).network
+
+    def _from_file(self, seed: int) -> Trained:
+        table = self.table
+        path = Path(str(table.weights).replace("{seed}", str(seed)))
+        if is_callable(table.architecture):
+            module = call(table.architecture, str(path))
+        else:
+            module = build(table.architecture, self._outputs)
+            load_weights(module, path)
+        about = path.with_suffix(".json")
+        log = json.loads(about.read_text(encoding="utf-8")).get("log", []) if about.exists() else []
+        return self._ready(seed, module, json.dumps(log) if log else "")
+
+    def _trained(self, seed: int) -> Trained:
+        table = self.table
+        assert table.training is not None
+        job = TrainingJob(self.suite.recipes[self.number], self.suite.dataset, table.training, seed)
+        identity = self._identity(job)
+        path = self.folder / f"{_name(table)}-{job.recipe.name}-{seed}-{key_of(identity)[:16]}.safetensors"
+        module = self._untrained(seed)
+        about = path.with_suffix(".json")
+        if path.exists() and about.exists():
+            load_weights(module, path)
+            log = json.loads(about.read_text(encoding="utf-8"))["log"]
+        else:
+            network = self._ready(seed, module, "").network
+            log = train(job, network, self.device, path.with_suffix(".partial"), self.progress)
+            if rank() == 0:
+                write_trained(path, module, {**identity, "log": log})
+                path.with_suffix(".partial").unlink()
+            wait()
+        return self._ready(seed, module, json.dumps(log))
+
+    def _identity(self, job: TrainingJob) -> dict[str, Any]:
+        """Everything that decides the weights of a training."""
+        return {
+            **training_identity(job),
+            "architecture": [self.table.architecture, self._outputs],
+            "preprocess": asdict(_preprocess(self.table)),
+            "code": code_hash(),
+            "torch": torch.__version__,
+            "device": self.device.type,
+        }
+
+    def _untrained(self, seed: int) -> nn.Module:
+        architecture = self.table.architecture
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            make = call if is_callable(architecture) else build
+            return make(architecture, self._outputs)
+
+    def _ready(self, seed: int, module: nn.Module, log: str) -> Trained:
+        table, recipe = self.table, self.suite.recipes[self.number].label
+        module = module.to(self.device).to(memory_format=torch.channels_last).eval()
+        network = Network(module, _name(table), recipe, _preprocess(table), _label_map(self.suite, table))
+        # Without the folder of somebody's own file, which differs from machine to machine.
+        architecture = table.architecture.rpartition("/")[2] if is_callable(table.architecture) else table.architecture
+        return Trained(network, architecture, recipe, seed, weights_hash(module), log)
+
+    @property
+    def _outputs(self) -> int:
+        return self.table.outputs or len(self.suite.dataset.classes)
+
+
+def number_of(suite: Suite, network: str | None, recipe: str | None = None) -> int:
+    """The position of the first network of this name and of a recipe of this label; None is any.
+
+    HeatmarkError with the nearest name where the suite has none.
+    """
+    names = [_name(table) for table in suite.table.networks]
+    if network is not None and network not in names:
+        raise HeatmarkError(f"suite {suite.table.name} has no network {network!r}; {nearest(network, names)}")
+    labels = {i: suite.recipes[i].label for i, name in enumerate(names) if network in (None, name)}
+    if recipe is not None and recipe not in labels.values():
+        known = nearest(recipe, set(labels.values()))
+        raise HeatmarkError(f"suite {suite.table.name} trains no such network by {recipe!r}; {known}")
+    return next(i for i, label in labels.items() if recipe in (None, label))
+
+
+def _name(table: NetworkTable) -> str:
+    return table.name or table.architecture.rpartition("/")[2].replace(":", "-")
+
+
+def _preprocess(table: NetworkTable) -> Preprocess:
+    return Preprocess(**table.preprocess.model_dump())
+
+
+def _label_map(suite: Suite, table: NetworkTable) -> tuple[int, ...] | None:
+    """The output for each label: as listed, or from a JSON file of class numbers, counted from 1."""
+    labels = len(suite.dataset.classes)
+    if table.label_map is None:
+        return None
+    if not isinstance(table.label_map, str):
+        if len(table.label_map) != labels:
+            raise HeatmarkError(
+                f"networks ({_name(table)}): label_map has {len(table.label_map)} outputs; expected one for each "
+                f"of the {labels} labels of {suite.dataset.name}, -1 where there is none"
+            )
+        return table.label_map
+    try:
+        numbers = json.loads(Path(table.label_map).read_text(encoding="utf-8"))
+        known = {int(number): int(output) for number, output in numbers.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise HeatmarkError(f"{table.label_map}: expected JSON from class number to output: {error}") from error
+    return tuple(known.get(label + 1, -1) for label in range(labels))

@@ -1,0 +1,99 @@
+"""The records that travel through a run: how the suite is carried out, and a network ready to be explained."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from bench.api import Dataset, Network, Recipe
+from bench.data.batches import Batch, evenly_spaced, load, usable
+from bench.files import key_of
+from bench.progress import Progress
+from bench.results.cell_store import Store
+from bench.suites.load import Suite
+from bench.suites.schema import SuiteTable
+from bench.training.optimisers import Training
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network ready to be explained, and what decides its cells.
+
+    `training` is how the suite trains it, None where it comes as weights; `train_again` makes such a network on another
+    data set, by another recipe than its own if not None.
+    """
+
+    network: Network
+    architecture: str
+    recipe: str
+    seed: int
+    weights: str
+    log: str
+    training: Training | None = None
+    train_again: Callable[[Dataset, Recipe | None], Network] | None = None
+    audits: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a suite is carried out: where cells are kept, on which device, and who watches."""
+
+    suite: Suite
+    store: Store
+    device: torch.device
+    progress: Progress
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set of the suite."""
+        return self.suite.dataset
+
+    @property
+    def table(self) -> SuiteTable:
+        """The settings of the suite."""
+        return self.suite.table
+
+    @property
+    def split(self) -> str:
+        """The split that is scored: the suite's, or else the data set's last."""
+        return self.table.dataset.split or self.dataset.splits[-1]
+
+    @property
+    def shares_its_pool(self) -> bool:
+        """Whether the reference images are taken from the split that is scored, and so depend on what is."""
+        return self.dataset.present[0] == self.split
+
+    def targets(self, clean: Tensor, outputs: Tensor) -> Tensor:
+        """What is explained (batch,) by the suite's rule: the `clean` logits' largest, or the labels' `outputs`."""
+        return clean.argmax(1) if self.table.target == "predicted" else outputs
+
+    def chosen(self, network: Network, wanted: int | None) -> list[int]:
+        """The positions of `wanted` images of the split that the network knows, evenly spaced; None for all."""
+        known = usable(self.dataset, self.split, network)
+        return [known[i] for i in evenly_spaced(len(known), wanted)]
+
+    def ids(self, positions: Sequence[int]) -> list[str]:
+        """The ids of images of the split."""
+        ids = self.dataset.ids(self.split)
+        return [ids[position] for position in positions]
+
+    def references(self, network: Network) -> Batch | None:
+        """A fixed pool of images that are not scored, evenly spaced over the first split that has some."""
+        split = self.dataset.present[0]
+        scored = set(self.chosen(network, self.table.dataset.images)) if self.shares_its_pool else set()
+        others = [position for position in range(len(self.dataset.ids(split))) if position not in scored]
+        pool = [others[i] for i in evenly_spaced(len(others), self.table.dataset.references)]
+        return load(self.dataset, split, pool, network, self.device) if pool else None
+
+    def stored(self, identity: dict[str, Any], schema: pa.Schema, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """A table from the store, or computed and kept there."""
+        key = key_of(identity)
+        table = self.store.read(key)
+        if table is None:
+            table = compute()
+            self.store.write(key, table, schema)
+        return table

@@ -1,0 +1,1 @@
+"""Suites: the shipped TOML files, and how they are read."""

@@ -1,0 +1,109 @@
+"""The tables of a suite's TOML file, as pydantic validates them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench.api import Compiler
+from bench.training.optimisers import Training
+
+Settings = dict[str, Any]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DatasetTable(_Table):
+    """Which images: a data set (with settings of its own), a split, and how many, evenly spaced; None for all."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+    split: str | None = None
+    images: Positive | None = None
+    accuracy_images: Positive | None = None
+    references: Positive = 16
+
+
+class PreprocessTable(_Table):
+    """How images are brought to the network, as in `bench.api.network.Preprocess`."""
+
+    size: tuple[Positive, Positive] = (64, 64)
+    resize: Positive | tuple[Positive, Positive] | None = None
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (0.25, 0.25, 0.25)
+
+    @model_validator(mode="after")
+    def _as_many(self) -> "PreprocessTable":
+        if not len(self.mean) == len(self.std) > 0:
+            raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations: expected one of each per channel")
+        return self
+
+
+class NetworkTable(_Table):
+    """A network: an architecture, and weights from a file, or from training by a recipe.
+
+    `weights` with `{seed}` in it names a file for each seed. `outputs` defaults to the classes of the data set.
+    `label_map` lists the output for each label, or names a JSON file from class number (counted from 1) to output. A
+    suite's file may have `recipes` in the place of `recipe`: a network for each of them.
+    """
+
+    architecture: str
+    name: str | None = None
+    weights: str | None = None
+    outputs: Positive | None = None
+    label_map: tuple[int, ...] | str | None = None
+    recipe: Settings = Field(default_factory=lambda: {"name": "standard"})
+    training: Training | None = None
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    preprocess: PreprocessTable = PreprocessTable()
+
+
+class EngineTable(_Table):
+    """How perturbation metrics are carried out.
+
+    `auto` takes the fastest precision that moves no score of a sample of images by more than `tolerance` and
+    changes no significant rank; the audit is in the manifest, also for a precision that is set by name.
+    `compiler` is a back end of torch.compile for the forward passes, left out with one line of the log where it does
+    not work here; `auto` measures whether one is faster than none.
+    """
+
+    precision: Literal["fp32", "tf32", "bf16", "auto"] = "fp32"
+    tolerance: Annotated[float, Field(gt=0)] = 0.002
+    audit_images: Positive = 8
+    compiler: Compiler | Literal["auto"] = "none"
+
+
+class AttackTable(_Table):
+    """The attack under which accuracy is measured as well: projected gradient descent from a random start.
+
+    `epsilon`: the largest change of a pixel of [0, 1]; each of `steps` is 2.5 epsilon / steps long, as Madry et al.
+    (2018, arXiv:1706.06083) evaluate. `images`: how many, evenly spaced over the split.
+    """
+
+    epsilon: Annotated[float, Field(gt=0)] = 2 / 255
+    steps: Positive = 10
+    images: Positive = 64
+
+    @property
+    def step(self) -> float:
+        """The length of a step in pixels of [0, 1]."""
+        return 2.5 * self.epsilon / self.steps
+
+
+class SuiteTable(_Table):
+    """The whole file."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    seed: int = 0
+    target: Literal["predicted", "label"] = "predicted"
+    only_correct: bool = False
+    batch: Positive = 32
+    gallery: Annotated[int, Field(ge=0)] = 4
+    engine: EngineTable = EngineTable()
+    attack: AttackTable = AttackTable()
+    dataset: DatasetTable
+    networks: Annotated[tuple[NetworkTable, ...], Field(min_length=1)]
+    attributions: Annotated[tuple[Settings, ...], Field(min_length=1)]
+    metrics: Annotated[tuple[Settings, ...], Field(min_length=1)]

@@ -1,0 +1,1 @@
+"""What recipes are made of, and the loop that trains by them."""

@@ -1,0 +1,162 @@
+"""Random changes of training images, their truth maps and fixations together."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.api import Preprocess, Sample
+from bench.data.transforms import centre_crop, crop, normalise, resize, resized_size
+from bench.errors import HeatmarkError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training images are varied; the defaults vary nothing.
+
+    `rotation` in degrees to either side, corners black; `flip` the share of images mirrored left to right; `blur`
+    the odd width in pixels of a Gaussian of standard deviation 0.1 to 2; `brightness`, `contrast`, `saturation` and
+    `hue` as in torchvision's ColorJitter, in random order; `crop` cuts the resized image in its centre or anywhere,
+    or takes a window of 8% to 100% of the image, 3:4 to 4:3, and resizes that (`random_resized`).
+
+    Gong et al. (2024) rotate by 30, flip half, blur by 5 and jitter on Imagenette; they flip half and use a random
+    crop on CUB-GHA.
+    """
+
+    crop: Literal["centre", "random", "random_resized"] = "centre"
+    flip: float = 0.0
+    rotation: float = 0.0
+    blur: int = 0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.flip <= 1:
+            raise ValueError(f"flip {self.flip}: expected a share between 0 and 1")
+        if self.blur and (self.blur < 0 or self.blur % 2 == 0):
+            raise ValueError(f"blur {self.blur}: expected an odd width, or 0")
+        if not 0 <= self.hue <= 0.5:
+            raise ValueError(f"hue {self.hue}: expected 0 to 0.5")
+        for name in ("rotation", "brightness", "contrast", "saturation"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} {getattr(self, name)}: expected 0 or more")
+
+
+def augmented(sample: Sample, augmentation: Augmentation, preprocess: Preprocess, rng: np.random.Generator) -> Sample:
+    """The sample as a network is trained on it: varied, resized, cut and normalised.
+
+    Made as `bench.data.transforms.prepare` makes it when the augmentation varies nothing. All chance comes from `rng`, which
+    belongs to the image and the epoch, so that neither batch nor worker matters.
+    """
+    varied = _flipped(_rotated(sample, augmentation, rng), augmentation, rng)
+    varied = replace(varied, image=_jittered(_blurred(varied.image, augmentation, rng), augmentation, rng))
+    cut = _cut(varied, augmentation, preprocess, rng)
+    return replace(cut, image=normalise(cut.image, preprocess))
+
+
+def _rotated(sample: Sample, augmentation: Augmentation, rng: np.random.Generator) -> Sample:
+    if not augmentation.rotation:
+        return sample
+    angle = rng.uniform(-augmentation.rotation, augmentation.rotation)
+    return replace(
+        sample,
+        image=_turned(sample.image, angle),
+        truth=None if sample.truth is None else _turned(sample.truth[None], angle)[0],
+        fixations=None if sample.fixations is None else _turned_points(sample.fixations, angle, sample.image.shape),
+    )
+
+
+def _turned(image: Tensor, angle: float) -> Tensor:
+    from torchvision.transforms.v2 import InterpolationMode
+    from torchvision.transforms.v2.functional import rotate
+
+    turned: Tensor = rotate(image, angle, InterpolationMode.BILINEAR)
+    return turned
+
+
+def _turned_points(fixations: Tensor, angle: float, shape: torch.Size) -> Tensor:
+    """Points turned counter-clockwise about the centre of the image."""
+    centre = fixations.new_tensor([shape[2] / 2, shape[1] / 2])
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    turn = fixations.new_tensor([[cosine, -sine], [sine, cosine]])
+    return torch.cat([(fixations[:, :2] - centre) @ turn + centre, fixations[:, 2:]], 1)
+
+
+def _flipped(sample: Sample, augmentation: Augmentation, rng: np.random.Generator) -> Sample:
+    if not augmentation.flip or rng.random() >= augmentation.flip:
+        return sample
+    return replace(
+        sample,
+        image=sample.image.flip(2),
+        truth=None if sample.truth is None else sample.truth.flip(1),
+        fixations=None if sample.fixations is None else _mirrored(sample.fixations, sample.image.shape[2]),
+    )
+
+
+def _mirrored(fixations: Tensor, width: int) -> Tensor:
+    return torch.cat([width - fixations[:, :1], fixations[:, 1:]], 1)
+
+
+def _blurred(image: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
+    if not augmentation.blur:
+        return image
+    from torchvision.transforms.v2.functional import gaussian_blur
+
+    blurred: Tensor = gaussian_blur(image, augmentation.blur, float(rng.uniform(0.1, 2.0)))
+    return blurred
+
+
+def _jittered(image: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
+    strengths = {
+        "brightness": augmentation.brightness,
+        "contrast": augmentation.contrast,
+        "saturation": augmentation.saturation,
+        "hue": augmentation.hue,
+    }
+    changes = [name for name, strength in strengths.items() if strength]
+    for position in rng.permutation(len(changes)):
+        name, strength = changes[position], strengths[changes[position]]
+        lowest, highest = (-strength, strength) if name == "hue" else (max(0.0, 1 - strength), 1 + strength)
+        image = _adjusted(image, name, float(rng.uniform(lowest, highest)))
+    return image
+
+
+def _adjusted(image: Tensor, name: str, amount: float) -> Tensor:
+    from torchvision.transforms.v2 import functional
+
+    adjusted: Tensor = getattr(functional, f"adjust_{name}")(image, amount)
+    return adjusted
+
+
+def _cut(sample: Sample, augmentation: Augmentation, preprocess: Preprocess, rng: np.random.Generator) -> Sample:
+    height, width = sample.image.shape[1:]
+    if augmentation.crop == "random_resized":
+        return resize(crop(sample, *_window(height, width, rng)), preprocess.size)
+    resized = resize(sample, resized_size((height, width), preprocess))
+    if augmentation.crop == "centre":
+        return centre_crop(resized, preprocess.size)
+    return _cropped_anywhere(resized, preprocess.size, rng)
+
+
+def _window(height: int, width: int, rng: np.random.Generator) -> tuple[int, int, tuple[int, int]]:
+    """Top, left and size of a window of 8% to 100% of the area, 3:4 to 4:3; after ten misses the largest of these."""
+    for _ in range(10):
+        area = height * width * rng.uniform(0.08, 1.0)
+        aspect = math.exp(rng.uniform(math.log(3 / 4), math.log(4 / 3)))
+        size = (round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect)))
+        if 0 < size[0] <= height and 0 < size[1] <= width:
+            return int(rng.integers(height - size[0] + 1)), int(rng.integers(width - size[1] + 1)), size
+    size = (min(height, round(width * 4 / 3)), min(width, round(height * 4 / 3)))
+    return (height - size[0]) // 2, (width - size[1]) // 2, size
+
+
+def _cropped_anywhere(sample: Sample, size: tuple[int, int], rng: np.random.Generator) -> Sample:
+    height, width = sample.image.shape[1:]
+    if height < size[0] or width < size[1]:
+        raise HeatmarkError(f"a random crop of {size[0]}x{size[1]} does not fit the image resized to {height}x{width}")
+    return crop(sample, int(rng.integers(height - size[0] + 1)), int(rng.integers(width - size[1] + 1)), size)

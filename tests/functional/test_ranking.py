@@ -1,0 +1,40 @@
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.stats import rankdata
+
+from bench.functional.ranking import average_ranks, rank_auc, share_in_top
+
+tied_maps = hnp.arrays(
+    np.int64, st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5)), elements=st.integers(-2, 2)
+)
+
+
+@given(tied_maps)
+def test_average_ranks_are_scipys(maps: np.ndarray) -> None:
+    flat = maps.reshape(len(maps), -1).astype(np.float64)
+    expected = np.stack([rankdata(row) - 1 for row in flat])
+    np.testing.assert_allclose(average_ranks(torch.from_numpy(flat)).numpy(), expected)
+
+
+@given(tied_maps, st.integers(0, 25))
+def test_share_in_top_is_the_mean_over_random_orders_of_ties(maps: np.ndarray, count: int) -> None:
+    count = min(count, maps[0].size)
+    share = share_in_top(torch.from_numpy(maps), torch.full((len(maps),), count)).numpy()
+    for own, got in zip(maps, share, strict=True):
+        edge = np.sort(own, axis=None)[::-1][count - 1] if count else own.max() + 1
+        left = count - (own > edge).sum()
+        expected = np.where(own > edge, 1.0, np.where(own == edge, left / max((own == edge).sum(), 1), 0.0))
+        np.testing.assert_allclose(got, expected)
+
+
+@given(tied_maps, st.integers(0, 1000))
+def test_rank_auc_counts_every_pair(maps: np.ndarray, seed: int) -> None:
+    positive, negative = np.random.default_rng(seed).random((2, *maps.shape)) + 0.1
+    got = rank_auc(torch.from_numpy(maps), torch.from_numpy(positive), torch.from_numpy(negative)).numpy()
+    for row, own in enumerate(maps.reshape(len(maps), -1)):
+        wins = (own[:, None] > own[None]) + 0.5 * (own[:, None] == own[None])
+        pairs = positive[row].reshape(-1, 1) * negative[row].reshape(1, -1)
+        np.testing.assert_allclose(got[row], (wins * pairs).sum() / pairs.sum())

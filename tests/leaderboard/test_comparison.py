@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.errors import HeatmarkError
+from bench.leaderboard.comparison import compare
+from tests.support.simulated_results import result_set
+
+
+def _changed(results, attribution, metric, by):
+    scores = results.scores.copy()
+    own = scores.attribution.eq(attribution) & scores.metric.eq(metric)
+    scores.loc[own, "score"] += by + np.random.default_rng(1).normal(0, 0.02, own.sum())
+    return replace(results, scores=scores)
+
+
+def test_the_same_results_have_not_changed() -> None:
+    comparison = compare(result_set(), result_set())
+    assert comparison.table.verdict.eq("same").all()
+    assert not comparison.regressed
+
+
+def test_worse_is_higher_deletion_or_lower_insertion() -> None:
+    before = result_set()
+    for metric, by in (("deletion", 0.1), ("insertion", -0.1)):
+        comparison = compare(before, _changed(before, "smooth_grad", metric, by))
+        worse = comparison.table[comparison.table.verdict.eq("worse")]
+        assert list(worse.attribution) == ["smooth_grad"]
+        assert worse.change.iloc[0] == pytest.approx(by, abs=0.02)
+        assert comparison.regressed
+        better = compare(_changed(before, "smooth_grad", metric, by), before)
+        assert not better.regressed
+        assert better.table.verdict.eq("better").sum() == 1
+
+
+def test_noise_alone_is_no_change() -> None:
+    comparison = compare(result_set(), result_set(rng_seed=1))
+    assert comparison.table.verdict.eq("same").all()
+
+
+def test_networks_trained_anew_are_two_samples_of_trainings_and_the_same_weights_are_one() -> None:
+    before = result_set(60, seeds=3)
+    shift = before.scores.seed.map({0: 0.0, 1: 0.5, 2: -0.5})
+    after = replace(before, scores=before.scores.assign(score=before.scores.score + 0.1 + shift))
+    before = replace(before, scores=before.scores.assign(score=before.scores.score + shift))
+    anew = replace(after, networks=after.networks.assign(weights=after.networks.weights.str.replace("0", "1")))
+    assert (compare(before, anew).table.error > 0.3).all()
+    assert (compare(before, after).table.error < 1e-6).all()
+
+
+def test_what_is_gone_or_refused_is_a_regression_and_what_is_new_is_not() -> None:
+    few, many = result_set(metrics={"deletion": "lower"}), result_set()
+    assert compare(many, few).regressed
+    assert any("insertion" in name for name in compare(many, few).missing)
+    assert not compare(few, many).regressed
+    assert len(compare(few, many).added) == 2
+    failed = result_set()
+    own = failed.scores.attribution.eq("smooth_grad") & failed.scores.metric.eq("deletion")
+    failed.scores.loc[own, ["score", "status"]] = [np.nan, "failed: boom"]
+    comparison = compare(many, failed)
+    assert comparison.regressed
+    assert comparison.table.set_index(["attribution", "metric"]).verdict["smooth_grad", "deletion"] == "refused"
+
+
+def test_result_sets_without_anything_in_common_are_an_error() -> None:
+    with pytest.raises(HeatmarkError, match="share no"):
+        compare(result_set(metrics={"deletion": "lower"}), result_set(metrics={"insertion": "higher"}))

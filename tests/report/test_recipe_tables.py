@@ -1,0 +1,185 @@
+"""What recipes change: numbers that are known beforehand."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from bench.leaderboard.recipe_effects import compares_recipes, recipe_table
+from bench.report import write_report
+from bench.report.recipe_figure import draw_recipes
+from bench.report.recipe_tables import FALLS, RISES, WARNING, render_recipes
+from bench.results.result_set import Results
+from tests.support.simulated_results import result_set
+
+CONTROL, SPARSE = "standard", "sparse(strength=2)"
+SETTINGS = {CONTROL: {}, SPARSE: {"strength": 2.0, "mode": "l1"}}
+# metric -> what the control scores, what the other recipe adds, settings
+METRICS = {
+    "gini": (0.4, 0.1, {}),
+    "mass": (0.5, 0.0, {}),
+    "penalty(strength=1)": (7.0, -1.0, {"strength": 1.0}),
+    "penalty(strength=2)": (8.0, -6.0, {"strength": 2.0}),
+}
+
+
+def trained(seeds: int = 3, images: int = 50, accuracy: float = 0.9) -> Results:
+    """Two recipes; the second changes each metric by a known amount."""
+    rng = np.random.default_rng(0)
+    rows, networks = [], []
+    template = result_set(images=4, methods=("simple_gradient",), controls=())
+    for seed in range(seeds):
+        luck = 0.01 * seed
+        for recipe in SETTINGS:
+            networks.append(
+                template.networks.assign(recipe=recipe, seed=seed, accuracy=0.97, robust_accuracy=0.5 + luck)
+            )
+            if recipe == SPARSE:
+                networks[-1] = networks[-1].assign(accuracy=accuracy)
+        for metric, (base, more, _) in METRICS.items():
+            score = base + luck + rng.normal(0, 0.01, images)
+            for recipe in SETTINGS:
+                own = score + rng.normal(0, 0.001, images) + (more if recipe == SPARSE else 0)
+                rows.append(
+                    pd.DataFrame({"image": [f"i{n}" for n in range(images)], "score": own}).assign(
+                        recipe=recipe,
+                        metric=metric,
+                        seed=seed,
+                        network="small_resnet",
+                        attribution="simple_gradient",
+                        suite="simulated",
+                        dataset="planted",
+                        protocol="heatmark",
+                        target="label",
+                        status="ok",
+                    )
+                )
+    card = {"reference": "", "summary": ""}
+    metrics = {
+        label: {
+            **card,
+            "name": label.partition("(")[0],
+            "settings": given,
+            "direction": "higher",
+            "family": "",
+            "question": "",
+        }
+        for label, (_, _, given) in METRICS.items()
+    }
+    recipes = {label: {**card, "name": label.partition("(")[0], "settings": given} for label, given in SETTINGS.items()}
+    manifest = {
+        **template.manifest,
+        "metrics": metrics,
+        "recipes": recipes,
+        "attack": {"epsilon": 0.01, "steps": 5, "images": 64},
+    }
+    return Results(pd.concat(rows), template.curves[:0], pd.concat(networks), template.heatmaps[:0], manifest)
+
+
+def row_of(table: pd.DataFrame, recipe: str, metric: str) -> pd.Series:
+    (row,) = table[table.recipe.eq(recipe) & table.metric.eq(metric)].to_dict("records")
+    return pd.Series(row)
+
+
+def test_intervals_over_seeds_are_students() -> None:
+    results = trained()
+    row = row_of(recipe_table(results), SPARSE, "gini")
+    own = results.scores.query("recipe == @SPARSE and metric == 'gini'")
+    means = own.groupby("seed").score.mean().to_numpy()
+    low, high = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
+    assert (row["mean"], row.low, row.high) == pytest.approx((means.mean(), low, high))
+    assert [float(point) for point in row.points.split()] == pytest.approx(means, abs=1e-5)
+    assert row.seeds == 3
+
+
+def test_differences_are_paired_by_seed() -> None:
+    table = recipe_table(trained())
+    gini, mass = row_of(table, SPARSE, "gini"), row_of(table, SPARSE, "mass")
+    assert gini.difference == pytest.approx(0.1, abs=1e-3)
+    # The seeds' own ups and downs, 0.01 each, are not in it.
+    assert gini.difference_high - gini.difference_low < 0.005 < gini.high - gini.low
+    assert mass.difference_low < 0 < mass.difference_high
+    assert set(table.control) == {CONTROL}
+
+
+def test_with_one_seed_the_interval_is_over_images() -> None:
+    results = trained(seeds=1)
+    row = row_of(recipe_table(results), SPARSE, "gini")
+    own = results.scores.query("recipe == @SPARSE and metric == 'gini'").score
+    assert (row.low, row.high) == pytest.approx(stats.t.interval(0.95, 49, own.mean(), stats.sem(own)))
+    assert row.seeds == 1
+    accuracy = row_of(recipe_table(results), CONTROL, "accuracy")
+    assert 0.94 < accuracy.low < 0.97 < accuracy.high < 0.99
+
+
+def test_no_interval_of_an_accuracy_leaves_0_to_1() -> None:
+    results = trained()
+    spread = results.networks.assign(accuracy=np.where(results.networks.seed.eq(0), 0.2, 0.98))
+    row = row_of(recipe_table(replace(results, networks=spread)), SPARSE, "accuracy")
+    assert (row.low, row.high) == (0, 1)
+
+
+def test_what_a_recipe_trains_on_is_its_own() -> None:
+    table = recipe_table(trained())
+    assert table[table.own][["recipe", "metric"]].to_numpy().tolist() == [[SPARSE, "penalty(strength=2)"]]
+    assert row_of(table, SPARSE, "penalty(strength=2)").change == pytest.approx(-6 / 8.01, abs=1e-3)
+
+
+def test_refused_images_do_not_count() -> None:
+    results = trained(seeds=1)
+    refused = results.scores.image.eq("i3")
+    scores = results.scores.assign(status=np.where(refused, "prediction changed", "ok"))
+    scores.loc[refused, "score"] = np.nan
+    row = row_of(recipe_table(replace(results, scores=scores)), SPARSE, "gini")
+    kept = results.scores[~refused].query("recipe == @SPARSE and metric == 'gini'").score
+    assert row["mean"] == pytest.approx(kept.mean())
+
+
+def test_the_written_table_says_what_is_sure_and_what_it_costs() -> None:
+    results = trained(accuracy=0.9)
+    text = render_recipes(recipe_table(results), results.manifest)
+    (line,) = [line for line in text.splitlines() if line.startswith("| sparse")]
+    accuracy, attacked, gini, mass, own = [cell.strip() for cell in line.split("|")[2:-1]]
+    assert WARNING in accuracy
+    assert WARNING not in attacked
+    assert RISES in gini
+    assert RISES not in mass
+    assert FALLS not in mass
+    assert own.startswith("8.01 → 2.01, -75%")
+    assert own.endswith(FALLS)
+    within = trained(accuracy=0.93)
+    assert WARNING not in render_recipes(recipe_table(within), within.manifest).partition("In brackets")[0]
+
+
+def test_one_recipe_is_no_comparison() -> None:
+    assert compares_recipes(trained())
+    assert not compares_recipes(result_set())
+
+
+def test_the_report_holds_tables_and_figure(tmp_path: Path) -> None:
+    results = trained()
+    write_report(results, tmp_path)
+    assert pd.read_csv(tmp_path / "recipes.csv").metric.nunique() == len(METRICS) + 2
+    assert "sparse" in (tmp_path / "recipes.md").read_text()
+    assert (tmp_path / "figures" / "recipes_1.svg").read_text().count('<g id="axes_') == 5
+    assert "every recipe beside the first" in (tmp_path / "index.html").read_text()
+
+
+def test_the_figure_has_a_panel_for_each_measure_and_a_dot_for_each_seed() -> None:
+    results = trained()
+    figure = draw_recipes(recipe_table(results), results.manifest, "small_resnet", "simple_gradient")
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
+    assert titles == ["accuracy", "accuracy under attack", "gini", "mass", "own penalty, share of control"]
+    seeds = [line for line in figure.axes[2].lines if line.get_marker() == "."]
+    assert [len(line.get_xdata()) for line in seeds] == [3, 3]
+
+
+def test_a_network_that_is_trained_on_no_measure_has_no_place_for_one() -> None:
+    results = trained()
+    table = recipe_table(results).assign(own=False)
+    assert "own penalty" not in render_recipes(table, results.manifest)
+    figure = draw_recipes(table, results.manifest, "small_resnet", "simple_gradient")
+    assert [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()][-1] == "mass"

@@ -1,0 +1,87 @@
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from bench.errors import HeatmarkError
+from bench.leaderboard.build import board_of
+from bench.report.tables import leaderboard, render
+from bench.report.terminal import show, show_networks
+from tests.support.simulated_results import result_set
+
+
+def test_a_leaderboard_has_a_row_per_entry_and_metric_with_the_best_first_and_controls_last() -> None:
+    table = leaderboard(result_set())
+    assert len(table) == 7 * 3
+    assert table.entry.iloc[0] == "integrated_gradients"
+    assert table.control.is_monotonic_increasing
+    assert (table.low <= table["mean"]).all()
+    assert (table["mean"] <= table.high).all()
+    assert table.loc[table.control, "rank"].isna().all()
+
+
+def test_the_mean_is_the_mean_of_the_images_and_a_lower_deletion_is_better() -> None:
+    results = result_set()
+    scores = results.scores[results.scores.metric.eq("deletion")]
+    expected = scores.groupby("attribution").score.mean()
+    table = leaderboard(results, metrics=["deletion"]).set_index("attribution")
+    pd.testing.assert_series_equal(table["mean"], expected.loc[table.index], check_names=False)
+    assert table["rank"].idxmin() == "integrated_gradients"
+
+
+def test_entries_and_metrics_are_chosen_by_name_and_a_wrong_name_is_answered_with_the_nearest() -> None:
+    table = leaderboard(result_set(), metrics=["insertion"], entries=["simple_gradient", "oracle"])
+    assert list(table.entry) == ["simple_gradient", "oracle"]
+    with pytest.raises(HeatmarkError, match="did you mean 'insertion'"):
+        leaderboard(result_set(), metrics=["insertoin"])
+
+
+def test_a_score_that_is_there_twice_is_refused() -> None:
+    results = result_set()
+    results.scores.loc[1, "image"] = results.scores.image[0]
+    with pytest.raises(HeatmarkError, match="twice"):
+        leaderboard(results)
+
+
+def test_csv_and_json_hold_the_same_rows() -> None:
+    table = leaderboard(result_set())
+    read = pd.read_csv(io.StringIO(render(table, "csv")))
+    records = json.loads(render(table, "json"))
+    assert len(read) == len(records) == len(table)
+    assert records[0]["mean"] == pytest.approx(read["mean"][0], abs=1e-5)
+
+
+def test_markdown_and_latex_mark_the_best_and_escape_names() -> None:
+    results = result_set(methods=("a_b|c", "<script>alert(1)</script>"), controls=("random_map",))
+    table = leaderboard(results)
+    markdown, latex = render(table, "markdown"), render(table, "latex")
+    assert "a\\_b\\|c" in markdown
+    assert "<script>" not in markdown.replace("\\<script\\>", "")
+    assert markdown.count("**") == latex.count(r"\textbf") * 2 == 8
+    assert r"a\_b\textbar{}c" in latex
+
+
+def test_the_terminal_shows_what_networks_get_right() -> None:
+    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    show_networks(result_set(recipes=("standard", "adversarial"), seeds=3).networks, console)
+    lines = console.file.getvalue().splitlines()
+    for recipe in ("standard", "adversarial"):
+        (line,) = [line for line in lines if recipe in line]
+        assert [cell.strip() for cell in line.split("│")[3:6]] == ["3", "97.0%", "31.0%"]
+
+
+def test_the_terminal_shows_every_entry() -> None:
+    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    show(board_of(result_set()), console)
+    text = console.file.getvalue()
+    assert all(name in text for name in ("integrated_gradients", "oracle", "deletion ↓"))
+
+
+def test_a_report_does_not_wait_for_torch() -> None:
+    code = "import sys, bench.report, bench.leaderboard.comparison; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0

@@ -1,0 +1,46 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bench.api import Network
+from bench.engine.predict import clean_logits, logits_in_chunks
+from bench.methods.attributions.random_map import RandomMap
+from bench.methods.attributions.simple_gradient import SimpleGradient
+from bench.metrics.faithfulness.deletion import Deletion
+from bench.runner.precision_audit import Audit, _flips, audit_precision
+from bench.scoring.measure import explained_by
+
+
+def test_an_audit_measures_drift_against_fp32(network: Network, request_of) -> None:
+    request = request_of(4)
+    single = replace(network, module=network.module.float())
+    request = request.with_images(request.images.float())
+    clean = clean_logits(single, request.images)
+    explained = [explained_by(method, single, request, clean) for method in (SimpleGradient(), RandomMap())]
+    result = audit_precision([Deletion()], explained, "bf16")
+    assert result.images == 4
+    assert 0 < result.drift < 0.05
+    assert audit_precision([Deletion()], explained, "fp32").drift == 0
+
+
+def test_clean_predictions_stay_in_the_precision_of_the_module(network: Network) -> None:
+    single = replace(network, module=network.module.float(), precision="bf16")
+    images = torch.randn(3, 3, 12, 10)
+    torch.testing.assert_close(clean_logits(single, images), single.logits(images).detach(), rtol=0, atol=1e-6)
+    assert not torch.equal(logits_in_chunks(single, images), clean_logits(single, images))
+
+
+def test_a_rank_flips_only_where_it_was_significant() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.01, (2, 20))
+    apart = np.array([[0.5], [0.1]]) + noise
+    assert _flips(apart, apart[::-1]) == 1
+    assert _flips(apart, apart) == 0
+    assert _flips(noise - noise.mean(1, keepdims=True), -noise) == 0
+
+
+@pytest.mark.parametrize(("drift", "flips", "passes"), [(0.001, 0, True), (0.003, 0, False), (0.001, 1, False)])
+def test_an_audit_passes_on_drift_and_ranks(drift: float, flips: int, passes: bool) -> None:
+    assert Audit("bf16", "none", 8, drift, flips, 2.0).passes(0.002) is passes

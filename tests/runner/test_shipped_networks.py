@@ -1,0 +1,69 @@
+"""The networks inside the package are as good as said, and look only at the evidence."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.data.batches import Batch, load
+from bench.progress import progress
+from bench.results.cell_store import Store
+from bench.runner.accuracy import accuracy_of
+from bench.runner.gallery import displayed
+from bench.runner.networks import NetworkLoader, number_of
+from bench.runner.records import Run
+from bench.runner.run import train_one
+from bench.suites.load import SHIPPED, load_suite
+
+SUITE = load_suite("embedded")
+TRAINED = SHIPPED.parent / "trained"
+IMAGES = 400
+CPU = torch.device("cpu")
+
+
+def shares_right(number: int, kept: Path) -> tuple[float, float, float]:
+    """Accuracy on test images as they are, with the evidence painted grey, and with all else painted grey."""
+    with progress() as bars:
+        network = NetworkLoader(SUITE, number, kept, CPU, bars).load()[0].network
+    batch = load(SUITE.dataset, "test", list(range(IMAGES)), network, CPU)
+    assert batch.truth is not None
+    evidence = batch.truth[:, None] > 0
+    grey = (torch.tensor(network.preprocess.mean) * 0)[:, None, None]
+    shown = [batch.images, torch.where(evidence, grey, batch.images), torch.where(evidence, batch.images, grey)]
+    assert displayed(network, grey[None]).unique().tolist() == [0.5]
+    whole, hidden, only = (_accuracy(network, batch, images) for images in shown)
+    return whole, hidden, only
+
+
+def _accuracy(network, batch: Batch, images: torch.Tensor) -> float:
+    return float(accuracy_of(network, replace(batch, images=images)).correct.mean())
+
+
+@pytest.mark.parametrize("number", range(len(SUITE.table.networks)))
+def test_a_shipped_network_decides_by_the_evidence_alone(number: int, tmp_path: Path) -> None:
+    whole, hidden, only = shares_right(number, tmp_path)
+    chance = 1 / len(SUITE.dataset.classes)
+    assert whole > 0.95
+    assert hidden < chance + 4 * (chance * (1 - chance) / IMAGES) ** 0.5
+    assert only > 0.9
+
+
+def test_the_weights_are_small_and_say_where_they_come_from() -> None:
+    assert sum(path.stat().st_size for path in TRAINED.iterdir()) < 2e6
+    for table in SUITE.table.networks:
+        about = json.loads(Path(str(table.weights)).with_suffix(".json").read_text())
+        assert about["architecture"] == table.architecture
+        assert about["accuracy"] > 0.95
+        assert about["data"] == SUITE.dataset.fingerprint()  # else the data set has changed: train them anew
+        assert len(about["log"]) == table.training.epochs
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("network", [table.architecture for table in SUITE.table.networks])
+def test_training_again_gives_the_same_accuracy_within_two_points(network: str, tmp_path: Path) -> None:
+    about = json.loads((TRAINED / f"{network}-standard.json").read_text())
+    with progress() as bars:
+        again = train_one(Run(SUITE, Store(tmp_path), CPU, bars), number_of(SUITE, network), None)
+    assert again["accuracy"] == pytest.approx(about["accuracy"], abs=0.02)

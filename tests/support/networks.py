@@ -1,0 +1,35 @@
+"""Small networks that many tests share."""
+
+import numpy as np
+import torch
+from torch import nn
+
+
+def tiny_network(weights: dict[str, np.ndarray], dtype: torch.dtype = torch.float64) -> nn.Sequential:
+    """The `tinynet` of the golden numbers: two convolutions, ReLU, a 2x2 max-pool, global average, linear."""
+    return _golden_network(weights, nn.ReLU(), nn.MaxPool2d(2), dtype)
+
+
+def smooth_network(weights: dict[str, np.ndarray], dtype: torch.dtype = torch.float64) -> nn.Sequential:
+    """The `smoothnet` of the golden numbers: `tinynet` with softplus and average pooling."""
+    return _golden_network(weights, nn.Softplus(), nn.AvgPool2d(2), dtype)
+
+
+def _golden_network(
+    weights: dict[str, np.ndarray], activation: nn.Module, pool: nn.Module, dtype: torch.dtype
+) -> nn.Sequential:
+    module = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        activation,
+        pool,
+        nn.Conv2d(8, 12, 3, padding=1),
+        activation,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(12, len(weights["b3"])),
+    ).to(dtype)
+    with torch.no_grad():
+        for layer, number in ((module[0], 1), (module[3], 2), (module[7], 3)):
+            layer.weight.copy_(torch.from_numpy(weights[f"w{number}"]))
+            layer.bias.copy_(torch.from_numpy(weights[f"b{number}"]))
+    return module.eval()
