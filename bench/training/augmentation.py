@@ -50,8 +50,8 @@ class Augmentation:
 def augmented(sample: Sample, augmentation: Augmentation, preprocess: Preprocess, rng: np.random.Generator) -> Sample:
     """The sample as a network is trained on it: varied, resized, cut and normalised.
 
-    Made as `bench.data.transforms.prepare` makes it when the augmentation varies nothing. All chance comes from `rng`, which
-    belongs to the image and the epoch, so that neither batch nor worker matters.
+    Made as `bench.data.transforms.prepare` makes it when the augmentation varies nothing. All chance comes from `rng`,
+    which belongs to the image and the epoch, so that neither batch nor worker matters.
     """
     varied = _flipped(_rotated(sample, augmentation, rng), augmentation, rng)
     varied = replace(varied, image=_jittered(_blurred(varied.image, augmentation, rng), augmentation, rng))

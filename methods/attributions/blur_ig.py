@@ -16,9 +16,9 @@ from bench.functional.heatmaps import Reduction
 class BlurIg(Attribution):
     """Integrated gradients along a path of ever less blurred images (Blur IG).
 
-    Left Riemann sum over sigma, in pixels; `bench.attribution.blur_path` gives the kernels. Left out: the published code
-    weights a whole batch of steps with the width of its last one, which is wrong where widths differ
-    (`spacing = "sigma_squared"`). Published with the softmax probability of the target as `output`.
+    Left Riemann sum over sigma, in pixels; `bench.attribution.blur_path` gives the kernels. Left out: the published
+    code weights a whole batch of steps with the width of its last one, which is wrong where widths differ (`spacing =
+    "sigma_squared"`). Published with the softmax probability of the target as `output`.
     """
 
     reference: ClassVar[str] = "Xu et al., 2020, arXiv:2004.03383"

@@ -16,10 +16,10 @@ from bench.functional.heatmaps import Reduction
 class DeepLift(Attribution):
     """Differences from a blank image, passed back by the rescale rule (DeepLIFT).
 
-    The baseline is zero in normalised space. `bench.attribution.rescale_rule` has the rule for elementwise non-linearities, max-pools
-    and products; a network with attention or layer norms is unsupported, which shows in attributions that do not sum
-    to the difference of the target logit. Equals Captum's where that knows all operations, which it does for modules
-    used once and windows that do not overlap.
+    The baseline is zero in normalised space. `bench.attribution.rescale_rule` has the rule for elementwise
+    non-linearities, max-pools and products; a network with attention or layer norms is unsupported, which shows in
+    attributions that do not sum to the difference of the target logit. Equals Captum's where that knows all operations,
+    which it does for modules used once and windows that do not overlap.
     """
 
     reference: ClassVar[str] = "Shrikumar et al., 2017, arXiv:1704.02685"

@@ -16,8 +16,8 @@ from bench.functional.heatmaps import Reduction
 class GnlIntegratedGradients(Attribution):
     """Integrated gradients with guided non-linearities (GNL-IG; not Guided IG).
 
-    As integrated gradients with a zero baseline, but behind every ReLU, ReLU6 and max-pooling window only
-    positive gradients pass (`bench.attribution.guided_rules`), so that completeness is lost. Where windows overlap, or do not
+    As integrated gradients with a zero baseline, but behind every ReLU, ReLU6 and max-pooling window only positive
+    gradients pass (`bench.attribution.guided_rules`), so that completeness is lost. Where windows overlap, or do not
     divide the map, the published code misplaces which windows pass; `protocol = "published"` keeps that.
     """
 

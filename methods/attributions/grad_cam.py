@@ -13,9 +13,8 @@ from bench.attribution.class_activation import enlarged, features_of
 class GradCam(Attribution):
     """Feature maps weighted by their mean gradients (Grad-CAM).
 
-    Their sum, its negative part cut off.
-    `layer` is the name of the layer, by default the last one with a spatial map (`bench.attribution.class_activation`). One channel,
-    never negative, enlarged bilinearly.
+    Their sum, its negative part cut off. `layer` is the name of the layer, by default the last one with a spatial map
+    (`bench.attribution.class_activation`). One channel, never negative, enlarged bilinearly.
     """
 
     reference: ClassVar[str] = "Selvaraju et al., 2017, arXiv:1610.02391"

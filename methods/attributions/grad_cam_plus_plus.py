@@ -13,10 +13,10 @@ from bench.attribution.class_activation import enlarged, features_of
 class GradCamPlusPlus(Attribution):
     """Feature maps weighted by their positive gradients, place by place (Grad-CAM++).
 
-    The closed form of the paper for a score that is the exponential of the logit; places without a gradient get
-    no weight.
-    `layer` is the name of the layer, by default the last one with a spatial map (`bench.attribution.class_activation`). One channel,
-    never negative, enlarged bilinearly. The 1e-6 in the denominator is that of pytorch-grad-cam.
+    The closed form of the paper for a score that is the exponential of the logit; places without a gradient get no
+    weight. `layer` is the name of the layer, by default the last one with a spatial map
+    (`bench.attribution.class_activation`). One channel, never negative, enlarged bilinearly. The 1e-6 in the
+    denominator is that of pytorch-grad-cam.
     """
 
     reference: ClassVar[str] = "Chattopadhay et al., 2018, arXiv:1710.11063"

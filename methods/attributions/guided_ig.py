@@ -16,8 +16,8 @@ from bench.functional.heatmaps import Reduction
 class GuidedIg(Attribution):
     """Integrated gradients along a greedy path (Guided IG; not GNL-IG).
 
-    The path runs from zero in normalised space to the image; `bench.attribution.guided_path` tells how. `max_distance` 0 is
-    integrated gradients by the left rule, 1 an unbounded path. Published with the softmax probability of the
+    The path runs from zero in normalised space to the image; `bench.attribution.guided_path` tells how. `max_distance`
+    0 is integrated gradients by the left rule, 1 an unbounded path. Published with the softmax probability of the
     target as `output`; here the logit, as every other method of this family.
     """
 

@@ -13,9 +13,8 @@ from bench.attribution.class_activation import enlarged, features_of
 class LayerCam(Attribution):
     """Feature maps times their positive gradients, place by place (Layer-CAM).
 
-    The sum over maps, its negative part cut off.
-    `layer` is the name of the layer, by default the last one with a spatial map (`bench.attribution.class_activation`). One channel,
-    never negative, enlarged bilinearly.
+    The sum over maps, its negative part cut off. `layer` is the name of the layer, by default the last one with a
+    spatial map (`bench.attribution.class_activation`). One channel, never negative, enlarged bilinearly.
     """
 
     reference: ClassVar[str] = "Jiang et al., 2021, doi:10.1109/TIP.2021.3089943"

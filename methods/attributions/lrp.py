@@ -19,10 +19,10 @@ Composite = Literal["epsilon_plus_flat", "epsilon_plus", "epsilon_alpha2_beta1_f
 class Lrp(Attribution):
     """The target logit shared out backwards, layer by layer (LRP, by zennit).
 
-    `composite` names zennit's rules: epsilon for linear layers, z-plus or alpha2-beta1 for convolutions, flat for
-    the first layer. Batch norms are merged into the convolutions before them, in a copy, and the terms of sums
-    share relevance (`bench.attribution.relevance_rule`). There are no rules for transformers, for features that are multiplied, for
-    other norms, nor for batch norms elsewhere.
+    `composite` names zennit's rules: epsilon for linear layers, z-plus or alpha2-beta1 for convolutions, flat for the
+    first layer. Batch norms are merged into the convolutions before them, in a copy, and the terms of sums share
+    relevance (`bench.attribution.relevance_rule`). There are no rules for transformers, for features that are
+    multiplied, for other norms, nor for batch norms elsewhere.
     """
 
     reference: ClassVar[str] = "Bach et al., 2015, doi:10.1371/journal.pone.0130140"

@@ -14,9 +14,9 @@ from bench.attribution.smoothing import GradientMethod, Smoothing
 class SmoothGrad(Attribution):
     """Mean of the attributions of noisy copies of the image (SmoothGrad).
 
-    Signed, per channel.
-    `of` names the gradient method (`nodes` are those of integrated gradients), `nonlinearity` how gradients pass
-    ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see `bench.attribution.smoothing`.
+    Signed, per channel. `of` names the gradient method (`nodes` are those of integrated gradients), `nonlinearity` how
+    gradients pass ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see
+    `bench.attribution.smoothing`.
     """
 
     reference: ClassVar[str] = "Smilkov et al., 2017, arXiv:1706.03825"

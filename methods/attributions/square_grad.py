@@ -15,9 +15,9 @@ from bench.attribution.smoothing import GradientMethod, Smoothing
 class SquareGrad(Attribution):
     """Mean of the squared attributions of noisy copies of the image (SmoothGrad-Squared).
 
-    Never negative, per channel.
-    `of` names the gradient method (`nodes` are those of integrated gradients), `nonlinearity` how gradients pass
-    ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see `bench.attribution.smoothing`.
+    Never negative, per channel. `of` names the gradient method (`nodes` are those of integrated gradients),
+    `nonlinearity` how gradients pass ReLUs and max-pools, `noise` the standard deviation in units of the image's range;
+    see `bench.attribution.smoothing`.
     """
 
     reference: ClassVar[str] = "Hooker et al., 2019, arXiv:1806.10758"

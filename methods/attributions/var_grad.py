@@ -15,9 +15,9 @@ from bench.attribution.smoothing import GradientMethod, Smoothing
 class VarGrad(Attribution):
     """Variance of the attributions of noisy copies of the image (VarGrad).
 
-    Never negative, per channel; the variance of the population, divided by `samples`.
-    `of` names the gradient method (`nodes` are those of integrated gradients), `nonlinearity` how gradients pass
-    ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see `bench.attribution.smoothing`.
+    Never negative, per channel; the variance of the population, divided by `samples`. `of` names the gradient method
+    (`nodes` are those of integrated gradients), `nonlinearity` how gradients pass ReLUs and max-pools, `noise` the
+    standard deviation in units of the image's range; see `bench.attribution.smoothing`.
     """
 
     reference: ClassVar[str] = "Adebayo et al., 2018, arXiv:1810.03307"

@@ -27,11 +27,11 @@ class NormAdversarial(Recipe):
     block-sparse ones. Images (batch, channel, height, width) are moved in the network's normalised
     space, neither clipped to valid pixels nor kept with the clean ones, as published.
 
-    `mode` and `solver`: what moves the images (`bench.functional.adversarial_steps`); `standard` moves nothing and has no
-    iterative solver. `epsilon`: the size of a pixel's move (l1, elastic) or of a patch's (group).
-    `epsilon2`: the weight of the elastic's L2 part. `step`, `steps`: the iterative solver; l1 steps by
-    step * epsilon, elastic by step, group by 1 whatever `step` says. `patches`: how many along each
-    side of a channel (`bench.functional.patches`); 16 gives the published 14 x 14 pixels at 224.
+    `mode` and `solver`: what moves the images (`bench.functional.adversarial_steps`); `standard` moves nothing and has
+    no iterative solver. `epsilon`: the size of a pixel's move (l1, elastic) or of a patch's (group). `epsilon2`: the
+    weight of the elastic's L2 part. `step`, `steps`: the iterative solver; l1 steps by step * epsilon, elastic by step,
+    group by 1 whatever `step` says. `patches`: how many along each side of a channel (`bench.functional.patches`); 16
+    gives the published 14 x 14 pixels at 224.
 
     Source: Gong, Dou and Farnia, CVPR 2024, and its code. Kept: l1 and elastic differentiate the summed
     loss, so the elastic's raw gradient does not shrink with the batch; the iterative elastic is not projected;
