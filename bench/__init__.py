@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 from bench._version import version as __version__
 
 if TYPE_CHECKING:
-    from bench.runner.evaluate import evaluate
+    from bench.runner.evaluate import evaluate, explain
 
 _here = Path(__file__).resolve().parent
 if not (_here / "methods").exists():
     # A checkout keeps the plug-in folders beside `bench`; a wheel carries them inside it.
     __path__.append(str(_here.parent))
 
-__all__ = ["__version__", "evaluate"]
+__all__ = ["__version__", "evaluate", "explain"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "evaluate":
-        from bench.runner.evaluate import evaluate
+    if name in ("evaluate", "explain"):
+        from bench.runner import evaluate as public  # with torch behind it, which `heatmark --help` should not wait for
 
-        return evaluate
+        return getattr(public, name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -32,7 +32,8 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device; from pinned memory a GPU fetches the images while it works."""
-        images = self.images.pin_memory() if device.type == "cuda" else self.images
+        pinned = device.type == "cuda" and self.images.device.type == "cpu"
+        images = self.images.pin_memory() if pinned else self.images
         return replace(
             self,
             images=images.to(device, non_blocking=True),

@@ -1,84 +1,112 @@
 """The same path as a suite's, for somebody's own network and images."""
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import TypeVar
+from itertools import product
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor, nn
 
-from bench.api import OK, Attribution, ImageMetric, ImageRandom, Network, Preprocess, Request
-from bench.engine import clean_logits
+from bench.api import OK, Attribution, Explained, ImageMetric, Network, Preprocess, Request, Scored
+from bench.data.given_images import GivenImages
 from bench.errors import HeatmarkError
-from bench.scoring.measure import explained_by, measure
+from bench.runner.evaluation import Evaluation, OnError, Targets, several
 from bench.suites.plugin_tables import make_plugin
-
-T = TypeVar("T")
 
 
 def evaluate(
     model: nn.Module | Network,
-    images: Tensor,
-    targets: Tensor | None = None,
+    images: Any,
+    targets: Targets = None,
     *,
     attributions: Sequence[str | Attribution],
     metrics: Sequence[str | ImageMetric],
-    truth: Tensor | None = None,
+    truth: Tensor | Sequence[Any] | None = None,
+    fixations: Sequence[Tensor] | None = None,
     references: Tensor | None = None,
+    preprocess: Preprocess | None = None,
+    classes: Sequence[str] | None = None,
     image_ids: Sequence[str] | None = None,
+    batch: int = 32,
+    on_error: OnError = "raise",
+    progress: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Scores of attributions on a network: one row per image, attribution and metric.
 
-    `images` (batch, channel, height, width) as the model takes them, on its device; `targets` (batch,)
-    outputs to explain, None for the predicted ones; `truth` (batch, height, width) in [0, 1]; `references`
-    (any, channel, height, width). Plug-ins are given as instances or by name with their default settings.
-    A plug-in that fails raises; an image that cannot be scored has a status. HeatmarkError where shapes disagree.
+    `images`: floating point (batch, channel, height, width) as the model takes them; or 8-bit arrays
+    (batch, height, width, 3), PIL images, paths, which `preprocess` brings to the model (default: its own size, in
+    [0, 1]); or a data set or DataLoader of either. `targets`: outputs to explain by number, or by name in `classes`;
+    "labels" for those of the data set; None for the predicted ones. `truth`: a map (height, width) in [0, 1] for each
+    image, `fixations`: (count, 4) for each; `references` (any, channel, height, width) as the model takes them.
+    Plug-ins are given as instances, or by name with their default settings. Images go through `batch` at a time.
+
+    A plug-in that fails raises, or gives its rows a status with `on_error="status"`; an image that cannot be scored
+    has a status. HeatmarkError where something does not fit.
     """
-    network = model if isinstance(model, Network) else Network(model, preprocess=_sized(images))
-    methods = [_attribution(method) for method in _several(attributions, "attributions")]
-    scorers = [_metric(metric) for metric in _several(metrics, "metrics")]
-    _check_images(images)
-    _check_shape(truth, "truth", (len(images), *images.shape[2:]))
-    _check_shape(references, "references", (None, *images.shape[1:]))
-    _check_shape(targets, "targets", (len(images),))
-    ids = tuple(str(row) for row in range(len(images))) if image_ids is None else tuple(image_ids)
-    _check_ids(ids, len(images))
-    clean = clean_logits(network, images)
-    wanted = clean.argmax(1) if targets is None else _outputs(targets.to(clean.device), clean.shape[1])
-    request = Request(images, wanted, ImageRandom(seed, "run", ids), truth, references)
-    pairs = []
-    for method in methods:
-        explained = explained_by(method, network, request, clean)
-        pairs += [(metric, explained) for metric in scorers]
-    frames = [
-        pd.DataFrame(
-            {
-                "image": list(ids),
-                "attribution": explained.method.label,
-                "metric": metric.label,
-                "protocol": metric.stamp,
-                "target": wanted.cpu().numpy(),
-                "score": scored.score.double().cpu().numpy(),
-                "status": list(scored.status or (OK,) * len(ids)),
-            }
-        )
-        for (metric, explained), scored in zip(pairs, measure(pairs), strict=True)
-    ]
-    return pd.concat(frames, ignore_index=True)
+    scorers = [_metric(metric) for metric in several(metrics, "metrics")]
+    given = GivenImages(images, truth, fixations, image_ids)
+    work = Evaluation(model, given, targets, attributions, references, preprocess, classes, batch, on_error, seed)
+    frames = []
+    for request, explanations in work.explained(progress):
+        frames += [
+            _frame(request, method, metric, scored) for method, metric, scored in work.scored(explanations, scorers)
+        ]
+    return _ordered(pd.concat(frames, ignore_index=True), work.methods, scorers)
 
 
-def _several(plugins: Sequence[T], what: str) -> Sequence[T]:
-    if isinstance(plugins, str) or not plugins:
-        raise HeatmarkError(f"{what}: expected a list of names or instances, got {plugins!r}")
-    return plugins
+def explain(
+    model: nn.Module | Network,
+    images: Any,
+    targets: Targets = None,
+    *,
+    attributions: Sequence[str | Attribution],
+    truth: Tensor | Sequence[Any] | None = None,
+    references: Tensor | None = None,
+    preprocess: Preprocess | None = None,
+    classes: Sequence[str] | None = None,
+    image_ids: Sequence[str] | None = None,
+    batch: int = 32,
+    progress: bool = False,
+    seed: int = 0,
+) -> dict[str, Tensor]:
+    """Signed attributions (images, channel | 1, height, width) on the CPU, by the label of each method.
+
+    Everything is given as to `evaluate`; a method that fails raises.
+    """
+    given = GivenImages(images, truth, None, image_ids)
+    work = Evaluation(model, given, targets, attributions, references, preprocess, classes, batch, "raise", seed)
+    maps: dict[str, list[Tensor]] = {method.label: [] for method in work.methods}
+    for _, explanations in work.explained(progress):
+        for method, own in explanations.items():
+            assert isinstance(own, Explained)
+            maps[method.label].append(own.attributions.cpu())
+    return {label: torch.cat(parts) for label, parts in maps.items()}
 
 
-def _attribution(plugin: str | Attribution) -> Attribution:
-    made = make_plugin("attributions", {"name": plugin}, "attributions") if isinstance(plugin, str) else plugin
-    if not isinstance(made, Attribution):
-        raise HeatmarkError(f"attributions: {plugin!r} is not one; expected a name or an instance")
-    return made
+def _frame(request: Request, method: Attribution, metric: ImageMetric, scored: Scored | str) -> pd.DataFrame:
+    """A row per image of a batch."""
+    own = Scored.none([scored] * len(request)) if isinstance(scored, str) else scored
+    return pd.DataFrame(
+        {
+            "image": list(request.rng.image_ids),
+            "attribution": method.label,
+            "metric": metric.label,
+            "protocol": metric.stamp,
+            "target": request.targets.cpu().numpy(),
+            "score": own.score.double().cpu().numpy(),
+            "status": list(own.status or (OK,) * len(request)),
+        }
+    )
+
+
+def _ordered(frame: pd.DataFrame, methods: Sequence[Attribution], metrics: Sequence[ImageMetric]) -> pd.DataFrame:
+    """The rows by method and metric as they were given, the images of each in their order."""
+    order = {(method.label, metric.label): i for i, (method, metric) in enumerate(product(methods, metrics))}
+    place = [order[pair] for pair in zip(frame.attribution, frame.metric, strict=True)]
+    return frame.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
 
 
 def _metric(plugin: str | ImageMetric) -> ImageMetric:
@@ -86,40 +114,3 @@ def _metric(plugin: str | ImageMetric) -> ImageMetric:
     if not isinstance(made, ImageMetric):
         raise HeatmarkError(f"metrics: {plugin!r} does not score a single network; expected a name or an instance")
     return made
-
-
-def _sized(images: Tensor) -> Preprocess:
-    height, width = images.shape[-2:]
-    return Preprocess(size=(height, width))
-
-
-def _check_images(images: Tensor) -> None:
-    if not isinstance(images, Tensor) or images.ndim != 4 or not images.is_floating_point() or not len(images):
-        given = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
-        raise HeatmarkError(f"images: expected floating point (batch, channel, height, width), got {given}")
-
-
-def _check_shape(values: Tensor | None, what: str, shape: tuple[int | None, ...]) -> None:
-    """A tensor of this shape, None standing for any length."""
-    if values is None:
-        return
-    given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-    fits = len(given) == len(shape) and all(one in (None, own) for one, own in zip(shape, given, strict=True))
-    if not fits:
-        expected = ", ".join("any" if length is None else str(length) for length in shape)
-        raise HeatmarkError(f"{what}: expected a tensor of shape ({expected}), got {given}")
-
-
-def _check_ids(ids: tuple[str, ...], count: int) -> None:
-    if len(ids) != count:
-        raise HeatmarkError(f"image_ids: expected {count}, one for each image, got {len(ids)}")
-    twice, times = Counter(ids).most_common(1)[0]
-    if times > 1:
-        raise HeatmarkError(f"image_ids: {twice!r} is there {times} times; expected another id for each image")
-
-
-def _outputs(targets: Tensor, count: int) -> Tensor:
-    """The targets as outputs to explain; HeatmarkError where the network has no such output."""
-    if targets.is_floating_point() or targets.amin() < 0 or targets.amax() >= count:
-        raise HeatmarkError(f"targets: expected whole numbers from 0 to {count - 1}, got {targets.tolist()}")
-    return targets.long()

@@ -1,12 +1,20 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 import bench
-from bench.api import Network
+from bench.api import Network, Preprocess, Request, Sample
+from bench.data.transforms import prepare
 from bench.errors import HeatmarkError
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.deletion import Deletion
+from bench.suites.plugin_tables import make_plugin
 
 NAMES = {"attributions": ["simple_gradient", "oracle"], "metrics": ["deletion", "pointing_game"]}
 
@@ -60,12 +68,13 @@ def test_a_score_belongs_to_the_image_id(network: Network, request_of) -> None:
         ({"metrics": ["deletio"]}, "did you mean 'deletion'"),
         ({"attributions": "simple_gradient"}, "attributions: expected a list of names or instances"),
         ({"metrics": []}, "metrics: expected a list of names or instances"),
-        ({"targets": torch.tensor([1])}, r"targets: expected a tensor of shape \(2\), got \(1,\)"),
+        ({"targets": torch.tensor([1])}, r"targets: expected 2, one for each image, got the shape \(1,\)"),
         ({"targets": torch.tensor([1, 5])}, "targets: expected whole numbers from 0 to 4"),
         ({"targets": torch.tensor([1, -1])}, "targets: expected whole numbers from 0 to 4"),
         ({"targets": torch.tensor([1.0, 2.0])}, "targets: expected whole numbers from 0 to 4"),
-        ({"truth": torch.zeros(3, 12, 10)}, r"truth: expected a tensor of shape \(2, 12, 10\)"),
-        ({"truth": torch.zeros(2, 1, 12, 10)}, r"truth: expected a tensor of shape \(2, 12, 10\)"),
+        ({"truth": torch.zeros(3, 12, 10)}, "truth: expected 2, one for each image"),
+        ({"truth": torch.zeros(2, 9, 10)}, r"truth: expected a map of shape \(12, 10\) for each image, got \(9, 10\)"),
+        ({"truth": torch.zeros(2, 1, 12, 10)}, r"truth: expected a tensor of shape \(2, height, width\)"),
         ({"references": torch.zeros(4, 3, 9, 9)}, r"references: expected a tensor of shape \(any, 3, 12, 10\)"),
         ({"image_ids": ["a"]}, "image_ids: expected 2, one for each image, got 1"),
         ({"image_ids": ["a", "a"]}, "image_ids: 'a' is there 2 times"),
@@ -78,7 +87,9 @@ def test_what_does_not_fit_is_one_line(network: Network, request_of, settings: d
         bench.evaluate(network.module, request.images, **{**NAMES, "truth": request.truth, **settings})
 
 
-@pytest.mark.parametrize("images", [torch.zeros(3, 8, 8), torch.zeros(0, 3, 8, 8), np.zeros((2, 3, 8, 8))])
+@pytest.mark.parametrize(
+    "images", [torch.zeros(3, 8, 8), torch.zeros(0, 3, 8, 8), np.zeros((2, 3)), np.zeros((2, 3, 8, 8), int)]
+)
 def test_images_must_be_a_batch(network: Network, images) -> None:
     with pytest.raises(HeatmarkError, match=r"images: expected floating point \(batch, channel, height, width\)"):
         bench.evaluate(network.module, images, **NAMES)
@@ -111,3 +122,144 @@ def test_a_model_must_leave_its_input_alone(network: Network, request_of) -> Non
     with pytest.raises(HeatmarkError, match="network 'network' changes the images that it is given, in place"):
         bench.evaluate(Normalising(), images, attributions=["random_map"], metrics=["deletion"])
     assert torch.equal(images, before)
+
+
+RAW = {"attributions": ["simple_gradient", "oracle"], "metrics": ["deletion", "pointing_game"], "batch": 2}
+
+
+@pytest.fixture
+def pictures() -> np.ndarray:
+    """Five pictures of 8 bits, (5, 12, 10, 3)."""
+    return np.random.default_rng(0).integers(0, 256, (5, 12, 10, 3), dtype=np.uint8)
+
+
+def as_paths(pictures: np.ndarray, folder: Path) -> list[Path]:
+    paths = [folder / f"{row}.png" for row in range(len(pictures))]
+    for path, picture in zip(paths, pictures, strict=True):
+        Image.fromarray(picture).save(path)
+    return paths
+
+
+def as_tensor(pictures: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+
+
+FORMS = {
+    "8-bit array": lambda pictures, folder: pictures,
+    "8-bit tensor": lambda pictures, folder: torch.from_numpy(pictures).permute(0, 3, 1, 2),
+    "float array": lambda pictures, folder: as_tensor(pictures).numpy(),
+    "list of arrays": lambda pictures, folder: list(pictures),
+    "PIL images": lambda pictures, folder: [Image.fromarray(picture) for picture in pictures],
+    "paths": as_paths,
+    "texts": lambda pictures, folder: [str(path) for path in as_paths(pictures, folder)],
+    "data set": lambda pictures, folder: TensorDataset(as_tensor(pictures), torch.arange(5)),
+    "loader": lambda pictures, folder: DataLoader(TensorDataset(as_tensor(pictures), torch.arange(5)), batch_size=3),
+    "loader of dicts": lambda pictures, folder: DataLoader(
+        [{"image": one} for one in as_tensor(pictures)], batch_size=2
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_form_of_the_images_changes_no_score(
+    network: Network, pictures: np.ndarray, tmp_path: Path, form: str
+) -> None:
+    module, truth = network.module.float(), torch.rand(5, 12, 10)
+    expected = bench.evaluate(module, as_tensor(pictures), truth=truth, **RAW)
+    got = bench.evaluate(module, FORMS[form](pictures, tmp_path), truth=truth, **RAW)
+    pd.testing.assert_frame_equal(got, expected)
+
+
+def test_the_batch_changes_no_score_and_no_order(network: Network, request_of) -> None:
+    request = request_of(5)
+    whole, parted = (
+        bench.evaluate(network.module, request.images, truth=request.truth, **NAMES, batch=size) for size in (32, 2)
+    )
+    pd.testing.assert_frame_equal(parted, whole)
+
+
+def test_pictures_go_through_the_preprocessing_of_the_network(network: Network, pictures: np.ndarray) -> None:
+    preprocess = Preprocess((8, 8), None, (0.5,) * 3, (0.25,) * 3)
+    module = network.module.float()
+    got = bench.explain(module, pictures, attributions=["simple_gradient"], preprocess=preprocess)
+    ready = [prepare(Sample("", image, 0), preprocess).image for image in as_tensor(pictures)]
+    expected = bench.explain(module, torch.stack(ready), attributions=["simple_gradient"])
+    torch.testing.assert_close(got["simple_gradient"], expected["simple_gradient"])
+    assert got["simple_gradient"].shape == (5, 3, 8, 8)
+
+
+def test_targets_by_name_and_by_label(network: Network, request_of) -> None:
+    images, classes = request_of(3).images, ["ant", "bee", "cat", "dog", "elk"]
+    names = {"attributions": ["random_map"], "metrics": ["gini"]}
+    by_name = bench.evaluate(network.module, images, ["elk", "ant", "elk"], classes=classes, **names)
+    assert by_name.target.tolist() == [4, 0, 4]
+    labelled = TensorDataset(images, torch.tensor([1, 2, 3]))
+    assert bench.evaluate(network.module, labelled, "labels", **names).target.tolist() == [1, 2, 3]
+    with pytest.raises(HeatmarkError, match="no class is named 'bea'; did you mean 'bee'"):
+        bench.evaluate(network.module, images, ["bea"] * 3, classes=classes, **names)
+    with pytest.raises(HeatmarkError, match="give `classes`"):
+        bench.evaluate(network.module, images, ["bee"] * 3, **names)
+
+
+def test_a_data_set_of_the_suite_brings_truth_and_labels() -> None:
+    planted = make_plugin("datasets", {"name": "planted", "test_images": 3}, "datasets")
+    scores = bench.evaluate(
+        nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 8)),
+        planted,
+        "labels",
+        attributions=["oracle"],
+        metrics=["pointing_game"],
+        preprocess=Preprocess(),
+    )
+    np.testing.assert_allclose(scores.score, 1)
+    assert scores.target.tolist() == list(planted.labels("test"))
+
+
+class Failing(SimpleGradient):
+    def attribute(self, network: Network, request: Request) -> torch.Tensor:
+        raise ValueError("no luck")
+
+
+def test_a_plugin_that_fails_raises_or_gives_a_status(network: Network, request_of) -> None:
+    images = request_of(3).images
+    both = {"attributions": ["simple_gradient", Failing()], "metrics": ["deletion"]}
+    with pytest.raises(ValueError, match="no luck"):
+        bench.evaluate(network.module, images, **both)
+    scores = bench.evaluate(network.module, images, **both, on_error="status")
+    alone = bench.evaluate(network.module, images, attributions=["simple_gradient"], metrics=["deletion"])
+    pd.testing.assert_frame_equal(scores[scores.attribution == "simple_gradient"], alone)
+    failed = scores[scores.attribution == "failing"]
+    assert failed.status.eq("failed: ValueError: no luck").all()
+    assert failed.score.isna().all()
+
+
+def test_fixations_reach_the_metrics(network: Network, request_of) -> None:
+    points = [torch.tensor([[3.5, 4.5, 200.0, 1.0]])] * 2
+    images = request_of(2).images
+    scores = bench.evaluate(network.module, images, attributions=["random_map"], metrics=["nss"], fixations=points)
+    assert scores.status.eq("ok").all()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        None,
+        3,
+        "photo.png",
+        [None],
+        [[1, 2]],
+        [np.zeros(4)],
+        [torch.zeros(3, 8, 8, dtype=torch.complex64)],
+        {"a": 1},
+        [],
+    ],
+)
+def test_what_is_no_image_is_one_line(network: Network, images: object) -> None:
+    with pytest.raises(HeatmarkError, match="images"):
+        bench.evaluate(network.module, images, attributions=["random_map"], metrics=["gini"])
+
+
+def test_images_of_several_sizes_need_a_preprocess(network: Network) -> None:
+    images = [torch.zeros(3, 8, 8, dtype=torch.float64), torch.zeros(3, 9, 8, dtype=torch.float64)]
+    with pytest.raises(HeatmarkError, match="images: expected one shape"):
+        bench.evaluate(network.module, images, attributions=["random_map"], metrics=["gini"])

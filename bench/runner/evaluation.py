@@ -1,0 +1,170 @@
+"""What `evaluate` and `explain` are asked, carried out batch by batch."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.api import Attribution, Explained, ImageMetric, ImageRandom, Network, Preprocess, Request, Scored
+from bench.data.batches import Batch
+from bench.data.given_images import GivenImages
+from bench.engine import clean_logits
+from bench.errors import HeatmarkError, nearest
+from bench.progress import progress as progress_bars
+from bench.runner.explain import attempt
+from bench.scoring.measure import explained_by, measure
+from bench.suites.plugin_tables import make_plugin
+
+T = TypeVar("T")
+OnError = Literal["raise", "status"]
+Targets = Tensor | Sequence[int] | Sequence[str] | str | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` and `explain` are asked, as it was given."""
+
+    model: nn.Module | Network
+    images: GivenImages
+    targets: Targets
+    attributions: Sequence[str | Attribution]
+    references: Tensor | None
+    preprocess: Preprocess | None
+    classes: Sequence[str] | None
+    batch: int
+    on_error: OnError
+    seed: int
+
+    @property
+    def methods(self) -> list[Attribution]:
+        """The methods as instances."""
+        return [_attribution(method) for method in several(self.attributions, "attributions")]
+
+    def explained(self, progress: bool) -> Iterator[tuple[Request, dict[Attribution, Explained | str]]]:
+        """Each batch's request, and its explanation by every method or why there is none."""
+        methods, network = self.methods, self._network()
+        device = next((weights.device for weights in network.module.parameters()), torch.device("cpu"))
+        seen: Counter[str] = Counter()
+        with progress_bars() if progress else nullcontext() as bars:
+            self._check_targets()
+            for batch in self.images.batches(network, self.batch, device):
+                seen.update(batch.ids)
+                _check_ids(seen)
+                request, clean = self._request(network, batch, sum(seen.values()) - len(batch.ids))
+                yield request, {method: self._explained(method, network, batch, request, clean) for method in methods}
+                if bars is not None:
+                    total = (self.images.count or 0) if sum(seen.values()) == len(batch.ids) else 0
+                    bars.advance("images", len(batch.ids), total)
+
+    def scored(
+        self, explanations: dict[Attribution, Explained | str], scorers: Sequence[ImageMetric]
+    ) -> Iterator[tuple[Attribution, ImageMetric, Scored | str]]:
+        """The score of every method by every metric, or why there is none."""
+        pairs = [(m, s, own) for m, own in explanations.items() for s in scorers if isinstance(own, Explained)]
+        together = [(scorer, own) for _, scorer, own in pairs]
+        results: Sequence[Scored | str] = measure(together) if self.on_error == "raise" else _each_by_itself(together)
+        for (method, scorer, _), scored in zip(pairs, results, strict=True):
+            yield method, scorer, scored
+        for method, own in explanations.items():
+            if isinstance(own, str):
+                yield from ((method, scorer, own) for scorer in scorers)
+
+    def _network(self) -> Network:
+        if isinstance(self.model, Network):
+            return self.model if self.preprocess is None else replace(self.model, preprocess=self.preprocess)
+        if not isinstance(self.model, nn.Module):
+            raise HeatmarkError(f"model: expected a torch.nn.Module or a Network, got {type(self.model).__name__}")
+        return Network(self.model, preprocess=self.preprocess or Preprocess(size=self.images.size))
+
+    def _request(self, network: Network, batch: Batch, first: int) -> tuple[Request, Tensor]:
+        clean = clean_logits(network, batch.images)
+        _check_references(self.references, batch.images)
+        targets = self._targets(batch, clean, first)
+        return Request(
+            batch.images, targets, ImageRandom(self.seed, "run", batch.ids), batch.truth, self.references
+        ), clean
+
+    def _targets(self, batch: Batch, clean: Tensor, first: int) -> Tensor:
+        """The outputs to explain of a batch that begins at position `first`."""
+        if self.targets is None:
+            return clean.argmax(1)
+        if isinstance(self.targets, str):
+            return _outputs(batch.outputs, clean.shape[1])
+        own = self.targets[first : first + len(batch.ids)]
+        numbers = [self._number(name) if isinstance(name, str) else name for name in own]
+        tensor = own if isinstance(own, Tensor) else torch.as_tensor(np.asarray(numbers))
+        return _outputs(tensor.to(clean.device), clean.shape[1])
+
+    def _check_targets(self) -> None:
+        """One target for each image, where it is known how many there are."""
+        if isinstance(self.targets, str) and self.targets != "labels":
+            raise HeatmarkError(f"targets: expected outputs, class names or 'labels', got {self.targets!r}")
+        count = self.images.count
+        if self.targets is None or isinstance(self.targets, str) or count is None:
+            return
+        shape = tuple(self.targets.shape) if isinstance(self.targets, Tensor) else (len(self.targets),)
+        if shape != (count,):
+            raise HeatmarkError(f"targets: expected {count}, one for each image, got the shape {shape}")
+
+    def _number(self, name: str) -> int:
+        if self.classes is None or name not in self.classes:
+            hint = "give `classes`, the names of the outputs" if self.classes is None else nearest(name, self.classes)
+            raise HeatmarkError(f"targets: no class is named {name!r}; {hint}")
+        return list(self.classes).index(name)
+
+    def _explained(
+        self, method: Attribution, network: Network, batch: Batch, request: Request, clean: Tensor
+    ) -> Explained | str:
+        explain_it = partial(explained_by, method, network, request, clean)
+        own = explain_it() if self.on_error == "raise" else attempt(explain_it)
+        return own if isinstance(own, str) else replace(own, fixations=batch.fixations)
+
+
+def _each_by_itself(pairs: Sequence[tuple[ImageMetric, Explained]]) -> list[Scored | str]:
+    """The scores of pairs, or the line of the one that fails."""
+    results = (attempt(partial(measure, [pair])) for pair in pairs)
+    return [result if isinstance(result, str) else result[0] for result in results]
+
+
+def several(plugins: Sequence[T], what: str) -> Sequence[T]:
+    """The plug-ins, at least one; HeatmarkError for a single name."""
+    if isinstance(plugins, str) or not isinstance(plugins, Sequence) or not plugins:
+        raise HeatmarkError(f"{what}: expected a list of names or instances, got {plugins!r}")
+    return plugins
+
+
+def _attribution(plugin: str | Attribution) -> Attribution:
+    made = make_plugin("attributions", {"name": plugin}, "attributions") if isinstance(plugin, str) else plugin
+    if not isinstance(made, Attribution):
+        raise HeatmarkError(f"attributions: {plugin!r} is not one; expected a name or an instance")
+    return made
+
+
+def _check_references(references: Tensor | None, images: Tensor) -> None:
+    """References are as the network takes its images, any number of them."""
+    if references is None:
+        return
+    expected = ", ".join(map(str, images.shape[1:]))
+    given = tuple(references.shape) if isinstance(references, Tensor) else type(references).__name__
+    if not isinstance(references, Tensor) or references.ndim != 4 or references.shape[1:] != images.shape[1:]:
+        raise HeatmarkError(f"references: expected a tensor of shape (any, {expected}), got {given}")
+
+
+def _check_ids(seen: Counter[str]) -> None:
+    twice, times = seen.most_common(1)[0]
+    if times > 1:
+        raise HeatmarkError(f"image_ids: {twice!r} is there {times} times; expected another id for each image")
+
+
+def _outputs(targets: Tensor, count: int) -> Tensor:
+    """The targets as outputs to explain; HeatmarkError where the network has no such output."""
+    whole = not (targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool)
+    if not whole or targets.amin() < 0 or targets.amax() >= count:
+        raise HeatmarkError(f"targets: expected whole numbers from 0 to {count - 1}, got {targets.tolist()}")
+    return targets.long()
