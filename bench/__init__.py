@@ -1,12 +1,9 @@
 """heatmark: a benchmark suite for the quality of attribution heatmaps."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench._version import version as __version__
-
-if TYPE_CHECKING:
-    from bench.runner.evaluate import evaluate, explain
 
 _here = Path(__file__).resolve().parent
 if not (_here / "methods").exists():
@@ -17,8 +14,9 @@ __all__ = ["__version__", "evaluate", "explain"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("evaluate", "explain"):
-        from bench.runner import evaluate as public  # with torch behind it, which `heatmark --help` should not wait for
+    """Import a public function when somebody takes it, so that `import bench` is instant; types: `__init__.pyi`."""
+    if name in {"evaluate", "explain"}:
+        from bench.runner import evaluate as public
 
         return getattr(public, name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -4,10 +4,10 @@ import importlib
 import inspect
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-import bench
 from bench.api.attribution import Attribution
 from bench.api.dataset import Dataset
 from bench.api.metric import Metric, PerturbationMetric
@@ -22,11 +22,11 @@ BASES: dict[str, tuple[type[Plugin], ...]] = {
     "metrics": (Metric, PerturbationMetric, NetworkMetric),
     "datasets": (Dataset,),
 }
-FOLDERS = {
-    "recipes": "methods/recipes",
-    "attributions": "methods/attributions",
-    "metrics": "metrics",
-    "datasets": "datasets",
+PACKAGES = {
+    "recipes": "bench.methods.recipes",
+    "attributions": "bench.methods.attributions",
+    "metrics": "bench.metrics",
+    "datasets": "bench.datasets",
 }
 
 
@@ -73,11 +73,11 @@ def source_file(plugin: type[Plugin]) -> Path:
 
 def _from_folder(kind: str) -> list[tuple[type[Plugin], str]]:
     plugins = []
-    for root in bench.__path__:
-        folder = Path(root, FOLDERS[kind])
-        for path in sorted(folder.rglob("*.py")):
-            parts = path.relative_to(root).with_suffix("").parts
-            module = _imported(".".join(("bench", *parts)), str(path))
+    package = find_spec(PACKAGES[kind])
+    for folder in package.submodule_search_locations or () if package else ():
+        for path in sorted(Path(folder).rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            module = _imported(".".join((PACKAGES[kind], *parts)), str(path))
             plugins.append((_only_plugin(module, kind, str(path)), str(path)))
     return plugins
 

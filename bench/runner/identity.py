@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-import bench
 from bench.api import NetworkMetric, Plugin
 from bench.api.registry import source_file
 from bench.runner.records import Run, Trained
@@ -48,7 +47,7 @@ def identity(run: Run, networks: Sequence[Trained], ids: Sequence[str], *parts: 
 def code_hash() -> str:
     """A hash of all code of the package that computes."""
     digest = hashlib.sha256()
-    root = Path(bench.__file__).parent
+    root = Path(__file__).parents[1]
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).as_posix()
         if not name.startswith((*NOT_COMPUTING, "methods/", "metrics/", "datasets/")):

@@ -18,10 +18,10 @@ from bench.results.result_set import Results
 from bench.runner.accuracy import network_row
 from bench.runner.collect import Part, collect
 from bench.runner.explain import Explainer
-from bench.runner.gallery import gallery_of
 from bench.runner.identity import identity
 from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run, Trained
+from bench.runner.sample_heatmaps import gallery_of
 from bench.runner.score import rows, score_across, score_one
 from bench.runner.speed import tuned
 from bench.training.checkpoints import write_trained

@@ -17,9 +17,9 @@ from bench.errors import HeatmarkError
 from bench.files import write_whole
 from bench.functional.heatmaps import for_display
 from bench.runner.explain import Explainer
-from bench.runner.gallery import displayed
 from bench.runner.networks import NetworkLoader, number_of
 from bench.runner.records import Run, Trained
+from bench.runner.sample_heatmaps import displayed
 
 COLUMNS = 6
 

@@ -91,7 +91,9 @@ def test_what_does_not_fit_is_one_line(network: Network, request_of, settings: d
     "images", [torch.zeros(3, 8, 8), torch.zeros(0, 3, 8, 8), np.zeros((2, 3)), np.zeros((2, 3, 8, 8), int)]
 )
 def test_images_must_be_a_batch(network: Network, images) -> None:
-    with pytest.raises(HeatmarkError, match=r"images(\[0\])?: expected floating point \(batch, channel, height, width\)"):
+    with pytest.raises(
+        HeatmarkError, match=r"images(\[0\])?: expected floating point \(batch, channel, height, width\)"
+    ):
         bench.evaluate(network.module, images, **NAMES)
 
 

@@ -11,10 +11,10 @@ from bench.data.batches import Batch, load
 from bench.progress import progress
 from bench.results.cell_store import Store
 from bench.runner.accuracy import accuracy_of
-from bench.runner.gallery import displayed
 from bench.runner.networks import NetworkLoader, number_of
 from bench.runner.records import Run
 from bench.runner.run import train_one
+from bench.runner.sample_heatmaps import displayed
 from bench.suites.load import SHIPPED, load_suite
 
 SUITE = load_suite("embedded")

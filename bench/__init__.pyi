@@ -1,0 +1,5 @@
+from bench._version import version as __version__
+from bench.runner.evaluate import evaluate as evaluate
+from bench.runner.evaluate import explain as explain
+
+__all__ = ["__version__", "evaluate", "explain"]
