@@ -15,10 +15,14 @@ from pydantic import ConfigDict
 
 @dataclass(frozen=True)
 class Plugin(ABC):
-    """What all plug-ins share: a public name, a label made of the settings, a source to cite."""
+    """What all plug-ins share: a public name, a label made of the settings, a source to cite.
+
+    `library` is the name and version of another library that does the work, where one does.
+    """
 
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
+    library: ClassVar[str] = ""
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
     def __init_subclass__(cls) -> None:

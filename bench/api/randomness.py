@@ -37,6 +37,10 @@ class ImageRandom:
         """Standard normal numbers, shape (batch, *shape), on the device and in the dtype of `like`."""
         return self._stack([g.standard_normal(shape) for g in self._generators(draw)], shape, like)
 
+    def seeds(self, draw: object = 0) -> list[int]:
+        """A seed for each image, for code that draws from global generators."""
+        return [int(g.integers(2**31)) for g in self._generators(draw)]
+
     def shared(self, draw: object = 0) -> np.random.Generator:
         """A stream that every image of the run shares, for what a method draws once by definition."""
         return generator(self.seed, self.purpose, "shared", draw)

@@ -28,6 +28,8 @@ PACKAGES = {
     "metrics": "bench.metrics",
     "datasets": "bench.datasets",
 }
+# Files here stand for a library and make plug-ins of its names.
+ADAPTERS = {"attributions": "bench.methods.adapters", "metrics": "bench.metrics.adapters"}
 
 
 @cache
@@ -48,14 +50,37 @@ def find(kind: str) -> dict[str, type[Plugin]]:
 
 def plugin_class(kind: str, name: str) -> type[Plugin]:
     """The plug-in class of this name, or an error with the nearest name."""
+    library, _, inner = name.partition(":")
+    if inner:
+        return _of_library(kind, library, inner)
     known = find(kind)
     if name not in known:
         raise HeatmarkError(f"no {kind.removesuffix('s')} named {name!r}; {nearest(name, known)}")
     return known[name]
 
 
+def libraries(kind: str) -> dict[str, ModuleType]:
+    """The adapters of other libraries' methods or metrics, by the name that stands before the colon."""
+    package = find_spec(ADAPTERS[kind]) if kind in ADAPTERS else None
+    folders = package.submodule_search_locations or () if package else ()
+    paths = [path for folder in folders for path in sorted(Path(folder).glob("*.py"))]
+    return {path.stem: _imported(f"{ADAPTERS[kind]}.{path.stem}", str(path)) for path in paths}
+
+
+@cache
+def _of_library(kind: str, library: str, name: str) -> type[Plugin]:
+    """The plug-in class of a method or metric of another library."""
+    known = libraries(kind)
+    if library not in known:
+        raise HeatmarkError(f"no library {library!r} for {kind}; {nearest(library, known)}")
+    made: type[Plugin] = known[library].plugin(name)
+    return made
+
+
 def kind_of(name: str) -> str:
     """The kind of the plug-in of this name, or an error with the nearest name of any kind."""
+    if ":" in name:
+        return next((kind for kind in ADAPTERS if name.partition(":")[0] in libraries(kind)), "attributions")
     kinds = [kind for kind in BASES if name in find(kind)]
     if not kinds:
         raise HeatmarkError(
@@ -75,7 +100,7 @@ def _from_folder(kind: str) -> list[tuple[type[Plugin], str]]:
     plugins = []
     package = find_spec(PACKAGES[kind])
     for folder in package.submodule_search_locations or () if package else ():
-        for path in sorted(Path(folder).rglob("*.py")):
+        for path in sorted(path for path in Path(folder).rglob("*.py") if path.parent.name != "adapters"):
             parts = path.relative_to(folder).with_suffix("").parts
             module = _imported(".".join((PACKAGES[kind], *parts)), str(path))
             plugins.append((_only_plugin(module, kind, str(path)), str(path)))

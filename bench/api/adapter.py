@@ -1,0 +1,83 @@
+"""Plug-ins made of other libraries' methods and metrics, by name: `captum:Saliency`, `quantus:Sparseness`.
+
+A file of a folder `adapters` stands for one library. It has a function `plugin(name)` that makes the plug-in class of a
+name, and `names()`, those that work. Settings are the parameters of the library's own signature.
+"""
+
+import inspect
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import field, make_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from bench.api.plugin import Plugin
+from bench.errors import HeatmarkError, nearest
+
+P = TypeVar("P", bound=Plugin)
+SIMPLE = (bool, int, float, str)
+
+
+def adapted_class(base: type[P], library: str, target: Callable[..., Any], settings: Mapping[str, Any]) -> type[P]:
+    """A plug-in class for one method or metric of a library; `settings` are its fields and their defaults.
+
+    `base` is the adapter's own class, in whose file it counts as written; `target` the library's class.
+    """
+    name = target.__name__
+    fields = [(key, type(value), field(default=value)) for key, value in settings.items()]
+    stamp = f"{library} {version(library)}"
+    about = {
+        "__doc__": f"{name} of {stamp}.",
+        "__module__": base.__module__,
+        "library": stamp,
+        "target": staticmethod(target),
+        "reference": f"{target.__module__}.{name}",
+    }
+    made: type[P] = make_dataclass(name, fields, bases=(base,), namespace=about, frozen=True)
+    made.name = f"{base.__module__.rpartition('.')[2]}:{name}"
+    return made
+
+
+def settings_of(*signatures: Callable[..., Any], leaving: Sequence[str] = ()) -> dict[str, Any]:
+    """The parameters of a library's functions that are settings: those with a number, a word or a flag as default."""
+    found: dict[str, Any] = {}
+    for function in signatures:
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.name not in leaving and isinstance(parameter.default, SIMPLE):
+                found[parameter.name] = parameter.default
+    return found
+
+
+def refuse(library: str, name: str, refused: Mapping[str, str], known: Sequence[str]) -> HeatmarkError:
+    """Why a name of a library makes no plug-in: the reason, or the nearest name."""
+    if name in refused:
+        return HeatmarkError(f"{library}:{name} is not offered: {refused[name]}")
+    return HeatmarkError(f"{library} has no {name!r} for image classifiers; {nearest(name, known)}")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Python's, numpy's and torch's global generators from a seed inside; as before outside."""
+    python, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - what libraries draw from
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """What a library prints, bars of progress too, goes nowhere."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
