@@ -7,7 +7,9 @@ from typing import ClassVar, Literal, final
 from torch import Tensor
 
 from bench.api.explanation import OK, Explained, Scored, statuses
+from bench.api.network import Network
 from bench.api.plugin import Plugin, check_counts
+from bench.api.request import Cost, Request
 from bench.functional.curve_areas import Area, area_of
 from bench.functional.heatmaps import Ties
 
@@ -62,6 +64,13 @@ class ImageMetric(AnyMetric):
         """Whether a truth map and whether fixations are needed under these settings."""
         return self.needs_truth, self.needs_fixations
 
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:  # noqa: ARG002
+        """Passes through the network for each image, at most where images differ; `explanation` is what one more costs.
+
+        None unless overridden; the explanation that is scored and the prediction of the untouched images do not count.
+        """
+        return Cost(0, 0)
+
 
 @dataclass(frozen=True)
 class Metric(ImageMetric):
@@ -108,6 +117,16 @@ class PerturbationMetric(ImageMetric):
     @abstractmethod
     def plan(self, height: int, width: int) -> Plan:
         """Order, counts, substrates and output for maps of this size."""
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:  # noqa: ARG002
+        """The points between the ends of the curve, at most; ends are predicted once for all curves of an image."""
+        height, width = self.ranked_size(request.images)
+        plan = self.plan(height, width)
+        return Cost(sum(0 < count < height * width for count in plan.counts), 0)
+
+    def ranked_size(self, images: Tensor) -> tuple[int, int]:
+        """(height, width) of what `ranking` gives for images like these."""
+        return int(images.shape[2]), int(images.shape[3])
 
     def ranking(self, explained: Explained) -> Tensor:
         """What decides the order of the pixels, (batch, height, width); the heatmaps unless overridden.

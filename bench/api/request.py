@@ -47,7 +47,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Cost:
-    """Images that go forward through the whole network, and gradients that come back, for one explained image."""
+    """Images that go forward through the whole network, and gradients that come back, for one explained image.
+
+    `shared` images go forward once for a whole batch.
+    """
 
     forward: int
     backward: int
+    shared: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.forward + other.forward, self.backward + other.backward, self.shared + other.shared)
+
+    def __mul__(self, times: int) -> "Cost":
+        return Cost(self.forward * times, self.backward * times, self.shared * times)

@@ -5,9 +5,14 @@ from dataclasses import replace
 
 import torch
 
-from bench.api import Attribution, ImageMetric, Network, Request
+from bench.api import Attribution, ImageMetric, Network, PerturbationMetric, Request
 from bench.checks.common import TOLERANCE, close, explained_on, state
+from bench.engine.perturbation_curves import end_passes
 from bench.scoring.measure import measure
+from bench.scoring.passes import passes_of
+
+# They ask as often as the image has superpixels.
+DIFFERING = ("irof",)
 
 
 def scores_each_image(metric: ImageMetric, network: Network, request: Request, method: Attribution) -> None:
@@ -63,9 +68,25 @@ def leaves_everything_as_it_was(metric: ImageMetric, network: Network, request: 
     assert torch.equal(heatmaps, explained.heatmaps), f"{metric.name} changed the heatmaps"
 
 
+def costs_what_it_declares(metric: ImageMetric, network: Network, request: Request, method: Attribution) -> None:
+    """The declared passes through the network, beside the explanation that is scored, are those that are counted."""
+    explanation = method.cost(network, request)
+    if explanation is None or metric.name in DIFFERING:
+        return
+    declared = metric.cost(network, request, explanation)
+    shared = declared.shared
+    if isinstance(metric, PerturbationMetric):
+        shared = end_passes([metric.plan(*metric.ranked_size(request.images))], request.images)
+    expected = (declared.forward * len(request) + shared, declared.backward * len(request))
+    explained = explained_on(network, request, method)
+    counted = passes_of(network, lambda: measure([(metric, explained)]))
+    assert counted == expected, f"{metric.name} declares {expected} passes forward and backward, counted {counted}"
+
+
 METRIC_CHECKS: tuple[Callable[[ImageMetric, Network, Request, Attribution], None], ...] = (
     scores_each_image,
     scores_alone_as_in_company,
     refuses_a_map_that_is_not_finite,
     leaves_everything_as_it_was,
+    costs_what_it_declares,
 )

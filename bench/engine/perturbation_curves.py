@@ -64,6 +64,12 @@ def curves_of(pairs: Sequence[tuple[PerturbationMetric, Explained]]) -> list[Ten
     return [torch.from_numpy(np.stack([next(whole) for _ in explained.rng.image_ids])) for _, explained in pairs]
 
 
+def end_passes(plans: Sequence[Plan], images: Tensor) -> int:
+    """How many images are predicted where nothing or everything has been replaced, for all curves of these images."""
+    names = {name for plan in plans for name in (plan.start, plan.end)} - {"image"}
+    return sum(len(substrate(name)(images)) for name in names)
+
+
 def _batch(explanations: Sequence[Explained]) -> _Batch:
     images: list[Tensor] = []
     targets, clean, position = [], [], {}

@@ -1,12 +1,20 @@
 """What it costs to explain: images that go through the network and back."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
-from bench.api import Explained
+from bench.api import Explained, Network
 
 
 def passes(explained: Explained) -> tuple[float, float]:
     """Forward and backward passes per image that explaining the batch once more takes."""
+    forward, backward = passes_of(explained.network, lambda: explained.attribute_again(explained.images))
+    return forward / len(explained.images), backward / len(explained.images)
+
+
+def passes_of(network: Network, work: Callable[[], object]) -> tuple[int, int]:
+    """Images that go forward through the network and gradients that come back while some work is done."""
     counts = {"forward": 0, "backward": 0}
 
     def count_backward(gradients: Tensor) -> None:
@@ -17,9 +25,9 @@ def passes(explained: Explained) -> tuple[float, float]:
         if outputs.requires_grad:
             outputs.register_hook(count_backward)
 
-    handle = explained.network.module.register_forward_hook(count_forward)
+    handle = network.module.register_forward_hook(count_forward)
     try:
-        explained.attribute_again(explained.images)
+        work()
     finally:
         handle.remove()
-    return counts["forward"] / len(explained.images), counts["backward"] / len(explained.images)
+    return counts["forward"], counts["backward"]

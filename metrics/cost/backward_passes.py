@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.scoring.passes import passes
 
 
@@ -21,6 +21,10 @@ class BackwardPasses(Metric):
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)
     blind_spot: ClassVar[str] = "The quality of the map, and all work outside the network or in parts of it."
     reference: ClassVar[str] = "counted"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """One more explanation."""
+        return explanation
 
     def score(self, explained: Explained) -> Scored:
         """The batch's passes over its images, the same for each."""

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,10 @@ class PeakMemory(Metric):
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)
     blind_spot: ClassVar[str] = "The quality of the map; grows with the network's chunk size."
     reference: ClassVar[str] = "measured"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """One more explanation, where memory is measured."""
+        return explanation if request.images.device.type == "cuda" else Cost(0, 0)
 
     def score(self, explained: Explained) -> Scored:
         """The batch's peak, the same for each image."""

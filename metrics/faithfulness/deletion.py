@@ -42,6 +42,11 @@ class Deletion(PerturbationMetric):
             return explained.heatmaps
         return explained.attributions.expand_as(explained.images).flatten(1, 2)
 
+    def ranked_size(self, images: Tensor) -> tuple[int, int]:
+        """The size of the images, or under `quantus` channel below channel."""
+        channels, height, width = images.shape[1:]
+        return (height * channels if self.protocol == "quantus" else height), width
+
     @property
     def bounds(self) -> tuple[float, float]:
         """The range of the protocol's scores."""

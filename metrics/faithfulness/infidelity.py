@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.scoring.masked_outputs import target_of, targets_of
 
 
@@ -30,6 +30,10 @@ class Infidelity(Metric):
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)
     blind_spot: ClassVar[str] = "Anything finer than the squares; zeroed squares are off the data distribution."
     reference: ClassVar[str] = "Yeh et al., 2019, arXiv:1901.09392"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """A prediction for each square."""
+        return Cost(self.samples, 0)
 
     def score(self, explained: Explained) -> Scored:
         """One error per image."""

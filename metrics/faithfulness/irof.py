@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.attribution.superpixels import superpixels
 from bench.functional.heatmaps import ranks
 from bench.scoring.masked_outputs import target_of, targets_of
@@ -27,6 +27,10 @@ class Irof(Metric):
     range: ClassVar[tuple[float, float]] = (-torch.inf, 1.0)
     blind_spot: ClassVar[str] = "Anything finer than a superpixel, whose borders decide what is removed together."
     reference: ClassVar[str] = "Rieger & Hansen, 2020, arXiv:2003.08747"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """A prediction for each superpixel: about `segments`."""
+        return Cost(self.segments, 0)
 
     def score(self, explained: Explained) -> Scored:
         """The area over each curve."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.functional.heatmaps import ranks
 from bench.functional.imputation import linear_imputation
 from bench.scoring.masked_outputs import targets_of
@@ -29,6 +29,10 @@ class Road(Metric):
     blind_spot: ClassVar[str] = "Evidence that the neighbours of a removed pixel still give away."
     reference: ClassVar[str] = "Rong et al., 2022, arXiv:2202.00449"
     chance: ClassVar[float | None] = 0.0
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """A prediction for each share and order."""
+        return Cost(2 * len(self.shares), 0)
 
     def score(self, explained: Explained) -> Scored:
         """Gaps at each share, and their mean."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.functional.correlation import pearson
 from bench.functional.heatmaps import ranks
 from bench.scoring.masked_outputs import target_of, targets_of
@@ -29,6 +29,10 @@ class SensitivityN(Metric):
     blind_spot: ClassVar[str] = "Scattered single pixels: what an object as a whole does is hardly ever removed."
     reference: ClassVar[str] = "Ancona et al., 2018, arXiv:1711.06104"
     chance: ClassVar[float | None] = 0.0
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """A prediction for each set of pixels."""
+        return Cost(len(self.shares) * self.samples, 0)
 
     def score(self, explained: Explained) -> Scored:
         """Correlations at each share, and their mean."""

@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.engine import logits_in_chunks
-from bench.scoring.information_curves import information_curve, stages
+from bench.scoring.information_curves import SHARES, information_curve, stages
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Sic(Metric):
     def protocol(self) -> str:
         """The authors' published code."""
         return "xrai2019"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """A prediction for each stage, the blurred and the whole image among them."""
+        return Cost(len(SHARES) + 2, 0)
 
     def score(self, explained: Explained) -> Scored:
         """One area per image, or the reason that there is none."""

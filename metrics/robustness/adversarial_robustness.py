@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import OK, Explained, Metric, Scored
+from bench.api import OK, Cost, Explained, Metric, Network, Request, Scored
 from bench.functional.map_similarity import Similarity, similarity, top_set
 from bench.scoring.map_attacks import attacked, off_centre, off_the_top
 
@@ -30,6 +30,10 @@ class AdversarialRobustness(Metric):
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "A method far from the gradient is not attacked itself and looks safer than it is."
     reference: ClassVar[str] = "Ghorbani et al., 2019, arXiv:1710.10547"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """A gradient and a prediction for each step, the gradient before, and one more explanation."""
+        return explanation + Cost(2 * self.steps + 1, self.steps + 1)
 
     def score(self, explained: Explained) -> Scored:
         """What is left of each heatmap."""

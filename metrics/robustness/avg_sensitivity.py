@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.scoring.neighbourhood import changes_around
 
 
@@ -24,6 +24,10 @@ class AvgSensitivity(Metric):
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)
     blind_spot: ClassVar[str] = "Whether the map depends on anything; random images find far less than an attack."
     reference: ClassVar[str] = "Yeh et al., 2019, arXiv:1901.09392; Bhatt et al., 2020, arXiv:2005.00631"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """One more explanation for each sample."""
+        return explanation * self.samples
 
     def score(self, explained: Explained) -> Scored:
         """The mean change of each image's attributions."""

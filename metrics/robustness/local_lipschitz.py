@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.scoring.neighbourhood import changes_around, steps_around
 
 
@@ -24,6 +24,10 @@ class LocalLipschitz(Metric):
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)
     blind_spot: ClassVar[str] = "Whether the map depends on anything; a random search underestimates the constant."
     reference: ClassVar[str] = "Alvarez-Melis & Jaakkola, 2018, arXiv:1806.08049"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """One more explanation for each sample."""
+        return explanation * self.samples
 
     def score(self, explained: Explained) -> Scored:
         """The largest ratio of each image."""

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.api import OK, Explained, Metric, Scored
+from bench.api import OK, Cost, Explained, Metric, Network, Request, Scored
 from bench.api.network import pixel_scale, to_pixels
 from bench.engine import logits_in_chunks
 from bench.functional.map_similarity import Similarity, similarity
@@ -32,6 +32,10 @@ class NoiseRobustness(Metric):
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Whether the map depends on the network at all: the centre control never changes."
     reference: ClassVar[str] = "Gong et al., 2024, arXiv:2404.04647; Fel et al., 2022, arXiv:2009.04521"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """A prediction and one more explanation for each noisy copy."""
+        return (explanation + Cost(1, 0)) * (len(self.levels) * self.draws)
 
     def score(self, explained: Explained) -> Scored:
         """Similarities, and which predictions noise has changed."""

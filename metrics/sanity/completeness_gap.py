@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.engine import logits_in_chunks
 
 
@@ -21,6 +21,10 @@ class CompletenessGap(Metric):
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     blind_spot: ClassVar[str] = "Where the attributions lie; only methods with this axiom and this baseline promise it."
     reference: ClassVar[str] = "Sundararajan et al., 2017, arXiv:1703.01365"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """The blank image, once."""
+        return Cost(0, 0, shared=1)
 
     def score(self, explained: Explained) -> Scored:
         """One gap per image."""

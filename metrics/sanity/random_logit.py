@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from bench.api import Explained, Metric, Scored, UnsupportedError
+from bench.api import Cost, Explained, Metric, Network, Request, Scored, UnsupportedError
 from bench.functional.map_similarity import Similarity, similarity
 
 
@@ -21,6 +21,10 @@ class RandomLogit(Metric):
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Whether the map is right for either class; classes may share their evidence."
     reference: ClassVar[str] = "Sixt et al., 2020, arXiv:1912.09818"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """The explanation of another output."""
+        return explanation
 
     def score(self, explained: Explained) -> Scored:
         """One similarity per image."""

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Explained, Metric, Scored
+from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.attribution.randomised_weights import layers_of, randomised
 from bench.functional.map_similarity import Similarity, similarity
 
@@ -28,6 +28,10 @@ class WeightRandomisation(Metric):
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Whether the map was right before: a random map that is drawn anew is perfect."
     reference: ClassVar[str] = "Adebayo et al., 2018, arXiv:1810.03292"
+
+    def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
+        """One more explanation for each network with drawn weights."""
+        return explanation * (self.points - 1)
 
     def score(self, explained: Explained) -> Scored:
         """Similarities at each depth, and their mean."""
