@@ -1,6 +1,7 @@
 """Fixtures: a tiny network, a request, the folder of real data."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import settings
 from torch import nn
 
 from bench.api import ImageRandom, Network, Request
+from tests.support.plugins import forgetting
 
 # A busy machine is no failure, and what a commit's tests try should not depend on the day.
 settings.register_profile("heatmark", deadline=None, derandomize=True)
@@ -46,6 +48,12 @@ def request_of(network: Network):
         return Request(images, targets, rng.of("run"), truth=truth, references=images[:2] * 0.5)
 
     return make
+
+
+@pytest.fixture
+def fresh_plugins() -> Iterator[None]:
+    """Nothing is remembered of which plug-ins there are, before and after."""
+    yield from forgetting()
 
 
 @pytest.fixture(scope="session")

@@ -74,8 +74,12 @@ def environment(folder: Path, *packages: str | Path) -> Path:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A copy of the checkout, without what git ignores."""
-    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "results", "tests")
-    shutil.copytree(ROOT, tmp_path / "heatmark", ignore=ignored)
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(
+        ROOT,
+        tmp_path / "heatmark",
+        ignore=lambda folder, names: {*ignored(folder, names), *({"results", "tests"} if folder == str(ROOT) else ())},
+    )
     return tmp_path / "heatmark"
 
 

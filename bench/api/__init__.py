@@ -4,13 +4,14 @@ from bench.api.attribution import Attribution
 from bench.api.dataset import Dataset, Sample
 from bench.api.explanation import OK, Explained, Scored
 from bench.api.metric import AnyMetric, ImageMetric, Metric, PerturbationMetric, Plan
-from bench.api.network import Compiler, Network, Precision, Preprocess
+from bench.api.network import Network, Preprocess
 from bench.api.network_metric import Compared, NetworkMetric, Removal, Retrainer
 from bench.api.plugin import Plugin
 from bench.api.randomness import ImageRandom
 from bench.api.recipe import Recipe
 from bench.api.request import Cost, Request
 from bench.errors import HeatmarkError, UnsupportedError
+from bench.settings import Compiler, Precision
 
 __all__ = [
     "OK",

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from bench.api.module_state import frozen_for_evaluation
 from bench.api.network import Network
-from bench.api.plugin import Plugin, check_counts
+from bench.api.plugin import Plugin
 from bench.api.request import Cost, Request
 from bench.errors import HeatmarkError
 from bench.functional.heatmaps import Reduction, reduce_channels
+from bench.settings import check_counts
 
 
 @dataclass(frozen=True)

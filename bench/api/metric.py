@@ -8,10 +8,11 @@ from torch import Tensor
 
 from bench.api.explanation import OK, Explained, Scored, statuses
 from bench.api.network import Network
-from bench.api.plugin import Plugin, check_counts
+from bench.api.plugin import Plugin
 from bench.api.request import Cost, Request
 from bench.functional.curve_areas import Area, area_of
 from bench.functional.heatmaps import Ties
+from bench.settings import check_counts
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,12 @@
 """A classifier under test, what it expects of its input, and between its input and pixels in [0, 1]."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from bench.errors import HeatmarkError
-
-Precision = Literal["fp32", "tf32", "bf16"]
-Compiler = Literal["none", "inductor", "cudagraphs", "aot_eager"]
+from bench.settings import Compiler, Precision
 
 
 @dataclass(frozen=True)

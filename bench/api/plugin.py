@@ -45,12 +45,3 @@ class Plugin(ABC):
     def summary(cls) -> str:
         """The first line of the docstring."""
         return (cls.__doc__ or "").strip().splitlines()[0]
-
-
-def check_counts(settings: Any) -> None:
-    """Raises ValueError for a whole number of a dataclass below 1, unless its default is."""
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        least = min(1, field.default) if isinstance(field.default, int) else 1
-        if field.type in (int, int | None) and value is not None and value < least:
-            raise ValueError(f"{field.name} {value}: expected {least} or more")

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from bench.cli.console import console
@@ -18,17 +19,34 @@ def list_plugins(
     ] = False,
 ) -> None:
     """List the plug-ins that were found, and the shipped suites."""
-    from bench.api.registry import BASES, find
-    from bench.cli.cards import card
-    from bench.suites.load import shipped_suites
+    from bench.plugins.sources import PACKAGES, sources
+    from bench.suites.read import shipped_suites
 
-    for name in BASES if kind == "all" else [kind] if kind in BASES else []:
-        listing = Table("name", "what it is", title=name, title_justify="left", box=None, pad_edge=False)
-        for plugin in find(name).values():
-            listing.add_row(plugin.name, card(plugin) if long else plugin.summary())
+    for own in PACKAGES if kind == "all" else [kind] if kind in PACKAGES else []:
+        listing = Table("name", "what it is", title=own, title_justify="left", box=None, pad_edge=False)
+        for name in sources(own):
+            listing.add_row(name, escape(_described(own, name, long=long)))
         console.print(listing, "")
     if kind in {"all", "suites"}:
         console.print("suites", *shipped_suites(), sep="\n")
+
+
+def _described(kind: str, name: str, *, long: bool) -> str:
+    """What a plug-in is, or why it cannot be had; read from its file where that says it, which takes no import."""
+    from bench.plugins.outline import outline
+    from bench.plugins.sources import source_of
+
+    try:
+        known = outline(kind, source_of(kind, name))
+        if known is not None and not long:
+            return known.summary
+        from bench.api.registry import plugin_class
+        from bench.cli.cards import card
+
+        plugin = plugin_class(kind, name)
+        return card(plugin) if long else plugin.summary()
+    except HeatmarkError as error:
+        return str(error)
 
 
 def check(
@@ -38,9 +56,8 @@ def check(
     """Try everything that a plug-in of its kind promises; the exit status is 1 where a promise is broken."""
     import json
 
-    from bench.api.registry import kind_of
-    from bench.checks import trials
-    from bench.suites.plugin_tables import make_plugin
+    from bench.plugins.sources import kind_of
+    from bench.suites.plugin_tables import check_plugin
 
     try:
         own = json.loads(settings)
@@ -48,8 +65,13 @@ def check(
         own = None
     if not isinstance(own, dict):
         raise HeatmarkError(f"--settings: expected a JSON object such as '{{\"steps\": 8}}', got {settings}")
+    kind, table = kind_of(name), {**own, "name": name}
+    check_plugin(kind, table, "--settings")
+    from bench.checks import trials
+    from bench.suites.make import make_plugin
+
     broken = 0
-    for promise, trial in trials(make_plugin(kind_of(name), {**own, "name": name}, "--settings")):
+    for promise, trial in trials(make_plugin(kind, table, "--settings")):
         try:
             trial()
         except AssertionError as breach:

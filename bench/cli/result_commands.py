@@ -24,26 +24,31 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a result set anew, or print its leaderboard, or a part of it, as a table."""
-    from bench.leaderboard.build import board_of
-    from bench.leaderboard.metric_audit import audited
-    from bench.report import write_report
-    from bench.report.tables import render, table_of
-    from bench.report.terminal import show as show_board
-    from bench.report.terminal import show_networks
+    asked = weights_of(weights)
+    if table is None and (metrics or entries):
+        raise HeatmarkError("--metrics and --entries choose what a table shows; expected --table with them")
     from bench.results.result_set import read_results
 
-    results, asked = read_results(folder), weights_of(weights)
+    results = read_results(folder)
     if table is None:
-        if metrics or entries:
-            raise HeatmarkError("--metrics and --entries choose what a table shows; expected --table with them")
+        from bench.report.write import write_report
+
         write_report(results, folder, asked)
         console.print(f"Report: {folder}", soft_wrap=True)
         return
+    from bench.leaderboard.build import board_of
+    from bench.leaderboard.metric_audit import audited
+
     board = audited(board_of(results, asked)).select(names_of(metrics), names_of(entries))
     if table == "terminal":
+        from bench.report.terminal import show as show_board
+        from bench.report.terminal import show_networks
+
         show_board(board, console)
         show_networks(results.networks, console)
     else:
+        from bench.report.tables import render, table_of
+
         sys.stdout.write(render(table_of(board), table))
 
 
@@ -52,7 +57,7 @@ def publish(
     out: Annotated[Path, typer.Argument(help="Where the published copy goes, such as results/NAME.")],
 ) -> None:
     """Copy a result set for others to see, with its report, without pictures whose licence forbids it."""
-    from bench.report import write_report
+    from bench.report.write import write_report
     from bench.results.publish import publishable
     from bench.results.result_set import read_results, write_results
 

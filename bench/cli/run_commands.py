@@ -24,28 +24,31 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Where the result set and report go.")] = None,
 ) -> None:
     """Carry out a suite and show its leaderboard; finished cells are not computed again."""
-    from bench.leaderboard.build import board_of
-    from bench.leaderboard.metric_audit import audited
-    from bench.progress import progress
-    from bench.report import write_report
-    from bench.report.terminal import show as show_board
-    from bench.report.terminal import show_networks
-    from bench.results.cell_store import Store
-    from bench.results.result_set import write_results
-    from bench.runner.records import Run
-    from bench.runner.run import run_suite
-    from bench.suites.load import load_suite
+    from bench.suites.read import read_suite
 
-    loaded = load_suite(
+    file = read_suite(
         suite,
         {"dataset": {"images": images}} if images else {},
         only={"attributions": names_of(attributions), "metrics": names_of(metrics)},
         quick=quick,
     )
+    from bench.leaderboard.build import board_of
+    from bench.leaderboard.metric_audit import audited
+    from bench.progress import progress
+    from bench.report.terminal import show as show_board
+    from bench.report.terminal import show_networks
+    from bench.report.write import write_report
+    from bench.results.cell_store import Store
+    from bench.results.result_set import write_results
+    from bench.runner.records import Run
+    from bench.runner.run import run_suite
+    from bench.suites.load import with_plugins
+
     said = {"--images": images, "--attributions": attributions, "--metrics": metrics}
     options = [part for name, value in said.items() if value is not None for part in (name, str(value))]
     flags = [name for name, on in {"--quick": quick, "--retrain": retrain}.items() if on]
-    loaded = replace(loaded, command=shlex.join([*shlex.split(loaded.command), *options, *flags]))
+    command = shlex.join([*shlex.split(file.command), *options, *flags])
+    loaded = with_plugins(replace(file, command=command))
     with progress() as bars:
         results = run_suite(Run(loaded, Store(store), device_of(device), bars), retrain=retrain)
     results.manifest["created"] = datetime.now(UTC).date().isoformat()
@@ -67,14 +70,17 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Where a copy of the weights goes, as .safetensors.")] = None,
 ) -> None:
     """Train one network of a suite by its recipe and say how accurate it is; a killed training goes on."""
+    from bench.suites.read import read_suite
+
+    file = read_suite(suite, quick=quick)
     from bench.progress import progress
     from bench.results.cell_store import Store
     from bench.runner.networks import number_of
     from bench.runner.records import Run
     from bench.runner.run import train_one
-    from bench.suites.load import load_suite
+    from bench.suites.load import with_plugins
 
-    loaded = load_suite(suite, quick=quick)
+    loaded = with_plugins(file)
     with progress() as bars:
         run = Run(loaded, Store(store), device_of(device), bars)
         row = train_one(run, number_of(loaded, network, recipe), out)
@@ -95,13 +101,16 @@ def show(
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("heatmaps.png"),
 ) -> None:
     """Draw one image's heatmaps by several attributions side by side."""
+    from bench.suites.read import read_suite
+
+    file = read_suite(suite, only={"attributions": names_of(methods)})
     from bench.progress import progress
     from bench.results.cell_store import Store
     from bench.runner.records import Run
     from bench.runner.show import draw
-    from bench.suites.load import load_suite
+    from bench.suites.load import with_plugins
 
-    loaded = load_suite(suite, only={"attributions": names_of(methods)})
+    loaded = with_plugins(file)
     with progress() as bars:
         draw(Run(loaded, Store(store), device_of(device), bars), image, network, out)
     console.print(f"Picture: {out}", soft_wrap=True)

@@ -13,7 +13,7 @@ from bench.api import OK, Attribution, Explained, ImageMetric, Network, Preproce
 from bench.data.given_images import GivenImages
 from bench.errors import HeatmarkError
 from bench.runner.evaluation import Evaluation, OnError, Targets, several
-from bench.suites.plugin_tables import make_plugin
+from bench.suites.make import make_plugin
 
 
 def evaluate(

@@ -19,7 +19,7 @@ from bench.errors import HeatmarkError, nearest
 from bench.progress import progress as progress_bars
 from bench.runner.explain import attempt
 from bench.scoring.measure import explained_by, measure
-from bench.suites.plugin_tables import make_plugin
+from bench.suites.make import make_plugin
 
 T = TypeVar("T")
 OnError = Literal["raise", "status"]

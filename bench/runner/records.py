@@ -16,7 +16,7 @@ from bench.progress import Progress
 from bench.results.cell_store import Store
 from bench.suites.load import Suite
 from bench.suites.schema import SuiteTable
-from bench.training.optimisers import Training
+from bench.training.hyperparameters import Training
 
 
 @dataclass(frozen=True)

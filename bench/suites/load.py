@@ -1,44 +1,14 @@
-"""Suites: a TOML file becomes validated settings and plug-ins, or one line that says what is wrong with it."""
+"""Suites ready to be carried out: what a file says, and the plug-ins that it names."""
 
-import json
-import os
-import re
-import shlex
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
+from dataclasses import dataclass
 
 from bench.api import Attribution, Dataset, ImageMetric, NetworkMetric, Recipe
 from bench.errors import HeatmarkError, nearest
-from bench.suites.plugin_tables import _UNKNOWN, _complaint, _first, make_plugin
-from bench.suites.schema import (
-    AttackTable,
-    DatasetTable,
-    EngineTable,
-    NetworkTable,
-    PreprocessTable,
-    Settings,
-    SuiteTable,
-)
-from bench.training.augmentation import Augmentation
-from bench.training.optimisers import Training
-
-SHIPPED = Path(__file__).parent
-_TABLES: dict[tuple[str, ...], Any] = {
-    (): SuiteTable,
-    ("dataset",): DatasetTable,
-    ("engine",): EngineTable,
-    ("attack",): AttackTable,
-    ("networks",): NetworkTable,
-    ("networks", "preprocess"): PreprocessTable,
-    ("networks", "training"): Training,
-    ("networks", "training", "augmentation"): Augmentation,
-}
+from bench.suites.make import make_plugin
+from bench.suites.read import SuiteFile, plugin_tables, read_suite
+from bench.suites.schema import Settings, SuiteTable
 
 
 @dataclass(frozen=True)
@@ -57,11 +27,6 @@ class Suite:
     metrics: tuple[ImageMetric | NetworkMetric, ...]
 
 
-def shipped_suites() -> dict[str, Path]:
-    """The suites inside the package, by name."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
-
-
 def load_suite(
     name_or_path: str,
     overrides: Settings | None = None,
@@ -69,110 +34,25 @@ def load_suite(
     *,
     quick: bool = False,
 ) -> Suite:
-    """A shipped suite by name, or any TOML file by path.
-
-    `overrides` are laid over the file's tables; with `quick` so is its own `[quick]` table. A table laid over
-    an array of tables goes over each of them. `only` keeps the attributions or metrics of these names, with the
-    suite's settings where it has them. Raises HeatmarkError naming file, key and nearest valid name.
-    """
-    path = _path_of(name_or_path)
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise HeatmarkError(f"{path} cannot be read as a suite: {error}") from error
-    small = raw.pop("quick", None)
-    if quick and small is None:
-        raise HeatmarkError(f"{path.name} has no table [quick], and so no size of its own for --quick")
-    for layer in (small if quick else {}, overrides or {}):
-        raw = _laid_over(raw, layer)
-    for key, names in (only or {}).items():
-        raw = raw if names is None else raw | {key: _of_these_names(raw.get(key, []), names)}
-    command = shlex.join(["heatmark", "run", name_or_path])
-    return _suite(command, raw, _one_recipe_each(_expanded(raw, path)), path.name)
+    """A suite as `bench.suites.read.read_suite` finds it, with its plug-ins."""
+    return with_plugins(read_suite(name_or_path, overrides, only, quick=quick))
 
 
-def _path_of(name_or_path: str) -> Path:
-    shipped = shipped_suites()
-    if name_or_path in shipped:
-        return shipped[name_or_path]
-    path = Path(name_or_path)
-    if path.suffix != ".toml" or not path.is_file():
-        raise HeatmarkError(f"no suite {name_or_path!r}, shipped or as a .toml file; {nearest(path.stem, shipped)}")
-    return path
-
-
-def _laid_over(below: Any, above: Any) -> Any:
-    if isinstance(below, dict) and isinstance(above, dict):
-        return below | {key: _laid_over(below.get(key), value) for key, value in above.items()}
-    if isinstance(below, list) and isinstance(above, dict):
-        return [_laid_over(part, above) for part in below]
-    return above
-
-
-def _of_these_names(tables: list[Settings], names: Sequence[str]) -> list[Settings]:
-    own = {name: [table for table in tables if table.get("name") == name] for name in names}
-    return [table for name, found in own.items() for table in found or [{"name": name}]]
-
-
-def _expanded(raw: Any, path: Path, key: str = "") -> Any:
-    """Every `$NAME` in a string replaced: `$SUITE` by the folder of the file, the others from the environment."""
-    if isinstance(raw, dict):
-        return {name: _expanded(value, path, f"{key}.{name}" if key else name) for name, value in raw.items()}
-    if isinstance(raw, list):
-        return [_expanded(value, path, f"{key}[{i}]") for i, value in enumerate(raw)]
-    if not isinstance(raw, str):
-        return raw
-
-    def value_of(match: re.Match[str]) -> str:
-        if match[1] == "SUITE":
-            return str(path.parent)
-        if match[1] not in os.environ:
-            raise HeatmarkError(f"{path.name}: {key}: the environment variable {match[1]} is not set")
-        return os.environ[match[1]]
-
-    return re.sub(r"\$([A-Za-z_]\w*)", value_of, raw)
-
-
-def _one_recipe_each(raw: Any) -> Any:
-    """A network with several `recipes` as one network for each of them."""
-
-    def parted(table: Any) -> list[Any]:
-        if not isinstance(table, dict) or not isinstance(table.get("recipes"), list) or "recipe" in table:
-            return [table]
-        shared = {key: value for key, value in table.items() if key != "recipes"}
-        return [shared | {"recipe": recipe} for recipe in table["recipes"]]
-
-    networks = raw.get("networks")
-    if not isinstance(networks, list):
-        return raw
-    return raw | {"networks": [part for table in networks for part in parted(table)]}
-
-
-def _suite(command: str, written: Settings, raw: Settings, file: str) -> Suite:
-    try:
-        table = SuiteTable.model_validate_json(json.dumps(raw, default=str))
-    except ValidationError as error:
-        raise HeatmarkError(f"{file}: {_explained(error)}") from error
-    own = table.dataset.model_extra or {}
-    dataset = make_plugin(
-        "datasets", {"name": table.dataset.name, **own}, f"{file}: dataset", DatasetTable.model_fields
-    )
+def with_plugins(suite: SuiteFile) -> Suite:
+    """The suite with its plug-ins; HeatmarkError naming file and key where settings are refused or are there twice."""
+    made = [make_plugin(own.kind, own.settings, own.where, own.beside) for own in plugin_tables(suite)]
+    recipes = tuple(plugin for plugin in made if isinstance(plugin, Recipe))
+    attributions = tuple(plugin for plugin in made if isinstance(plugin, Attribution))
+    metrics = tuple(plugin for plugin in made if isinstance(plugin, ImageMetric | NetworkMetric))
+    dataset = made[0]
     assert isinstance(dataset, Dataset)
+    file, table = suite.file, suite.table
     _check_split(table.dataset.split, dataset, file)
-    recipes = _plugins("recipes", Recipe, [network.recipe for network in table.networks], f"{file}: networks", "recipe")
-    attributions = _plugins("attributions", Attribution, table.attributions, f"{file}: attributions")
-    metrics = _plugins("metrics", (ImageMetric, NetworkMetric), table.metrics, f"{file}: metrics")
     _check_distinct([plugin.label for plugin in attributions], f"{file}: attributions")
     _check_distinct([plugin.label for plugin in metrics], f"{file}: metrics")
     names = [f"{t.name or t.architecture} by {r.label}" for t, r in zip(table.networks, recipes, strict=True)]
     _check_distinct(names, f"{file}: networks")
-    return Suite(command, written, table, dataset, recipes, attributions, metrics)
-
-
-def _plugins(kind: str, base: Any, tables: Sequence[Settings], where: str, key: str = "") -> tuple[Any, ...]:
-    made = [make_plugin(kind, t, f"{where}[{i}]{'.' + key if key else ''}") for i, t in enumerate(tables)]
-    assert all(isinstance(plugin, base) for plugin in made)
-    return tuple(made)
+    return Suite(suite.command, suite.written, table, dataset, recipes, attributions, metrics)
 
 
 def _check_split(split: str | None, dataset: Dataset, file: str) -> None:
@@ -186,13 +66,3 @@ def _check_distinct(labels: list[str], where: str) -> None:
     label, count = Counter(labels).most_common(1)[0]
     if count > 1:
         raise HeatmarkError(f"{where}: {label} is there {count} times; give each its own settings or name")
-
-
-def _explained(error: ValidationError) -> str:
-    problem = _first(error)
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
-    if problem["type"] in _UNKNOWN:
-        table = _TABLES.get(tuple(part for part in problem["loc"][:-1] if isinstance(part, str)), SuiteTable)
-        known = table.model_fields if issubclass(table, BaseModel) else [field.name for field in fields(table)]
-        return f"{key}: unknown key; {nearest(str(problem['loc'][-1]), known)}"
-    return f"{key}: {_complaint(problem)}"

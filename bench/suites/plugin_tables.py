@@ -1,55 +1,66 @@
-"""Suites: a TOML file becomes validated settings and plug-ins, or one line that says what is wrong with it."""
+"""Tables that name a plug-in, and what is wrong with them as far as that can be said without importing it."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench.api import Plugin
-from bench.api.registry import plugin_class
 from bench.errors import HeatmarkError, nearest
-from bench.suites.schema import (
-    Settings,
-)
+from bench.plugins.outline import outline
+from bench.plugins.sources import source_of
+from bench.suites.schema import Settings
 
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 
 
-def make_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str] = ()) -> Plugin:
-    """A plug-in of `kind` from its table: `name` and its settings.
+def check_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str] = ()) -> str:
+    """The name in a plug-in's table, whose settings are right as far as the text of the plug-in's file says.
 
     `where` begins every error message; `beside` are keys that the table has for others than the plug-in.
     """
-    own = dict(settings)
-    name = own.pop("name", None)
+    name = settings.get("name")
     if not isinstance(name, str):
         raise HeatmarkError(f"{where}.name: expected the name of one of the {kind}")
     try:
-        plugin = plugin_class(kind, name)
+        source = source_of(kind, name)
     except HeatmarkError as error:
         raise HeatmarkError(f"{where}.name: {error}") from error
+    found = outline(kind, source)
+    if found is not None:
+        validate(found.table, settings, where, [*beside, *found.settings])
+    return name
+
+
+def validate(table: type, settings: Settings, where: str, known: Iterable[str]) -> Any:
+    """An instance of a dataclass with these settings (and a `name` that is not among them).
+
+    HeatmarkError naming the key, with the nearest of `known` where there is no such setting.
+    """
+    own = {key: value for key, value in settings.items() if key != "name"}
     try:
-        made: Plugin = TypeAdapter(plugin).validate_json(json.dumps(own))
+        return TypeAdapter(table).validate_json(json.dumps(own))
     except ValidationError as error:
-        problem = _first(error)
+        problem = worst(error)
         key = ".".join(map(str, problem["loc"]))
-        if problem["type"] in _UNKNOWN:
-            hint = nearest(key, [*beside, *(field.name for field in fields(plugin))])
-            raise HeatmarkError(f"{where}.{key}: {name} has no such setting; {hint}") from error
-        raise HeatmarkError(f"{where}{'.' if key else ''}{key}: {_complaint(problem)}") from error
-    except ValueError as error:
-        raise HeatmarkError(f"{where}: {name}: {error}") from error
-    return made
+        if is_unknown(problem):
+            hint = nearest(key, known)
+            raise HeatmarkError(f"{where}.{key}: {settings['name']} has no such setting; {hint}") from error
+        raise HeatmarkError(f"{where}{'.' if key else ''}{key}: {complaint(problem)}") from error
 
 
-def _first(error: ValidationError) -> Any:
+def is_unknown(problem: Any) -> bool:
+    """Whether a problem that pydantic found is a key that is not known."""
+    return problem["type"] in _UNKNOWN
+
+
+def worst(error: ValidationError) -> Any:
     """The problem to tell of: an unknown key before all, since a missing one is often its twin."""
-    return min(error.errors(), key=lambda problem: problem["type"] not in _UNKNOWN)
+    return min(error.errors(), key=lambda problem: not is_unknown(problem))
 
 
-def _complaint(problem: Any) -> str:
+def complaint(problem: Any) -> str:
+    """What was expected and what was given, without the key."""
     if problem["type"] == "value_error":  # in words of our own
         return str(problem["ctx"]["error"])
     given = json.dumps(problem["input"], default=str)

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.api import Compiler
-from bench.training.optimisers import Training
+from bench.settings import Compiler
+from bench.training.hyperparameters import Training
 
 Settings = dict[str, Any]
 Positive = Annotated[int, Field(gt=0)]

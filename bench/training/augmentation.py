@@ -1,8 +1,7 @@
 """Random changes of training images, their truth maps and fixations together."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,40 +10,7 @@ from torch import Tensor
 from bench.api import Preprocess, Sample
 from bench.data.transforms import centre_crop, crop, normalise, resize, resized_size
 from bench.errors import HeatmarkError
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How training images are varied; the defaults vary nothing.
-
-    `rotation` in degrees to either side, corners black; `flip` the share of images mirrored left to right; `blur`
-    the odd width in pixels of a Gaussian of standard deviation 0.1 to 2; `brightness`, `contrast`, `saturation` and
-    `hue` as in torchvision's ColorJitter, in random order; `crop` cuts the resized image in its centre or anywhere,
-    or takes a window of 8% to 100% of the image, 3:4 to 4:3, and resizes that (`random_resized`).
-
-    Gong et al. (2024) rotate by 30, flip half, blur by 5 and jitter on Imagenette; they flip half and use a random
-    crop on CUB-GHA.
-    """
-
-    crop: Literal["centre", "random", "random_resized"] = "centre"
-    flip: float = 0.0
-    rotation: float = 0.0
-    blur: int = 0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.flip <= 1:
-            raise ValueError(f"flip {self.flip}: expected a share between 0 and 1")
-        if self.blur and (self.blur < 0 or self.blur % 2 == 0):
-            raise ValueError(f"blur {self.blur}: expected an odd width, or 0")
-        if not 0 <= self.hue <= 0.5:
-            raise ValueError(f"hue {self.hue}: expected 0 to 0.5")
-        for name in ("rotation", "brightness", "contrast", "saturation"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} {getattr(self, name)}: expected 0 or more")
+from bench.training.hyperparameters import Augmentation
 
 
 def augmented(sample: Sample, augmentation: Augmentation, preprocess: Preprocess, rng: np.random.Generator) -> Sample:

@@ -24,7 +24,8 @@ from bench.training.architectures import load_weights
 from bench.training.augmentation import augmented
 from bench.training.checkpoints import State, read_checkpoint, write_checkpoint
 from bench.training.distributed import members, parallel, rank, share, weight
-from bench.training.optimisers import Training, optimiser_of, schedule_of
+from bench.training.hyperparameters import Training
+from bench.training.optimisers import optimiser_of, schedule_of
 
 
 @dataclass(frozen=True)

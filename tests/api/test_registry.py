@@ -1,5 +1,4 @@
 import sys
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,8 @@ import bench
 from bench.api import Attribution
 from bench.api import registry as plugins
 from bench.errors import HeatmarkError
+from bench.plugins import sources
+from tests.support.plugins import entry_points
 
 FIFTEEN_LINES = """
 from dataclasses import dataclass
@@ -27,16 +28,14 @@ class {name}(Attribution):
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_plugins: None) -> Path:
     """A second folder that plug-ins are found in."""
     folder = tmp_path / "methods" / "attributions"
     folder.mkdir(parents=True)
     monkeypatch.setattr(bench, "__path__", [*bench.__path__, str(tmp_path)])
     monkeypatch.delitem(sys.modules, "bench.methods", raising=False)
     monkeypatch.delitem(sys.modules, "bench.methods.attributions", raising=False)
-    plugins.find.cache_clear()
     yield folder
-    plugins.find.cache_clear()
     for name in [name for name in sys.modules if name.startswith("bench.methods.attributions.zz_")]:
         del sys.modules[name]
 
@@ -51,6 +50,7 @@ def test_a_new_file_is_found_by_its_name(checkout: Path) -> None:
     [
         ("import no_such_library", r"zz_broken.py cannot be imported: ModuleNotFoundError: .*no_such_library"),
         ("x = (", r"zz_broken.py cannot be imported: SyntaxError"),
+        ("import sys\nsys.exit(0)", r"zz_broken.py cannot be imported: SystemExit: 0"),
         ("x = 1", r"zz_broken.py must hold exactly one of the attributions, found: none"),
         (
             FIFTEEN_LINES.format(name="One") + FIFTEEN_LINES.format(name="Two"),
@@ -61,7 +61,15 @@ def test_a_new_file_is_found_by_its_name(checkout: Path) -> None:
 def test_a_file_that_is_no_plugin_is_named(checkout: Path, content: str, message: str) -> None:
     (checkout / "zz_broken.py").write_text(content)
     with pytest.raises(HeatmarkError, match=message):
-        plugins.find("attributions")
+        plugins.plugin_class("attributions", "zz_broken")
+    assert "zz_broken" not in plugins.find("attributions")
+    assert "simple_gradient" in plugins.find("attributions")
+    assert list(plugins.problems("attributions")) == ["zz_broken"]
+
+
+@pytest.mark.parametrize("kind", plugins.BASES)
+def test_every_plugin_of_the_package_can_be_had(kind: str) -> None:
+    assert plugins.problems(kind) == {}
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
@@ -77,20 +85,14 @@ class FromElsewhere(Attribution):
 
 
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch):
+def installed(monkeypatch: pytest.MonkeyPatch, fresh_plugins: None):
     """Pretend that a package with these entry points is installed."""
 
     def install(**targets: str) -> None:
-        def points(group: str) -> list[EntryPoint]:
-            found = [EntryPoint(name, value, group) for name, value in targets.items()]
-            return found if group == "heatmark.attributions" else []
-
-        monkeypatch.setattr(plugins, "entry_points", points)
-        plugins.find.cache_clear()
+        monkeypatch.setattr(sources, "entry_points", entry_points(**targets))
 
     monkeypatch.setitem(sys.modules, "elsewhere", sys.modules[__name__])
-    yield install
-    plugins.find.cache_clear()
+    return install
 
 
 def test_an_entry_point_is_found_under_its_own_name(installed) -> None:
@@ -102,7 +104,7 @@ def test_an_entry_point_is_found_under_its_own_name(installed) -> None:
 def test_two_plugins_of_one_name_are_both_named(installed) -> None:
     installed(simple_gradient="elsewhere:FromElsewhere")
     with pytest.raises(HeatmarkError, match=r"two attributions are named .*simple_gradient.py and entry"):
-        plugins.find("attributions")
+        plugins.plugin_class("attributions", "simple_gradient")
 
 
 @pytest.mark.parametrize(
@@ -111,4 +113,4 @@ def test_two_plugins_of_one_name_are_both_named(installed) -> None:
 def test_a_broken_entry_point_is_named(installed, target: str, message: str) -> None:
     installed(broken=target)
     with pytest.raises(HeatmarkError, match=f"entry point broken = {target} .*{message}"):
-        plugins.find("attributions")
+        plugins.plugin_class("attributions", "broken")

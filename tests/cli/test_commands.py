@@ -13,8 +13,9 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from bench.api import Attribution, Network, Request
-from bench.api import registry as plugins
 from bench.cli import app
+from bench.plugins import sources
+from tests.support.plugins import entry_points
 
 SUITE = """
 name = "tiny"
@@ -168,9 +169,10 @@ class Restless(Attribution):
         return torch.rand_like(request.images)
 
 
+@pytest.mark.usefixtures("fresh_plugins")
 def test_check_fails_where_a_promise_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {"attributions": {"restless": Restless}}
-    monkeypatch.setattr(plugins, "find", lambda kind: found.get(kind, {}))
+    monkeypatch.setitem(sys.modules, "elsewhere", sys.modules[__name__])
+    monkeypatch.setattr(sources, "entry_points", entry_points(restless="elsewhere:Restless"))
     broken = CliRunner().invoke(app, ["check", "restless"])
     assert broken.exit_code == 1
     assert "broken  explains twice the same: restless draws from torch's own random numbers" in broken.stdout

@@ -16,7 +16,7 @@ from bench.data.batches import load
 from bench.datasets.planted import Planted
 from bench.engine import clean_logits
 from bench.scoring.measure import explained_by, measure
-from bench.suites.load import SHIPPED
+from bench.suites.read import SHIPPED
 from bench.training.architectures import build, load_weights
 
 METRICS = {name: plugin for name, plugin in find("metrics").items() if issubclass(plugin, ImageMetric)}

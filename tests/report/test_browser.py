@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from bench.report import write_report
+from bench.report.write import write_report
 from tests.support.simulated_results import hostile, result_set
 
 FLAGS = [

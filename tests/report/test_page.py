@@ -12,10 +12,10 @@ from bench.leaderboard.build import board_of
 from bench.leaderboard.metric_audit import audited, findings
 from bench.leaderboard.paired_tests import paired
 from bench.leaderboard.place_stability import by_network, chance, hangs_on, left_out
-from bench.report import write_report
 from bench.report.figures import calibration, draw
 from bench.report.page import page
 from bench.report.words import PROTOCOLS, answer, steps
+from bench.report.write import write_report
 from bench.scoring.protocols import DeletionProtocol, InsertionProtocol
 from tests.support.simulated_results import SCRIPT, hostile, result_set, without
 

@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from bench.leaderboard.recipe_effects import compares_recipes, recipe_table
-from bench.report import write_report
 from bench.report.recipe_figure import draw_recipes
 from bench.report.recipe_tables import FALLS, RISES, WARNING, render_recipes
+from bench.report.write import write_report
 from bench.results.result_set import Results
 from tests.support.simulated_results import result_set
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.report import write_report
 from bench.report.training import draw_training, training_log
+from bench.report.write import write_report
 from bench.results.result_set import Results
 from tests.support.simulated_results import result_set
 

@@ -14,7 +14,7 @@ from bench.data.transforms import prepare
 from bench.errors import HeatmarkError
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.deletion import Deletion
-from bench.suites.plugin_tables import make_plugin
+from bench.suites.make import make_plugin
 
 NAMES = {"attributions": ["simple_gradient", "oracle"], "metrics": ["deletion", "pointing_game"]}
 

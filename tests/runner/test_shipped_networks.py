@@ -15,7 +15,8 @@ from bench.runner.networks import NetworkLoader, number_of
 from bench.runner.records import Run
 from bench.runner.run import train_one
 from bench.runner.sample_heatmaps import displayed
-from bench.suites.load import SHIPPED, load_suite
+from bench.suites.load import load_suite
+from bench.suites.read import SHIPPED
 
 SUITE = load_suite("embedded")
 TRAINED = SHIPPED.parent / "trained"

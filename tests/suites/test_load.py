@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import HeatmarkError
-from bench.suites.load import load_suite, shipped_suites
+from bench.suites.load import load_suite
+from bench.suites.read import shipped_suites
 
 GOOD = """
 name = "mine"

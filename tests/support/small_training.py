@@ -17,8 +17,8 @@ from bench.methods.recipes.trades import Trades
 from bench.progress import Progress
 from bench.training.checkpoints import write_trained
 from bench.training.distributed import rank, team
+from bench.training.hyperparameters import Training
 from bench.training.loop import TrainingJob, train
-from bench.training.optimisers import Training
 
 SILENT = Progress(Bars(disable=True))
 

@@ -10,7 +10,8 @@ from bench.api import Preprocess, Sample
 from bench.api.randomness import generator
 from bench.data.transforms import prepare
 from bench.errors import HeatmarkError
-from bench.training.augmentation import Augmentation, augmented
+from bench.training.augmentation import augmented
+from bench.training.hyperparameters import Augmentation
 
 PREPROCESS = Preprocess((32, 32), 40, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 PLAIN = replace(PREPROCESS, mean=(0.0,) * 3, std=(1.0,) * 3)

@@ -18,10 +18,10 @@ from bench.methods.recipes.gaze_harmonized import GazeHarmonized
 from bench.methods.recipes.gradient_regularized import GradientRegularized
 from bench.methods.recipes.input_noise import InputNoise
 from bench.methods.recipes.label_smoothing import LabelSmoothing
-from bench.training.augmentation import Augmentation
 from bench.training.checkpoints import write_trained
+from bench.training.hyperparameters import Augmentation, Training
 from bench.training.loop import TrainingJob, train, training_identity
-from bench.training.optimisers import Training, rate
+from bench.training.optimisers import rate
 from tests.support.small_training import RECIPES, SILENT, STEADY, Stripes, network, trained
 
 TESTS = Path(__file__).parents[1]

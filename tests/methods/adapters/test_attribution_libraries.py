@@ -4,6 +4,7 @@ import contextlib
 import io
 import warnings
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -13,15 +14,20 @@ from torch import Tensor, nn
 
 import bench
 from bench.api import Attribution, HeatmarkError, Network, Request, UnsupportedError
-from bench.api.registry import libraries, plugin_class
+from bench.api.registry import plugin_class
 from bench.attribution.layers import spatial_layer
 from bench.checks.fixtures import tiny_network, tiny_request
-from bench.suites.plugin_tables import make_plugin
+from bench.plugins.sources import ADAPTERS, libraries
+from bench.suites.make import make_plugin
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 REQUEST = tiny_request()
 SLOW = {"captum:FeatureAblation", "captum:ShapleyValueSampling", "captum:KernelShap", "captum:Lime", "saliency:XRAI"}
-OFFERED = [f"{library}:{name}" for library, adapter in libraries("attributions").items() for name in adapter.names()]
+OFFERED = [
+    f"{library}:{name}"
+    for library in libraries("attributions")
+    for name in import_module(f"{ADAPTERS['attributions']}.{library}").names()
+]
 
 
 def made(name: str, **settings: object) -> Attribution:

@@ -1,0 +1,182 @@
+"""Read a suite's TOML file: validated settings, or one line that says what is wrong; no plug-in is imported."""
+
+import json
+import os
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bench.errors import HeatmarkError, nearest
+from bench.suites.plugin_tables import check_plugin, complaint, is_unknown, worst
+from bench.suites.schema import (
+    AttackTable,
+    DatasetTable,
+    EngineTable,
+    NetworkTable,
+    PreprocessTable,
+    Settings,
+    SuiteTable,
+)
+from bench.training.hyperparameters import Augmentation, Training
+
+SHIPPED = Path(__file__).parent
+_TABLES: dict[tuple[str, ...], Any] = {
+    (): SuiteTable,
+    ("dataset",): DatasetTable,
+    ("engine",): EngineTable,
+    ("attack",): AttackTable,
+    ("networks",): NetworkTable,
+    ("networks", "preprocess"): PreprocessTable,
+    ("networks", "training"): Training,
+    ("networks", "training", "augmentation"): Augmentation,
+}
+
+
+@dataclass(frozen=True)
+class SuiteFile:
+    """A suite as its file says it: the file's name, the command that runs it, the table as written and as validated."""
+
+    file: str
+    command: str
+    written: Settings
+    table: SuiteTable
+
+
+@dataclass(frozen=True)
+class PluginTable:
+    """Where a suite names a plug-in: its kind, its table, and how errors name the place."""
+
+    kind: str
+    settings: Settings
+    where: str
+    beside: tuple[str, ...] = ()
+
+
+def plugin_tables(suite: SuiteFile) -> Iterator[PluginTable]:
+    """Every plug-in that a suite names: the data set, then a recipe for each network, attributions, metrics."""
+    table, file = suite.table, suite.file
+    own = {"name": table.dataset.name, **(table.dataset.model_extra or {})}
+    yield PluginTable("datasets", own, f"{file}: dataset", tuple(DatasetTable.model_fields))
+    for i, network in enumerate(table.networks):
+        yield PluginTable("recipes", network.recipe, f"{file}: networks[{i}].recipe")
+    for kind, tables in (("attributions", table.attributions), ("metrics", table.metrics)):
+        for i, settings in enumerate(tables):
+            yield PluginTable(kind, settings, f"{file}: {kind}[{i}]")
+
+
+def shipped_suites() -> dict[str, Path]:
+    """The suites inside the package, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+
+
+def read_suite(
+    name_or_path: str,
+    overrides: Settings | None = None,
+    only: Mapping[str, Sequence[str] | None] | None = None,
+    *,
+    quick: bool = False,
+) -> SuiteFile:
+    """A shipped suite by name, or any TOML file by path, validated as far as that needs no plug-in to be imported.
+
+    `overrides` are laid over the file's tables; with `quick` so is its own `[quick]` table. A table laid over
+    an array of tables goes over each of them. `only` keeps the attributions or metrics of these names, with the
+    suite's settings where it has them. Raises HeatmarkError naming file, key and nearest valid name.
+    """
+    path = _path_of(name_or_path)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise HeatmarkError(f"{path} cannot be read as a suite: {error}") from error
+    small = raw.pop("quick", None)
+    if quick and small is None:
+        raise HeatmarkError(f"{path.name} has no table [quick], and so no size of its own for --quick")
+    for layer in (small if quick else {}, overrides or {}):
+        raw = _laid_over(raw, layer)
+    for key, names in (only or {}).items():
+        raw = raw if names is None else raw | {key: _of_these_names(raw.get(key, []), names)}
+    table = _validated(_one_recipe_each(_expanded(raw, path)), path.name)
+    suite = SuiteFile(path.name, shlex.join(["heatmark", "run", name_or_path]), raw, table)
+    for plugin in plugin_tables(suite):
+        check_plugin(plugin.kind, plugin.settings, plugin.where, plugin.beside)
+    return suite
+
+
+def _path_of(name_or_path: str) -> Path:
+    shipped = shipped_suites()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    path = Path(name_or_path)
+    if path.suffix != ".toml" or not path.is_file():
+        raise HeatmarkError(f"no suite {name_or_path!r}, shipped or as a .toml file; {nearest(path.stem, shipped)}")
+    return path
+
+
+def _laid_over(below: Any, above: Any) -> Any:
+    if isinstance(below, dict) and isinstance(above, dict):
+        return below | {key: _laid_over(below.get(key), value) for key, value in above.items()}
+    if isinstance(below, list) and isinstance(above, dict):
+        return [_laid_over(part, above) for part in below]
+    return above
+
+
+def _of_these_names(tables: list[Settings], names: Sequence[str]) -> list[Settings]:
+    own = {name: [table for table in tables if table.get("name") == name] for name in names}
+    return [table for name, found in own.items() for table in found or [{"name": name}]]
+
+
+def _expanded(raw: Any, path: Path, key: str = "") -> Any:
+    """Every `$NAME` in a string replaced: `$SUITE` by the folder of the file, the others from the environment."""
+    if isinstance(raw, dict):
+        return {name: _expanded(value, path, f"{key}.{name}" if key else name) for name, value in raw.items()}
+    if isinstance(raw, list):
+        return [_expanded(value, path, f"{key}[{i}]") for i, value in enumerate(raw)]
+    if not isinstance(raw, str):
+        return raw
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] == "SUITE":
+            return str(path.parent)
+        if match[1] not in os.environ:
+            raise HeatmarkError(f"{path.name}: {key}: the environment variable {match[1]} is not set")
+        return os.environ[match[1]]
+
+    return re.sub(r"\$([A-Za-z_]\w*)", value_of, raw)
+
+
+def _one_recipe_each(raw: Any) -> Any:
+    """A network with several `recipes` as one network for each of them."""
+
+    def parted(table: Any) -> list[Any]:
+        if not isinstance(table, dict) or not isinstance(table.get("recipes"), list) or "recipe" in table:
+            return [table]
+        shared = {key: value for key, value in table.items() if key != "recipes"}
+        return [shared | {"recipe": recipe} for recipe in table["recipes"]]
+
+    networks = raw.get("networks")
+    if not isinstance(networks, list):
+        return raw
+    return raw | {"networks": [part for table in networks for part in parted(table)]}
+
+
+def _validated(raw: Settings, file: str) -> SuiteTable:
+    try:
+        table = SuiteTable.model_validate_json(json.dumps(raw, default=str))
+    except ValidationError as error:
+        raise HeatmarkError(f"{file}: {_explained(error)}") from error
+    return table
+
+
+def _explained(error: ValidationError) -> str:
+    problem = worst(error)
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+    if is_unknown(problem):
+        table = _TABLES.get(tuple(part for part in problem["loc"][:-1] if isinstance(part, str)), SuiteTable)
+        known = table.model_fields if issubclass(table, BaseModel) else [field.name for field in fields(table)]
+        return f"{key}: unknown key; {nearest(str(problem['loc'][-1]), known)}"
+    return f"{key}: {complaint(problem)}"
