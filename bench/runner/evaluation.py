@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Attribution, Explained, ImageMetric, ImageRandom, Network, Preprocess, Request, Scored
+from bench.api.network_state import keep_state
 from bench.data.batches import Batch
 from bench.data.given_images import GivenImages
 from bench.engine import clean_logits
@@ -49,6 +50,7 @@ class Evaluation:
     def explained(self, progress: bool) -> Iterator[tuple[Request, dict[Attribution, Explained | str]]]:
         """Each batch's request, and its explanation by every method or why there is none."""
         methods, network = self.methods, self._network()
+        keep_state(network.module)
         device = next((weights.device for weights in network.module.parameters()), torch.device("cpu"))
         seen: Counter[str] = Counter()
         with progress_bars() if progress else nullcontext() as bars:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Explained, ImageRandom, Network, Request
+from bench.api.network_state import keep_state
 from bench.data.batches import Batch
 from bench.engine import clean_logits
 from bench.errors import HeatmarkError, UnsupportedError
@@ -31,6 +32,9 @@ class Explainer:
     def network(self) -> Network:
         """The network that is explained."""
         return self.trained.network
+
+    def __post_init__(self) -> None:
+        keep_state(self.network.module)
 
     @cached_property
     def references(self) -> Batch | None:
@@ -67,6 +71,6 @@ def attempt(work: Callable[[], T]) -> T | str:
         return f"unsupported: {error}"
     except HeatmarkError as error:
         return f"failed: {error}"
-    except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; the board says so, the run goes on
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in may fail in any way; the board says so, the run goes on
         _log.debug("the failure behind a status", exc_info=True)
         return f"failed: {type(error).__name__}: {' '.join(str(error).split())}"

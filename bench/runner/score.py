@@ -22,7 +22,7 @@ from bench.data.batches import Batch
 from bench.runner.explain import Explainer, attempt
 from bench.runner.records import Run
 from bench.runner.retraining import retrainer_of
-from bench.scoring.measure import measure
+from bench.scoring.measure import measure, measure_across
 
 
 def score_one(
@@ -61,7 +61,7 @@ def score_across(
         failed = next((part for part in own if isinstance(part, str)), None)
         ready = tuple(part.select(kept) for part in own if isinstance(part, Explained))
         compared = Compared(ready, batch.outputs[kept], retrainer_of(explainers[0], method))
-        result = attempt(partial(metric.measure, compared)) if failed is None else failed
+        result = attempt(partial(measure_across, metric, compared)) if failed is None else failed
         result = Scored.none([result] * len(kept)) if isinstance(result, str) else result
         scored[method, metric] = result.among(kept, status)
     return scored
