@@ -1,11 +1,10 @@
 """The fastest chunk size and compiler, measured once on a machine and remembered in a file."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -13,18 +12,17 @@ from torch import Tensor
 from bench.api import Compiler, Network
 from bench.engine.compiled import CANDIDATES, works
 from bench.engine.predict import fastest_chunk, forwards_only, logits_in_chunks, seconds_of
-from bench.files import write_whole
+from bench.files import locked, sealed, set_aside, unsealed, write_whole
 
 T = TypeVar("T")
 _NOISE = 8
+_MOST = 2**16
 
 
 def remembered_chunk(network: Network, architecture: str, device: torch.device, file: Path) -> int:
     """The chunk size for this architecture, input size and device; measured when `file` does not know it."""
     name = _name(network, architecture, device)
-    return int(
-        _remembered(file, name, lambda: fastest_chunk(replace(network, compiler="none"), _noise(network, device)))
-    )
+    return _remembered(file, name, lambda: fastest_chunk(replace(network, compiler="none"), _noise(network, device)))
 
 
 def remembered_compiler(
@@ -64,8 +62,36 @@ def _noise(network: Network, device: torch.device) -> Tensor:
 
 
 def _remembered(file: Path, name: str, measure: Callable[[], T]) -> T:
-    known: dict[str, T] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    if name not in known:
-        known[name] = measure()
-        write_whole(file, (json.dumps(known, indent=2, sort_keys=True) + "\n").encode())
-    return known[name]
+    known: T | None = read_notes(file).get(name)
+    if known is not None:
+        return known
+    measured = measure()
+    with locked(file.with_name(f".{file.name}.lock"), str(file)):
+        notes = read_notes(file)
+        # Of two runs that measure at once the first is believed by both: results hang on the chunk by rounding.
+        kept: T = notes.setdefault(name, measured)
+        write_whole(file, sealed(dict(sorted(notes.items()))))
+    return kept
+
+
+def read_notes(file: Path) -> dict[str, Any]:
+    """Chunk sizes and compilers by name; a damaged file is set aside. One without a checksum is somebody's own."""
+    try:
+        notes = unsealed(file.read_bytes(), must=False)
+        for name, value in notes.items():
+            _check(name, value)
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        set_aside(file, str(error))
+        return {}
+    return notes
+
+
+def _check(name: str, value: Any) -> None:
+    """ValueError where this cannot have been measured."""
+    if name.endswith(" compiler"):
+        if value not in get_args(Compiler):
+            raise ValueError(f"{name!r} is {value!r:.40}")
+    elif not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST:
+        raise ValueError(f"{name!r} is {value!r:.40}, expected a number of images from 1")

@@ -59,7 +59,7 @@ def write_results(results: Results, folder: Path) -> None:
     """Write a result set into a folder, each file whole or not at all."""
     for name, schema in SCHEMAS.items():
         table = pa.Table.from_pandas(getattr(results, name), schema=schema, preserve_index=False)
-        write_whole(folder / f"{name}.parquet", _parquet(table.replace_schema_metadata(None)))
+        write_whole(folder / f"{name}.parquet", parquet(table.replace_schema_metadata(None)))
     write_whole(folder / "manifest.json", (json.dumps(results.manifest, indent=2) + "\n").encode())
 
 
@@ -89,7 +89,8 @@ def _read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
     return frame
 
 
-def _parquet(table: pa.Table) -> bytes:
+def parquet(table: pa.Table, level: int = 15) -> bytes:
+    """The table as a Parquet file, by zstd of this level."""
     sink = pa.BufferOutputStream()
     # Scores hardly repeat: split into streams of bytes they take a third less than by a dictionary.
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
@@ -98,7 +99,7 @@ def _parquet(table: pa.Table) -> bytes:
         table,
         sink,
         compression="zstd",
-        compression_level=15,
+        compression_level=level,
         write_page_checksum=True,
         use_dictionary=[path for path in paths if path not in floats],
         use_byte_stream_split=floats,

@@ -10,6 +10,8 @@ import torch
 from bench.api import ImageRandom, Network
 from bench.data.batches import Batch, batches
 from bench.engine import clean_logits
+from bench.files import key_of
+from bench.results.finished_images import FinishedImages
 from bench.runner.identity import identity
 from bench.runner.records import Run, Trained
 from bench.suites.schema import AttackTable
@@ -77,12 +79,20 @@ def _of_images(
     chosen = run.chosen(trained.network, wanted)
     name = f"{what} of {trained.network.name} by {trained.recipe}"
 
+    identified = identity(run, [trained], run.ids(chosen), what)
+    key = key_of(identified)
+
     def compute() -> pd.DataFrame:
-        parts = []
-        for batch in batches(run.dataset, run.split, chosen, run.table.batch, trained.network, run.device):
-            parts.append(measured(batch))
-            run.progress.advance(name, len(batch.ids), 0)
-        return pd.concat(parts, ignore_index=True)
+        finished = FinishedImages(run.store, key, schema, identified["code"])
+        parts = [part for part in run.batches_of(chosen) if finished.lacks(key, run.ids(part))]
+        todo = [position for part in parts for position in part]
+        run.progress.advance(name, len(chosen) - len(todo))
+        for batch in batches(run.dataset, run.split, todo, run.table.batch, trained.network, run.device):
+            finished.add({key: measured(batch)})
+            run.progress.advance(name, len(batch.ids))
+        return finished.table(key, run.ids(chosen))
 
     run.progress.advance(name, 0, len(chosen))
-    return run.stored(identity(run, [trained], run.ids(chosen), what), schema, compute)
+    table = run.stored(identified, schema, compute)
+    run.store.finished_images(key).unlink(missing_ok=True)
+    return table

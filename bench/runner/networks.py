@@ -1,6 +1,8 @@
 """The networks of a suite, ready to be explained: built, with weights from a file or trained by a recipe."""
 
 import json
+import re
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,27 +13,31 @@ from torch import nn
 
 from bench.api import Dataset, Network, Preprocess, Recipe
 from bench.errors import HeatmarkError, nearest
-from bench.files import key_of
+from bench.files import key_of, locked, unsealed
 from bench.progress import Progress
 from bench.runner.identity import code_hash
 from bench.runner.records import Trained
 from bench.suites.load import Suite
 from bench.suites.schema import NetworkTable
 from bench.training.architectures import build, call, is_callable, load_weights, weights_hash
-from bench.training.checkpoints import write_trained
+from bench.training.checkpoints import read_trained, write_trained
 from bench.training.distributed import rank, wait
 from bench.training.loop import TrainingJob, train, training_identity
 
 
 @dataclass(frozen=True)
 class NetworkLoader:
-    """Loads or trains the networks of one entry of a suite; what is trained is kept in `folder`."""
+    """Loads or trains the networks of one entry of a suite; what is trained is kept in `folder`.
+
+    Without `may_train` what is not kept there is refused instead of trained.
+    """
 
     suite: Suite
     number: int
     folder: Path
     device: torch.device
     progress: Progress
+    may_train: bool = True
 
     @property
     def table(self) -> NetworkTable:
@@ -71,9 +77,13 @@ class NetworkLoader:
         else:
             module = build(table.architecture, self._outputs)
             load_weights(module, path)
-        about = path.with_suffix(".json")
-        log = json.loads(about.read_text(encoding="utf-8")).get("log", []) if about.exists() else []
-        return self._ready(seed, module, json.dumps(log) if log else "")
+        about = _beside(path)
+        log = about.get("log")
+        trained = self._ready(seed, module, json.dumps(log) if log else "")
+        known = str(about.get("weights"))
+        if re.fullmatch(r"[0-9a-f]{64}", known) and known != trained.weights:
+            raise HeatmarkError(f"{path} does not hold the weights that {path.stem}.json beside it is about")
+        return trained
 
     def _trained(self, seed: int) -> Trained:
         table = self.table
@@ -82,18 +92,25 @@ class NetworkLoader:
         identity = self._identity(job)
         path = self.folder / f"{_name(table)}-{job.recipe.name}-{seed}-{key_of(identity)[:16]}.safetensors"
         module = self._untrained(seed)
-        about = path.with_suffix(".json")
-        if path.exists() and about.exists():
-            load_weights(module, path)
-            log = json.loads(about.read_text(encoding="utf-8"))["log"]
-        else:
-            network = self._ready(seed, module, "").network
-            log = train(job, network, self.device, path.with_suffix(".partial"), self.progress)
-            if rank() == 0:
-                write_trained(path, module, {**identity, "log": log})
-                path.with_suffix(".partial").unlink()
+        what = f"the training of {_name(table)} by {job.recipe.label}, seed {seed}"
+        with locked(path.with_name(f".{path.stem}.lock"), what) if rank() == 0 else nullcontext():
             wait()
+            about = read_trained(path, module, identity)
+            log = self._train(job, module, path, identity) if about is None else about["log"]
+            if rank() == 0:
+                path.with_suffix(".partial").unlink(missing_ok=True)
         return self._ready(seed, module, json.dumps(log))
+
+    def _train(self, job: TrainingJob, module: nn.Module, path: Path, identity: dict[str, Any]) -> list[dict[str, Any]]:
+        """Train the module and keep its weights at `path`; the log. HeatmarkError where it may not be trained."""
+        network = self._ready(job.seed, module, "").network
+        if not self.may_train:
+            raise HeatmarkError(f"{network.name} by {job.recipe.label}, seed {job.seed}, is not in {self.folder}")
+        log = train(job, network, self.device, path.with_suffix(".partial"), self.progress)
+        if rank() == 0:
+            write_trained(path, module, {**identity, "log": log})
+        wait()
+        return log
 
     def _identity(self, job: TrainingJob) -> dict[str, Any]:
         """Everything that decides the weights of a training."""
@@ -139,6 +156,15 @@ def number_of(suite: Suite, network: str | None, recipe: str | None = None) -> i
         known = nearest(recipe, set(labels.values()))
         raise HeatmarkError(f"suite {suite.table.name} trains no such network by {recipe!r}; {known}")
     return next(i for i, label in labels.items() if recipe in (None, label))
+
+
+def _beside(path: Path) -> dict[str, Any]:
+    """What the JSON file beside weights says, nothing where there is none; HeatmarkError where it is damaged."""
+    about = path.with_suffix(".json")
+    try:
+        return unsealed(about.read_bytes(), must=False) if about.exists() else {}
+    except ValueError as error:
+        raise HeatmarkError(f"{about} is not what `heatmark train --out` writes beside weights: {error}") from error
 
 
 def _name(table: NetworkTable) -> str:

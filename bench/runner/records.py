@@ -1,8 +1,8 @@
 """The records that travel through a run: how the suite is carried out, and a network ready to be explained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +17,8 @@ from bench.results.cell_store import Store
 from bench.suites.load import Suite
 from bench.suites.schema import SuiteTable
 from bench.training.hyperparameters import Training
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,25 @@ class Run:
         pool = [others[i] for i in evenly_spaced(len(others), self.table.dataset.references)]
         return load(self.dataset, split, pool, network, self.device) if pool else None
 
+    def batches_of(self, positions: Sequence[int]) -> list[Sequence[int]]:
+        """The positions, as many at a time as the suite says."""
+        size = self.table.batch
+        return [positions[start : start + size] for start in range(0, len(positions), size)]
+
+    def cells(self, keys: Mapping[T, str], images: Sequence[str]) -> dict[T, pd.DataFrame]:
+        """Those of the cells of these keys, a row for each of the images, that are in the store."""
+        found = {name: self.store.read(key, images=images) for name, key in keys.items()}
+        return {name: cell for name, cell in found.items() if cell is not None}
+
     def stored(self, identity: dict[str, Any], schema: pa.Schema, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """A table from the store, or computed and kept there."""
+        """A table from the store, or computed and kept there; by one run, where several ask for it at once."""
         key = key_of(identity)
-        table = self.store.read(key)
-        if table is None:
-            table = compute()
-            self.store.write(key, table, schema)
+        table = self.store.read(key, schema)
+        if table is not None:
+            return table
+        with self.store.lock(key, f"a table of suite {self.table.name}"):
+            table = self.store.read(key, schema)
+            if table is None:
+                table = compute()
+                self.store.write(key, table, schema, identity["code"])
         return table

@@ -1,7 +1,7 @@
 """Carry out a suite: train or load, explain, score, store; skip every cell that is already there."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,13 +12,14 @@ import torch
 from bench.api import Attribution, ImageMetric, NetworkMetric, Scored
 from bench.data.batches import Batch, batches, shards
 from bench.errors import HeatmarkError
-from bench.files import key_of
+from bench.files import key_of, sweep
 from bench.results.cell_store import CELL
+from bench.results.finished_images import FinishedImages, failed
 from bench.results.result_set import Results
 from bench.runner.accuracy import network_row
 from bench.runner.collect import Part, collect
 from bench.runner.explain import Explainer
-from bench.runner.identity import identity
+from bench.runner.identity import code_hash, identity
 from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run, Trained
 from bench.runner.sample_heatmaps import gallery_of
@@ -37,6 +38,7 @@ def run_suite(run: Run, *, retrain: bool = False) -> Results:
     With `retrain` networks are trained by their recipes even where weights are at hand.
     """
     suite = run.suite
+    sweep(run.store.root)
     single = [metric for metric in suite.metrics if isinstance(metric, ImageMetric)]
     comparing = [metric for metric in suite.metrics if isinstance(metric, NetworkMetric)]
     parts: list[Part] = []
@@ -59,6 +61,7 @@ def train_one(run: Run, number: int, out: Path | None) -> dict[str, Any]:
     `out` gets a copy of the weights, and beside it a JSON file of how they came about.
     """
     suite = run.suite
+    sweep(run.store.root)
     if suite.table.networks[number].training is None:
         raise HeatmarkError(f"suite {suite.table.name}: networks[{number}] has no `training` that says how to train it")
     if out is not None and out.suffix != ".safetensors":
@@ -79,30 +82,52 @@ def _pairs(run: Run, metrics: Iterable[M]) -> list[Pair[M]]:
 def _cells(run: Run, group: Sequence[Trained], pairs: Sequence[Pair[M]], score: Score[M]) -> Iterator[Part]:
     """The cells of one network, or of a group that is compared, shard by shard: read, or computed and kept."""
     explainers = [Explainer(run, trained) for trained in group]
-    name = f"{group[0].network.name} by {group[0].recipe}"
     for shard in shards(run.chosen(group[0].network, run.table.dataset.images)):
         ids = run.ids(shard)
         keys = {pair: key_of(identity(run, group, ids, *pair)) for pair in pairs}
-        cells = {pair: cell for pair, key in keys.items() if (cell := run.store.read(key)) is not None}
-        run.progress.advance(name, len(cells) * len(shard), len(pairs) * len(shard))
-        missing = [pair for pair in pairs if pair not in cells]
-        if missing:
-            cells |= _computed(explainers, shard, missing, score, name)
-            for pair in missing:
-                if not cells[pair].status.str.startswith(("failed", "unsupported")).any():
-                    run.store.write(keys[pair], cells[pair], CELL)
+        cells = run.cells(keys, ids)
+        run.progress.advance(_bar(explainers), len(cells) * len(shard), len(pairs) * len(shard))
+        if len(cells) < len(pairs):
+            name = key_of(identity(run, group, ids))
+            with run.store.lock(name, f"{_bar(explainers)}, images {ids[0]} to {ids[-1]}"):
+                cells |= run.cells({pair: key for pair, key in keys.items() if pair not in cells}, ids)
+                missing = {pair: key for pair, key in keys.items() if pair not in cells}
+                cells |= _computed(explainers, shard, missing, score, name) if missing else {}
         for pair in pairs:
             # Kept until the run ends: many small arrays between large ones would leave holes that nothing fills.
             yield Part(group[0], *pair, pa.Table.from_pandas(cells[pair], CELL, preserve_index=False))
 
 
 def _computed(
-    explainers: Sequence[Explainer], shard: Sequence[int], pairs: Sequence[Pair[M]], score: Score[M], name: str
+    explainers: Sequence[Explainer], shard: Sequence[int], keys: Mapping[Pair[M], str], score: Score[M], name: str
 ) -> dict[Pair[M], pd.DataFrame]:
+    """The cells of a shard by these keys, computed from where a killed run has left off, and kept unless one failed.
+
+    Whoever was killed goes on with the same batches in the same company, so that the last bit of a score is the same.
+    """
     run, network = explainers[0].run, explainers[0].network
-    parts: dict[Pair[M], list[pd.DataFrame]] = {pair: [] for pair in pairs}
-    for batch in batches(run.dataset, run.split, shard, run.table.batch, network, run.device):
-        for pair, scored in score(explainers, batch, pairs).items():
-            parts[pair].append(rows(batch.ids, scored))
-        run.progress.advance(name, len(pairs) * len(batch.ids), 0)
-    return {pair: pd.concat(frames, ignore_index=True) for pair, frames in parts.items()}
+    finished = FinishedImages(run.store, name, CELL, code_hash())
+    todo = {
+        tuple(part): own
+        for part in run.batches_of(shard)
+        if (own := [pair for pair, key in keys.items() if finished.lacks(key, run.ids(part))])
+    }
+    left = sum(len(part) * len(own) for part, own in todo.items())
+    run.progress.advance(_bar(explainers), len(keys) * len(shard) - left)
+    positions = [position for part in todo for position in part]
+    coming = batches(run.dataset, run.split, positions, run.table.batch, network, run.device)
+    for batch, pairs in zip(coming, todo.values(), strict=True):
+        finished.add({keys[pair]: rows(batch.ids, own) for pair, own in score(explainers, batch, pairs).items()})
+        run.progress.advance(_bar(explainers), len(pairs) * len(batch.ids))
+    cells = {pair: finished.table(key, run.ids(shard)) for pair, key in keys.items()}
+    # Before the first cell is written: the others would else be computed again without it, and rounded differently.
+    finished.keep()
+    for pair, key in keys.items():
+        if not failed(cells[pair]).any():
+            run.store.write(key, cells[pair], CELL, code_hash())
+    finished.drop(list(keys.values()))
+    return cells
+
+
+def _bar(explainers: Sequence[Explainer]) -> str:
+    return f"{explainers[0].network.name} by {explainers[0].network.recipe}"

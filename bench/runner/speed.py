@@ -22,14 +22,13 @@ def tuned(run: Run, trained: Trained) -> Trained:
 
 
 def _with_chunk(run: Run, trained: Trained) -> Trained:
-    file = run.store.root / "chunks.json"
-    chunk = remembered_chunk(trained.network, trained.architecture, run.device, file)
+    chunk = remembered_chunk(trained.network, trained.architecture, run.device, run.store.chunks)
     return replace(trained, network=replace(trained.network, chunk=chunk))
 
 
 def _with_compiler(run: Run, trained: Trained) -> Trained:
-    file, wanted = run.store.root / "chunks.json", run.table.engine.compiler
-    compiler = remembered_compiler(trained.network, trained.architecture, run.device, file, wanted)
+    wanted = run.table.engine.compiler
+    compiler = remembered_compiler(trained.network, trained.architecture, run.device, run.store.chunks, wanted)
     return replace(trained, network=replace(trained.network, compiler=compiler))
 
 

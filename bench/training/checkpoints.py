@@ -1,5 +1,6 @@
 """Trained weights on disk, and the whole state of a training that goes on after a kill."""
 
+import hashlib
 import io
 import json
 from dataclasses import dataclass, field
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from bench.files import write_whole
+from bench.files import sealed, set_aside, unsealed, write_whole
+
+_DIGEST = 32
 
 
 @dataclass
@@ -26,9 +29,10 @@ class State:
 
 
 def write_checkpoint(path: Path, state: State) -> None:
-    """Keep the state, whole or not at all."""
+    """Keep the state, whole or not at all, with its checksum behind it."""
     file = io.BytesIO()
     parts = {
+        "name": path.name,
         "module": state.module.state_dict(),
         "optimiser": state.optimiser.state_dict(),
         "schedule": state.schedule.state_dict(),
@@ -36,12 +40,23 @@ def write_checkpoint(path: Path, state: State) -> None:
         "best": state.best,
     }
     torch.save(parts, file)
-    write_whole(path, file.getvalue())
+    write_whole(path, file.getvalue() + hashlib.sha256(file.getvalue()).digest())
 
 
 def read_checkpoint(path: Path, state: State) -> None:
-    """Bring the state to where the checkpoint was written."""
-    parts = torch.load(path, "cpu", weights_only=True)
+    """Bring the state to where the checkpoint was written.
+
+    A damaged checkpoint, or another training's, is set aside, and the state left as it is.
+    """
+    content = path.read_bytes()
+    content, digest = content[:-_DIGEST], content[-_DIGEST:]
+    if hashlib.sha256(content).digest() != digest:
+        set_aside(path, "its checksum does not match")
+        return
+    parts = torch.load(io.BytesIO(content), "cpu", weights_only=True)
+    if parts["name"] != path.name:
+        set_aside(path, "it belongs to another training")
+        return
     state.module.load_state_dict(parts["module"])
     state.optimiser.load_state_dict(parts["optimiser"])
     state.schedule.load_state_dict(parts["schedule"])
@@ -50,7 +65,32 @@ def read_checkpoint(path: Path, state: State) -> None:
 
 
 def write_trained(path: Path, module: nn.Module, about: dict[str, Any]) -> None:
-    """Keep trained weights as safetensors, and beside them a JSON file that says how they came about."""
-    state = {name: values.detach().cpu().contiguous() for name, values in module.state_dict().items()}
-    write_whole(path.with_suffix(".json"), (json.dumps(about, indent=2) + "\n").encode())
-    write_whole(path, save(state))
+    """Keep trained weights as safetensors, and beside them a JSON file that says how they came about.
+
+    It holds the checksum of the weights' file, and one of its own.
+    """
+    content = save({name: values.detach().cpu().contiguous() for name, values in module.state_dict().items()})
+    write_whole(path.with_suffix(".json"), sealed({**about, "file": hashlib.sha256(content).hexdigest()}))
+    write_whole(path, content)
+
+
+def read_trained(path: Path, module: nn.Module, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """Fill the module with weights that were kept for this identity; what is kept beside them, None where nothing is.
+
+    Where one of the two files is damaged, or of another training, both are set aside.
+    """
+    beside = path.with_suffix(".json")
+    if not (path.exists() and beside.exists()):
+        return None
+    try:
+        about, content = unsealed(beside.read_bytes()), path.read_bytes()
+        if {name: about.get(name) for name in identity} != json.loads(json.dumps(identity)):
+            raise ValueError("it belongs to another training")
+        if hashlib.sha256(content).hexdigest() != about.get("file"):
+            raise ValueError("its checksum does not match")
+    except ValueError as error:
+        for damaged in (path, beside):
+            set_aside(damaged, str(error))
+        return None
+    module.load_state_dict(load(content))
+    return about
