@@ -12,6 +12,7 @@ from bench.api.plugin import Plugin
 from bench.api.request import Cost, Request
 from bench.functional.curve_areas import Area, area_of
 from bench.functional.heatmaps import Ties
+from bench.functional.outputs import Output
 from bench.settings import check_counts
 
 
@@ -105,7 +106,7 @@ class Plan:
     start: str
     end: str
     order: Literal["descending", "ascending"] = "descending"
-    output: Literal["probability", "logit"] = "probability"
+    output: Output = "probability"
     ties: Ties = "random"
     area: Area = "equal_steps"
     tolerance: float | None = None

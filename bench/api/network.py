@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import HeatmarkError
+from bench.functional.outputs import target_outputs
 from bench.settings import Compiler, Precision
 
 
@@ -51,11 +52,11 @@ class Network:
 
     def logits_of(self, images: Tensor, targets: Tensor) -> Tensor:
         """The logit of each image's target, (batch,)."""
-        return self.logits(images).gather(1, targets[:, None])[:, 0]
+        return target_outputs(self.logits(images), targets)
 
     def probabilities_of(self, images: Tensor, targets: Tensor) -> Tensor:
         """The softmax probability of each image's target, (batch,)."""
-        return self.logits(images).softmax(1).gather(1, targets[:, None])[:, 0]
+        return target_outputs(self.logits(images), targets, "probability")
 
     def outputs_of(self, labels: Tensor) -> Tensor:
         """The outputs that stand for these labels of the data set, -1 where there is none."""

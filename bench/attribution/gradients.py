@@ -1,14 +1,11 @@
 """Gradients of what a network says about each image's target, the one way every gradient method takes them."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from bench.api import Network
 from bench.attribution.guided_rules import NonlinearityRule, nonlinearity
-
-Output = Literal["logit", "probability"]
+from bench.functional.outputs import Output
 
 
 def target_gradients(

@@ -44,7 +44,7 @@ def quadrature(rule: QuadratureRule, nodes: int) -> Quadrature:
             return (steps + 0.5) / nodes, equal
 
 
-def per_pixel(values: Tensor) -> Tensor:
+def per_image(values: Tensor) -> Tensor:
     """One number per image, shaped to multiply images (batch, channel, height, width)."""
     return values[:, None, None, None]
 
@@ -91,8 +91,8 @@ def integrated_gradients(
     ready = folded(network, images)
 
     def term(owners: Tensor, node: Tensor) -> Tensor:
-        points = differences[owners].mul_(per_pixel(alphas[node])).add_(baselines[owners])
-        return target_gradients(ready, points, targets[owners], rule).mul_(per_pixel(weights[node]))
+        points = differences[owners].mul_(per_image(alphas[node])).add_(baselines[owners])
+        return target_gradients(ready, points, targets[owners], rule).mul_(per_image(weights[node]))
 
     return sum_over_nodes(term, images, len(alphas), network.chunk).mul_(differences)
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.api import Dataset, Preprocess, Removal, Sample
+from bench.api.network import to_pixels
 from bench.api.randomness import generator
 from bench.data.transforms import prepare
 
@@ -93,7 +94,7 @@ class Holes(_Altered):
         levels = replace(self.preprocess, mean=(0.0,) * 3, std=(1.0,) * 3)
         sample = prepare(self.base.sample(split, position), levels)
         gone = self.removal.of(torch.from_numpy(order[rows[position]])[None])
-        mean = sample.image.new_tensor(self.preprocess.mean)[:, None, None]
+        mean = to_pixels(torch.zeros_like(sample.image[None]), self.preprocess)[0]
         return replace(sample, image=torch.where(gone, mean, sample.image))
 
     def fingerprint(self) -> str:

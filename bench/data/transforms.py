@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from bench.api import Preprocess, Sample
+from bench.api.network import from_pixels
 from bench.errors import HeatmarkError
 
 
@@ -85,8 +86,7 @@ def normalise(image: Tensor, preprocess: Preprocess) -> Tensor:
     channels = len(preprocess.mean)
     if image.shape[0] not in (1, channels):
         raise HeatmarkError(f"an image of {image.shape[0]} channels met a network that takes {channels}")
-    mean, std = image.new_tensor(preprocess.mean), image.new_tensor(preprocess.std)
-    return (image.expand(channels, -1, -1) - mean[:, None, None]) / std[:, None, None]
+    return from_pixels(image.expand(1, channels, -1, -1), preprocess)[0]
 
 
 def read_image(path: Path) -> Tensor:

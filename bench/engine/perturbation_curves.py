@@ -19,6 +19,7 @@ from bench.engine.perturb import TOGETHER, Replacing
 from bench.engine.predict import forward, forwards_only
 from bench.engine.substrates import substrate
 from bench.functional.heatmaps import Ties, pixels_by_rank
+from bench.functional.outputs import target_outputs
 
 # Bytes of perturbed images that are handled together: many small images at once, few enough to stay in the cache.
 _BUFFER = 4 * 2**20
@@ -121,8 +122,8 @@ def _with_ends(batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor
     for name, shown in substrates.items():
         logits = batch.clean if name == "image" else forward(batch.network, shown, batch.network.chunk)[0]
         logits = logits.expand(len(batch.images), -1)
-        outputs[name, "logit"] = _known(_of_targets(logits, batch.targets))
-        outputs[name, "probability"] = _known(_of_targets(logits.softmax(1), batch.targets))
+        outputs[name, "logit"] = _known(target_outputs(logits, batch.targets))
+        outputs[name, "probability"] = _known(target_outputs(logits, batch.targets, "probability"))
     curves = []
     for job in jobs:
         counts = np.array(job.plan.counts)
@@ -137,8 +138,8 @@ def _first(job: _Job, curve: Curve) -> Points:
     return np.flatnonzero(np.isnan(curve)) if job.plan.tolerance is None else first_points(curve)
 
 
-def _next(job: _Job, curve: Curve, asked: Points) -> Points:
-    return asked[:0] if job.plan.tolerance is None else next_points(curve, asked, job.plan.tolerance)
+def _next(job: _Job, curve: Curve, known: Points) -> Points:
+    return known[:0] if job.plan.tolerance is None else next_points(curve, known, job.plan.tolerance)
 
 
 def _fill(
@@ -152,8 +153,8 @@ def _fill(
     for shown in _chunks(batch, jobs, substrates, wanted):
         logits, limit = forward(batch.network, shown, limit)
         chunk = slice(done, done + len(shown))
-        values[0, chunk] = _of_targets(logits, targets[chunk])
-        values[1, chunk] = _of_targets(logits.softmax(1), targets[chunk])
+        values[0, chunk] = target_outputs(logits, targets[chunk])
+        values[1, chunk] = target_outputs(logits, targets[chunk], "probability")
         done += len(shown)
     logit, probability = _known(values)
     at = 0
@@ -196,7 +197,3 @@ def _known(outputs: Tensor) -> Curve:
 def _numbers(curve: Curve) -> Curve:
     """A whole curve with NaN for outputs that are no numbers."""
     return np.where(np.isfinite(curve), curve, np.nan)
-
-
-def _of_targets(outputs: Tensor, targets: Tensor) -> Tensor:
-    return outputs.gather(1, targets[:, None])[:, 0]

@@ -8,6 +8,9 @@ def density(maps: Tensor) -> Tensor:
     """Maps (batch, height, width) as float64 distributions over their pixels, (batch, pixels).
 
     A map with negative values is shifted to a minimum of zero first; a map of zeros becomes uniform.
+
+    >>> density(torch.tensor([[[-1.0, 0.0]], [[0.0, 0.0]], [[1.0, 3.0]]])).tolist()
+    [[0.0, 1.0], [0.5, 0.5], [0.25, 0.75]]
     """
     flat = maps.flatten(1).double()
     largest = flat.abs().amax(1, keepdim=True)
@@ -18,9 +21,12 @@ def density(maps: Tensor) -> Tensor:
 
 
 def gini(values: Tensor) -> Tensor:
-    """Gini index (batch,), float64, of |values| (batch, size); 0 where all are zero.
+    """Gini index (batch,), float64, from 0 to 1 - 1 / size, of |values| (batch, size); 0 where all are zero.
 
-    Hurley & Rickard, 2009: 1 - 2 sum_k v_k / |v|_1 (N - k + 1/2) / N, v ascending.
+    Hurley & Rickard, 2009, arXiv:0811.4706: 1 - 2 sum_k v_k / |v|_1 (N - k + 1/2) / N, v ascending.
+
+    >>> gini(torch.tensor([[0.0, 0.0, 0.0, -1.0], [1.0, 1.0, 1.0, 1.0]])).tolist()
+    [0.75, 0.0]
     """
     ordered = fractions(values).sort(dim=1).values
     size = values.shape[1]
@@ -29,7 +35,11 @@ def gini(values: Tensor) -> Tensor:
 
 
 def fractions(values: Tensor) -> Tensor:
-    """|values| (batch, size), float64, over their sum; zeros where all are zero."""
+    """|values| (batch, size), float64, over their sum; zeros where all are zero.
+
+    >>> fractions(torch.tensor([[1.0, -3.0], [0.0, 0.0]])).tolist()
+    [[0.25, 0.75], [0.0, 0.0]]
+    """
     tiny = torch.finfo(torch.float64).tiny
     sizes = values.abs().double()
     sizes = sizes / sizes.amax(1, keepdim=True).clamp_min(tiny)

@@ -16,7 +16,11 @@ def area_of(curves: Tensor, rule: Area, counts: Sequence[int]) -> Tensor:
 
     By trapezoids of width 1 / steps (`equal_steps`), of the share of pixels between the points (`shares`), of
     1 / points (`points`) or of 1 (`unit_steps`); or as the mean of the points (`mean`), or of what all points but the
-    first lie below it (`mean_drop`).
+    first lie below it (`mean_drop`; Samek et al., 2017, arXiv:1509.06321).
+
+    >>> curve = torch.tensor([[1.0, 0.5, 0.0]])
+    >>> [area_of(curve, rule, [0, 1, 4]).item() for rule in ("equal_steps", "shares", "unit_steps", "mean")]
+    [0.5, 0.375, 1.0, 0.5]
     """
     match rule:
         case "equal_steps":

@@ -15,6 +15,10 @@ def reduce_channels(attributions: Tensor, reduction: Reduction) -> Tensor:
 
     absolute_sum: sum of |a| over channels (AdvGrad, arXiv:2404.04647); sum_absolute: |sum of a| (GNL);
     sum: signed; positive_sum: the sum, negative parts cut off.
+
+    >>> attributions = torch.tensor([1.0, -3.0]).reshape(1, 2, 1, 1)
+    >>> [reduce_channels(attributions, how).item() for how in ("absolute_sum", "sum_absolute", "sum", "positive_sum")]
+    [4.0, 2.0, -2.0, 0.0]
     """
     match reduction:
         case "absolute_sum":
@@ -28,7 +32,11 @@ def reduce_channels(attributions: Tensor, reduction: Reduction) -> Tensor:
 
 
 def ranks(heatmaps: Tensor, noise: Tensor | None = None) -> Tensor:
-    """Rank maps (batch, height, width), int32: 0 where the heatmap is highest; ties as in `pixels_by_rank`."""
+    """Rank maps (batch, height, width), int32: 0 where the heatmap is highest; ties as in `pixels_by_rank`.
+
+    >>> ranks(torch.tensor([[[0.1, 0.9], [0.5, 0.9]]])).tolist()
+    [[[3, 1], [2, 0]]]
+    """
     batch, height, width = heatmaps.shape
     positions = torch.arange(height * width, dtype=torch.int32, device=heatmaps.device).expand(batch, -1)
     order = pixels_by_rank(heatmaps, noise)
@@ -39,7 +47,10 @@ def pixels_by_rank(heatmaps: Tensor, noise: Tensor | None = None) -> Tensor:
     """Flat positions of the pixels of heatmaps (batch, height, width), the highest first, (batch, pixels).
 
     Ties: without `noise` from the highest flat index to the lowest (a stable ascending sort, flipped;
-    the deterministic form of the RISE protocol); with `noise` (batch, height, width) by its size.
+    the deterministic form of the RISE protocol, arXiv:1806.07421); with `noise` (batch, height, width) by its size.
+
+    >>> pixels_by_rank(torch.tensor([[[0.1, 0.9], [0.5, 0.9]]])).tolist()
+    [[3, 1, 2, 0]]
     """
     flat = heatmaps.flatten(1)
     if noise is None:
@@ -49,7 +60,11 @@ def pixels_by_rank(heatmaps: Tensor, noise: Tensor | None = None) -> Tensor:
 
 
 def min_max(maps: Tensor) -> Tensor:
-    """Maps scaled to [0, 1], each by itself over all its dimensions but the first; a constant map becomes 0."""
+    """Maps scaled to [0, 1], each by itself over all its dimensions but the first; a constant map becomes 0.
+
+    >>> min_max(torch.tensor([[2.0, 4.0, 6.0], [1.0, 1.0, 1.0]])).tolist()
+    [[0.0, 0.5, 1.0], [0.0, 0.0, 0.0]]
+    """
     flat = maps.reshape(maps.shape[0], -1)
     return _scaled(flat, flat.amax(1, keepdim=True)).reshape(maps.shape)
 
@@ -58,6 +73,10 @@ def for_display(heatmaps: Tensor) -> Tensor:
     """Heatmaps clipped at their 99th percentile and scaled to [0, 1] (AdvGrad, arXiv:2404.04647).
 
     For looking only: clipping ties the top 1% of the pixels, so no metric uses it. A constant map becomes 0.
+
+    >>> shown = for_display(torch.arange(201.0).reshape(1, 1, 201))
+    >>> shown[0, 0, [0, 99, 198, 200]].tolist()
+    [0.0, 0.5, 1.0, 1.0]
     """
     flat = heatmaps.reshape(heatmaps.shape[0], -1)
     top = torch.from_numpy(np.quantile(flat.cpu().numpy(), 0.99, axis=1, keepdims=True)).to(flat)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.errors import HeatmarkError
+from bench.functional.structural_similarity import ssim_of_moments
 
 _JPEG_LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
@@ -28,14 +29,24 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def varies(values: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Whether values differ along `dims` (kept, with length 1) by more than rounding."""
+    """Whether values differ along `dims` (kept, with length 1) by more than rounding, bool.
+
+    >>> varies(torch.tensor([[1.0, 2.0], [3.0, 3.0]]), (1,)).tolist()
+    [[True], [False]]
+    """
     precision = torch.finfo(values.dtype)
     spread = values.detach().amax(dims, keepdim=True) - values.detach().amin(dims, keepdim=True)
     return spread > precision.eps * values.detach().abs().amax(dims, keepdim=True) + precision.tiny / precision.eps
 
 
 def normalised(images: Tensor) -> Tensor:
-    """Images scaled to [0, 1], each by its own range over channels and pixels."""
+    """Images (batch, channel, height, width) scaled to [0, 1], each by its range over channels and pixels.
+
+    Differentiable; a constant image becomes 0.
+
+    >>> normalised(torch.tensor([-1.0, 0.0, 1.0, 3.0]).reshape(1, 1, 2, 2)).flatten().tolist()
+    [0.0, 0.25, 0.5, 1.0]
+    """
     low = images.amin((1, 2, 3), keepdim=True)
     spread = images.amax((1, 2, 3), keepdim=True) - low
     valid = varies(images, (1, 2, 3))
@@ -43,7 +54,12 @@ def normalised(images: Tensor) -> Tensor:
 
 
 def squared_correlation(first: Tensor, second: Tensor) -> Tensor:
-    """Squared Pearson correlation over pixels, the mean over channels."""
+    """Squared Pearson correlation over pixels (batch,), 0 to 1, the mean over channels.
+
+    >>> image = torch.arange(8.0).reshape(1, 2, 2, 2)
+    >>> round(squared_correlation(image, 3 - image).item(), 6)
+    1.0
+    """
     valid = varies(first, (2, 3)) & varies(second, (2, 3))
     first, second = (_centred(images) for images in (first, second))
     squares = first.square().sum((2, 3), keepdim=True) * second.square().sum((2, 3), keepdim=True)
@@ -52,67 +68,103 @@ def squared_correlation(first: Tensor, second: Tensor) -> Tensor:
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """Anisotropic total variation: the sum of absolute differences of neighbours."""
+    """Anisotropic total variation (batch,), from 0: the sum of absolute differences of neighbours.
+
+    Rudin, Osher & Fatemi, 1992.
+
+    >>> total_variation(torch.tensor([[[[0.0, 1.0], [0.0, 3.0]]]])).tolist()
+    [6.0]
+    """
     down, right = _differences(images)
     return down.abs().sum((1, 2, 3)) + right.abs().sum((1, 2, 3))
 
 
 def gradient_difference(first: Tensor, second: Tensor) -> Tensor:
-    """The L2 norm of the difference of both images' forward differences."""
+    """The L2 norm (batch,), from 0, of the difference of both images' forward differences.
+
+    After Mathieu et al., 2016, arXiv:1511.05440.
+
+    >>> gradient_difference(torch.tensor([[[[0.0, 3.0], [4.0, 7.0]]]]), torch.zeros(1, 1, 2, 2)).tolist()
+    [7.071067810058594]
+    """
     down, right = _differences(first - second)
     norms: Tensor = torch.linalg.vector_norm(torch.cat([down.flatten(1), right.flatten(1)], 1), dim=1)
     return norms
 
 
 def sobel_difference(first: Tensor, second: Tensor) -> Tensor:
-    """The summed squared difference of Sobel responses (borders reflected, kernels unscaled)."""
+    """The summed squared difference (batch,), from 0, of Sobel responses: borders reflected, kernels unscaled.
+
+    At least 2 x 2 pixels, else HeatmarkError.
+
+    >>> edge = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 1, 3, 4)
+    >>> sobel_difference(edge, torch.zeros_like(edge)).tolist()
+    [96.0]
+    """
     return _sobel(first - second).square().sum((1, 2, 3))
 
 
 def inverse_psnr(first: Tensor, second: Tensor) -> Tensor:
-    """1 / PSNR in decibels for values in [0, 1]; 0 for equal images, at most 100."""
+    """1 / PSNR in decibels (batch,) for values in [0, 1]; 0 for equal images, at most 100.
+
+    >>> round(inverse_psnr(torch.full((1, 1, 4, 4), 0.1), torch.zeros(1, 1, 4, 4)).item(), 6)
+    0.05
+    """
     return _inverse_decibels((first - second).square().mean((1, 2, 3)))
 
 
 def inverse_psnr_hvs(first: Tensor, second: Tensor) -> Tensor:
-    """1 / PSNR-HVS in decibels of the luminance, for values in [0, 1]; 0 for equal images, at most 100.
+    """1 / PSNR-HVS in decibels of the luminance (batch,), for values in [0, 1]; 0 for equal images, at most 100.
 
     Differences are weighted by contrast sensitivity in the DCT of 8 x 8 blocks (Egiazarian et al., 2006): the
     inverse JPEG luminance table, scaled to a root mean square of 1. Blocks do not overlap and a remainder is
-    dropped, as in the authors' program; their paper's formula sums over every position of the block.
+    dropped, as in the authors' program; their paper's formula sums over every position of the block. Images have 1 or
+    3 channels and at least 8 x 8 pixels, else HeatmarkError.
+
+    >>> image = torch.linspace(0, 1, 64).reshape(1, 1, 8, 8)
+    >>> inverse_psnr_hvs(image, image).tolist()
+    [0.0]
     """
     coefficients = _weighted_dct(_luminance(first - second))
     return _inverse_decibels(coefficients.square().flatten(1).mean(1))
 
 
-def ssim(first: Tensor, second: Tensor) -> Tensor:
-    """Structural similarity for values in [0, 1]: Gaussian window of 11, sigma 1.5, whole windows only.
+def image_ssim(first: Tensor, second: Tensor) -> Tensor:
+    """Structural similarity (batch,), -1 to 1, of images (batch, channel, height, width) in [0, 1], differentiable.
 
-    As tf.image.ssim (Wang et al., 2004): the mean over windows and channels.
+    As tf.image.ssim (Wang et al., 2004): a Gaussian window of 11, sigma 1.5, whole windows only, the mean over
+    windows and channels.
+
+    >>> checks = (torch.arange(256).reshape(1, 1, 16, 16) % 2).double()
+    >>> round(image_ssim(checks, checks).item(), 6), round(image_ssim(checks, 1 - checks).item(), 6)
+    (1.0, -0.996406)
     """
     _at_least(first, 11)
     weights = [math.exp(-(offset**2) / (2 * 1.5**2)) for offset in range(-5, 6)]
     weights = [weight / sum(weights) for weight in weights]
-    return _ssim(first, second, lambda maps: _filtered(_filtered(maps, weights, 2), weights, 3), 1.0)
+    return _of_images(first, second, lambda maps: _filtered(_filtered(maps, weights, 2), weights, 3), 1.0)
 
 
-def ssim_unfiltered(first: Tensor, second: Tensor) -> Tensor:
-    """Structural similarity for values in [0, 1] over 8 x 8 mean windows that do not overlap.
+def image_ssim_unfiltered(first: Tensor, second: Tensor) -> Tensor:
+    """Structural similarity (batch,), -1 to 1, of images in [0, 1] over 8 x 8 windows that do not overlap.
 
-    As published: a remainder of pixels is dropped and C2 is multiplied by 63/64.
+    As google-research's "optimizing interpretability" publishes it: flat windows, a remainder of pixels is dropped
+    and C2 is multiplied by 63/64.
+
+    >>> checks = (torch.arange(256).reshape(1, 1, 16, 16) % 2).double()
+    >>> round(image_ssim_unfiltered(checks, 1 - checks).item(), 4)
+    -0.9965
     """
     _at_least(first, 8)
-    return _ssim(first, second, lambda maps: F.avg_pool2d(maps, 8), 63 / 64)
+    return _of_images(first, second, lambda maps: F.avg_pool2d(maps, 8), 63 / 64)
 
 
-def _ssim(first: Tensor, second: Tensor, local_mean: Callable[[Tensor], Tensor], contrast_scale: float) -> Tensor:
-    c1, c2 = 0.01**2, 0.03**2 * contrast_scale
+def _of_images(first: Tensor, second: Tensor, local_mean: Callable[[Tensor], Tensor], contrast: float) -> Tensor:
     mean_product = local_mean(first) * local_mean(second)
     mean_squares = local_mean(first).square() + local_mean(second).square()
     product, squares = local_mean(first * second), local_mean(first.square() + second.square())
-    luminance = (2 * mean_product + c1) / (mean_squares + c1)
-    contrast = (2 * (product - mean_product) + c2) / (squares - mean_squares + c2)
-    return (luminance * contrast).mean((1, 2, 3))
+    covariance, variances = product - mean_product, squares - mean_squares
+    return ssim_of_moments(mean_product, mean_squares, covariance, variances, contrast).mean((1, 2, 3))
 
 
 def _centred(images: Tensor) -> Tensor:

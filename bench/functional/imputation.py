@@ -36,7 +36,12 @@ def linear_imputation(images: Tensor, missing: Tensor, tolerance: float = 2e-5, 
     """Images (batch, channel, height, width) with their `missing` pixels, bool (batch, height, width), imputed.
 
     The error is a few `tolerance` times the image's largest value. An image without any known pixel becomes zero.
-    Raises HeatmarkError where `most` steps were not enough.
+    Raises HeatmarkError where `most` steps were not enough. Rong et al., 2022, arXiv:2202.00449.
+
+    >>> images = torch.tensor([[[[1.0, 1.0, 1.0], [1.0, 9.0, 1.0], [1.0, 1.0, 1.0]]]])
+    >>> missing = images[:, 0] > 5
+    >>> round(linear_imputation(images, missing)[0, 0, 1, 1].item(), 3)
+    1.0
     """
     imputed = torch.empty_like(images)
     if images.device.type != "cpu":

@@ -5,7 +5,11 @@ from torch import Tensor
 
 
 def average_ranks(flat: Tensor) -> Tensor:
-    """Ranks (batch, size), float64, 0 where lowest; tied values share the mean of their ranks."""
+    """Ranks (batch, size), float64, 0 where lowest; tied values share the mean of their ranks.
+
+    >>> average_ranks(torch.tensor([[0.5, 0.1, 0.5]])).tolist()
+    [[1.5, 0.0, 1.5]]
+    """
     order, run = _tied_runs(flat)
     positions = torch.arange(flat.shape[1], dtype=torch.float64, device=flat.device).expand(flat.shape)
     shared = _per_run(positions, run) / _per_run(torch.ones_like(positions), run)
@@ -16,6 +20,9 @@ def share_in_top(maps: Tensor, counts: Tensor) -> Tensor:
     """The probability, float64, that each pixel of maps (batch, height, width) is among the `counts` (batch,) highest.
 
     Pixels tied at the edge share what is left of the count.
+
+    >>> share_in_top(torch.tensor([[[3.0, 2.0, 2.0, 1.0]]]), torch.tensor([2])).tolist()
+    [[[1.0, 0.5, 0.5, 0.0]]]
     """
     flat = -maps.flatten(1)
     order, run = _tied_runs(flat)
@@ -29,6 +36,10 @@ def rank_auc(maps: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
     """The probability (batch,) that a positive pixel is higher than a negative one, ties counting one half.
 
     `positive` and `negative` (batch, height, width) weigh the pixels; NaN where one of them is all zero.
+
+    >>> positive = torch.tensor([[[1.0, 1.0, 0.0, 0.0]]])
+    >>> rank_auc(torch.tensor([[[4.0, 2.0, 3.0, 1.0]]]), positive, 1 - positive).tolist()
+    [0.75]
     """
     order, run = _tied_runs(maps.flatten(1))
     hits = _per_run(positive.double().flatten(1).gather(1, order), run)
@@ -42,6 +53,9 @@ def expected_precision(maps: Tensor, hit: Tensor) -> Tensor:
 
     McSherry & Najork, 2008: the i-th place of a run of n ties with r positives, after R positives in total, holds a
     positive with probability r / n, and then R + 1 + (i - 1) (r - 1) / (n - 1) positives have been seen.
+
+    >>> round(expected_precision(torch.tensor([[[2.0, 1.0, 1.0]]]), torch.tensor([[[False, True, False]]])).item(), 6)
+    0.416667
     """
     order, run = _tied_runs(-maps.flatten(1))
     own = hit.double().flatten(1).gather(1, order)

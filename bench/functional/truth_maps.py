@@ -10,7 +10,12 @@ from bench.functional.heatmaps import min_max
 def counts_at(fixations: Tensor, like: Tensor) -> Tensor:
     """How often each pixel was fixated, int64, for fixations (count, 4), on a map like `like` (height, width).
 
-    A fixation belongs to the pixel that it lies in; those outside are left out.
+    A fixation (x, y, duration, viewing) is in pixels from the top left corner and belongs to the pixel that it lies
+    in; those outside are left out.
+
+    >>> fixations = torch.tensor([[0.5, 0.5, 100.0, 0.0], [1.9, 0.1, 100.0, 0.0], [7.0, 0.0, 100.0, 0.0]])
+    >>> counts_at(fixations, torch.zeros(2, 2)).tolist()
+    [[1, 1], [0, 0]]
     """
     height, width = like.shape
     columns, rows = fixations[:, :2].to(like.device).floor().long().unbind(1)
@@ -28,7 +33,10 @@ def gaze_map(fixations: Tensor, height: int, width: int) -> Tensor:
     """Fixations (count, 4) as a map (height, width) in [0, 1], zero where there is none.
 
     Each adds its duration times a Gaussian of 75 screen pixels, cut off at 250, drawn on the image as it was shown:
-    fitted to the screen.
+    fitted to the screen. Rong et al., 2021, arXiv:2106.13620.
+
+    >>> gaze_map(torch.tensor([[0.5, 0.5, 200.0, 0.0]]), 1, 12).gt(0.5).tolist()
+    [[True, False, False, False, False, False, False, False, False, False, False, False]]
     """
     scale = min(SCREEN_WIDTH / width, SCREEN_HEIGHT / height)
     points = fixations.double().numpy()
@@ -49,5 +57,8 @@ def object_of(truth: Tensor) -> Tensor:
     """The pixels, bool, at least half as high as the highest of their truth map (batch, height, width).
 
     A mask or a box is its own object; a soft map (gaze) is cut at half of its peak, so the oracle stays perfect.
+
+    >>> object_of(torch.tensor([[[0.2, 0.4, 0.9]]])).tolist()
+    [[[False, False, True]]]
     """
     return truth >= truth.flatten(1).amax(1)[:, None, None] / 2

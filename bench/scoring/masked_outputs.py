@@ -7,18 +7,15 @@ from torch import Tensor
 
 from bench.api import Explained
 from bench.engine import logits_in_chunks
+from bench.functional.outputs import Output, target_outputs
 
 
-def targets_of(explained: Explained, shown: Iterable[Tensor], *, probability: bool) -> Tensor:
+def outputs_while_masked(explained: Explained, shown: Iterable[Tensor], output: Output) -> Tensor:
     """The target's output for each version of the batch of images, float64, (batch, versions)."""
-    outputs = []
-    for images in shown:
-        logits = logits_in_chunks(explained.network, images).double()
-        outputs.append(target_of(logits, explained.targets, probability=probability))
-    return torch.stack(outputs, 1)
+    versions = [logits_in_chunks(explained.network, images).double() for images in shown]
+    return torch.stack([target_outputs(logits, explained.targets, output) for logits in versions], 1)
 
 
-def target_of(logits: Tensor, targets: Tensor, *, probability: bool) -> Tensor:
-    """The target's logit or softmax probability (batch,) among logits (batch, outputs)."""
-    outputs = logits.softmax(1) if probability else logits
-    return outputs.gather(1, targets[:, None])[:, 0]
+def clean_outputs(explained: Explained, output: Output) -> Tensor:
+    """The target's output for the untouched images, float64, (batch,)."""
+    return target_outputs(explained.clean.double(), explained.targets, output)

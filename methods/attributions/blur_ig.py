@@ -7,9 +7,10 @@ from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
 from bench.attribution.blur_path import BlurPath
-from bench.attribution.gradients import Output, target_gradients
-from bench.attribution.paths import per_pixel, sum_over_nodes
+from bench.attribution.gradients import target_gradients
+from bench.attribution.paths import per_image, sum_over_nodes
 from bench.functional.heatmaps import Reduction
+from bench.functional.outputs import Output
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class BlurIg(Attribution):
         def term(owners: Tensor, node: Tensor) -> Tensor:
             points, changes = path.blurred_and_derivative(images[owners], sigmas[node])
             gradients = target_gradients(network, points, targets[owners], output=self.output)
-            return gradients.mul_(changes).mul_(per_pixel(-widths[node]))
+            return gradients.mul_(changes).mul_(per_image(-widths[node]))
 
         return sum_over_nodes(term, images, self.steps, network.chunk)
 

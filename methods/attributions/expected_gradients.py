@@ -8,7 +8,7 @@ from torch import Tensor
 from bench.api import Attribution, Cost, Network, Request, UnsupportedError
 from bench.attribution.gradients import target_gradients
 from bench.attribution.guided_rules import NonlinearityRule
-from bench.attribution.paths import per_pixel, sum_over_nodes
+from bench.attribution.paths import per_image, sum_over_nodes
 from bench.functional.heatmaps import Reduction
 
 
@@ -37,7 +37,7 @@ class ExpectedGradients(Attribution):
 
         def term(owners: Tensor, node: Tensor) -> Tensor:
             differences = images[owners] - pool[chosen[owners, node]]
-            points = images[owners] - per_pixel(1 - places[owners, node]).to(images) * differences
+            points = images[owners] - per_image(1 - places[owners, node]).to(images) * differences
             return target_gradients(network, points, targets[owners], self.nonlinearity).mul_(differences)
 
         return sum_over_nodes(term, images, self.samples, network.chunk) / self.samples

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.attribution.gradients import Output, values_and_gradients
+from bench.attribution.gradients import values_and_gradients
 from bench.attribution.guided_path import GuidedPath
 from bench.functional.heatmaps import Reduction
+from bench.functional.outputs import Output
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
 from bench.attribution.blur_path import BlurPath
-from bench.attribution.gradients import Output, target_values, values_and_gradients
+from bench.attribution.gradients import target_values, values_and_gradients
 from bench.attribution.guided_path import GuidedPath
-from bench.attribution.paths import per_pixel
+from bench.attribution.paths import per_image
 from bench.functional.heatmaps import Reduction
+from bench.functional.outputs import Output
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,13 @@ class Idgi(Attribution):
         before = images.new_zeros(len(images))
         shares = torch.zeros_like(images)
         for values, gradients in self._along(network, request):
-            attributions += per_pixel(values - before) * shares
+            attributions += per_image(values - before) * shares
             squares = gradients.square()
             shares = squares / squares.sum((1, 2, 3), keepdim=True).clamp_min(torch.finfo(squares.dtype).tiny)
             before = values
         with torch.no_grad():
             last = target_values(network, images, targets, self.output)
-        return attributions + per_pixel(last - before) * shares
+        return attributions + per_image(last - before) * shares
 
     def cost(self, network: Network, request: Request) -> Cost:
         """One gradient per step, and the output at the end."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
 from bench.attribution.gradients import target_values
-from bench.attribution.paths import per_pixel, sum_over_nodes
+from bench.attribution.paths import per_image, sum_over_nodes
 from bench.functional.heatmaps import Reduction
 
 
@@ -39,7 +39,7 @@ class Occlusion(Attribution):
             windows = down[node // len(across)][:, None, :, None] & across[node % len(across)][:, None, None, :]
             with torch.no_grad():
                 values = target_values(network, images[owners].masked_fill(windows, 0), targets[owners])
-            return windows * per_pixel(whole[owners] - values)
+            return windows * per_image(whole[owners] - values)
 
         falls = sum_over_nodes(term, images, len(down) * len(across), network.chunk)
         return falls / (down.sum(0)[:, None] * across.sum(0))

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.attribution.gradients import Output, target_values
-from bench.attribution.paths import per_pixel, sum_over_nodes
+from bench.attribution.gradients import target_values
+from bench.attribution.paths import per_image, sum_over_nodes
 from bench.functional.heatmaps import Reduction
+from bench.functional.outputs import Output
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Rise(Attribution):
             masks = _enlarged(grids[node], shifts[node.cpu()], images)
             with torch.no_grad():
                 values = target_values(network, images[owners] * masks, targets[owners], self.output)
-            return masks * per_pixel(values)
+            return masks * per_image(values)
 
         return sum_over_nodes(term, images, self.masks, network.chunk) / (self.masks * self.open_share)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.api.network import pixel_scale, to_pixels
+from bench.api.network import from_pixels
 from bench.attribution.paths import integrated_gradients, quadrature
 from bench.attribution.superpixels import photographs
 from bench.functional.heatmaps import Reduction
@@ -35,10 +35,9 @@ class Xrai(Attribution):
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Mean attributions of regions (batch, 1, height, width)."""
         images = request.images
-        mean = to_pixels(torch.zeros_like(images), network.preprocess)
         attributions = torch.zeros_like(images)
         for level in (0.0, 1.0):
-            baselines = (level - mean) / pixel_scale(images, network.preprocess)
+            baselines = from_pixels(torch.full_like(images, level), network.preprocess)
             nodes = quadrature("gauss_legendre", self.nodes)
             attributions += integrated_gradients(network, images, request.targets, baselines, nodes) / 2
         relevance = attributions.sum(1).double().cpu().numpy()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Cost, Explained, Metric, Network, Request, Scored
-from bench.scoring.masked_outputs import target_of, targets_of
+from bench.scoring.masked_outputs import clean_outputs, outputs_while_masked
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Infidelity(Metric):
         """One error per image."""
         squares = list(self._squares(explained))
         shown = (explained.images.masked_fill(own[:, None], 0) for own in squares)
-        clean = target_of(explained.clean.double(), explained.targets, probability=False)
-        drops = clean[:, None] - targets_of(explained, shown, probability=False)
+        clean = clean_outputs(explained, "logit")
+        drops = clean[:, None] - outputs_while_masked(explained, shown, "logit")
         pixels = explained.attributions.double().sum(1)
         sums = torch.stack([(pixels * own).flatten(1).sum(1) for own in squares], 1)
         if self.protocol == "yeh2019":

@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.attribution.superpixels import superpixels
 from bench.functional.heatmaps import ranks
-from bench.scoring.masked_outputs import target_of, targets_of
+from bench.scoring.masked_outputs import clean_outputs, outputs_while_masked
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Irof(Metric):
         regions = superpixels(explained.network, explained.images, self.segments)
         counts = regions.flatten(1).amax(1) + 1
         turn = _turns(explained, regions)
-        clean = target_of(explained.clean.double(), explained.targets, probability=True)
+        clean = clean_outputs(explained, "probability")
         shown = self._without(explained, turn, int(counts.max()))
-        curve = torch.cat([clean[:, None], targets_of(explained, shown, probability=True)], 1) / clean[:, None]
+        curve = torch.cat([clean[:, None], outputs_while_masked(explained, shown, "probability")], 1) / clean[:, None]
         inside = torch.arange(curve.shape[1] - 1, device=curve.device) < counts[:, None]
         area = ((curve[:, :-1] + curve[:, 1:]) / 2 * inside).sum(1) / counts
         return Scored(1 - area, _resampled(curve, counts))

@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.functional.heatmaps import ranks
 from bench.functional.imputation import linear_imputation
-from bench.scoring.masked_outputs import targets_of
+from bench.scoring.masked_outputs import outputs_while_masked
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Road(Metric):
         """Gaps at each share, and their mean."""
         noise = explained.rng.of("ties").uniform(explained.heatmaps.shape[1:], explained.heatmaps)
         order = ranks(explained.heatmaps, noise)
-        lowest = targets_of(explained, self._imputed(explained, order[0].numel() - 1 - order), probability=True)
-        highest = targets_of(explained, self._imputed(explained, order), probability=True)
+        lowest = outputs_while_masked(explained, self._imputed(explained, order[0].numel() - 1 - order), "probability")
+        highest = outputs_while_masked(explained, self._imputed(explained, order), "probability")
         return Scored((lowest - highest).mean(1), lowest - highest)
 
     def _imputed(self, explained: Explained, order: Tensor) -> Iterator[Tensor]:

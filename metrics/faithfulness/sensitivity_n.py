@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.functional.correlation import pearson
 from bench.functional.heatmaps import ranks
-from bench.scoring.masked_outputs import target_of, targets_of
+from bench.scoring.masked_outputs import clean_outputs, outputs_while_masked
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class SensitivityN(Metric):
     def score(self, explained: Explained) -> Scored:
         """Correlations at each share, and their mean."""
         pixels = explained.attributions.double().sum(1)
-        clean = target_of(explained.clean.double(), explained.targets, probability=False)
+        clean = clean_outputs(explained, "logit")
         curve = []
         for share in self.shares:
             sets = list(self._sets(explained, share))
-            without = targets_of(
-                explained, (explained.images.masked_fill(own[:, None], 0) for own in sets), probability=False
+            without = outputs_while_masked(
+                explained, (explained.images.masked_fill(own[:, None], 0) for own in sets), "logit"
             )
             sums = torch.stack([(pixels * own).flatten(1).sum(1) for own in sets], 1)
             curve.append(pearson(sums, clean[:, None] - without))

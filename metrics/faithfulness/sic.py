@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.engine import logits_in_chunks
+from bench.functional.outputs import target_outputs
 from bench.scoring.information_curves import SHARES, information_curve, stages
 
 
@@ -54,4 +55,4 @@ class Sic(Metric):
         return Scored(torch.tensor(areas, dtype=torch.float64), torch.stack(curves), tuple(statuses))
 
     def _outputs(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return logits.double().softmax(1).gather(1, targets[:, None])[:, 0]
+        return target_outputs(logits.double(), targets, "probability")

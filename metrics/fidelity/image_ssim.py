@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bench.api import Explained, Metric, Scored
-from bench.functional.correlation import ssim
+from bench.functional.structural_similarity import ssim
 from bench.scoring.image_pair import pictures
 
 

@@ -7,6 +7,7 @@ import torch
 
 from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.engine import logits_in_chunks
+from bench.functional.outputs import target_outputs
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class CompletenessGap(Metric):
     def score(self, explained: Explained) -> Scored:
         """One gap per image."""
         blank = logits_in_chunks(explained.network, torch.zeros_like(explained.images[:1]))
-        change = (explained.clean - blank).double().gather(1, explained.targets[:, None])[:, 0]
+        change = target_outputs((explained.clean - blank).double(), explained.targets)
         total = explained.attributions.double().flatten(1).sum(1)
         size = total.abs() + change.abs()
         return Scored(((total - change).abs() / size).where(size > 0, 0.0))

@@ -3,8 +3,9 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from bench.functional.correlation import pearson, spearman, ssim
+from bench.functional.correlation import pearson, spearman
 from bench.functional.map_similarity import similarity
+from bench.functional.structural_similarity import ssim
 from tests.support.maps import as_tensor, golden
 
 

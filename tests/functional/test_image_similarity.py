@@ -11,13 +11,13 @@ from skimage.metrics import structural_similarity
 from bench.errors import HeatmarkError
 from bench.functional.image_similarity import (
     gradient_difference,
+    image_ssim,
+    image_ssim_unfiltered,
     inverse_psnr,
     inverse_psnr_hvs,
     normalised,
     sobel_difference,
     squared_correlation,
-    ssim,
-    ssim_unfiltered,
     total_variation,
 )
 
@@ -27,8 +27,8 @@ PAIRS = (
     sobel_difference,
     inverse_psnr,
     inverse_psnr_hvs,
-    ssim,
-    ssim_unfiltered,
+    image_ssim,
+    image_ssim_unfiltered,
 )
 
 # The contrast-sensitivity table as the authors of PSNR-HVS print it.
@@ -102,7 +102,7 @@ def test_ssim_equals_scikit_image_inside_the_border():
             full=True,
         )
         expected.append(windows[:, 5:-5, 5:-5].mean())
-    assert ssim(first, second).tolist() == pytest.approx(expected, abs=1e-12)
+    assert image_ssim(first, second).tolist() == pytest.approx(expected, abs=1e-12)
 
 
 def test_sobel_equals_a_slow_loop():
@@ -128,7 +128,7 @@ def test_equal_images():
     image = torch.rand(1, 3, 16, 16, dtype=torch.float64)
     assert inverse_psnr(image, image).tolist() == [0]
     assert inverse_psnr_hvs(image, image).tolist() == [0]
-    assert ssim(image, image).tolist() == pytest.approx([1])
+    assert image_ssim(image, image).tolist() == pytest.approx([1])
     assert gradient_difference(image, image).tolist() == [0]
 
 
@@ -138,7 +138,7 @@ def test_opposite_images_end_at_one_hundredth_of_a_decibel():
     assert inverse_psnr_hvs(black, white).tolist() == pytest.approx([100])
 
 
-@pytest.mark.parametrize("similarity", [ssim, ssim_unfiltered, inverse_psnr_hvs])
+@pytest.mark.parametrize("similarity", [image_ssim, image_ssim_unfiltered, inverse_psnr_hvs])
 def test_images_smaller_than_the_window_are_refused(similarity):
     with pytest.raises(HeatmarkError, match="pixels, not 5 x 9"):
         similarity(*pair(height=5, width=9))

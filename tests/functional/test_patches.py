@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.functional.patches import patch_norms, per_pixel
+from bench.functional.patches import patch_norms, patches_to_pixels
 
 
 @settings(max_examples=40, deadline=None)
@@ -12,7 +12,7 @@ from bench.functional.patches import patch_norms, per_pixel
 def test_every_pixel_has_the_norm_of_its_patch(height, width, patches):
     maps = torch.randn(2, 3, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     norms = patch_norms(maps, patches)
-    spread = per_pixel(norms, maps, patches)
+    spread = patches_to_pixels(norms, maps, patches)
     tall, wide = max(height // patches, 1), max(width // patches, 1)
     assert norms.shape == (2, 3, -(-height // tall), -(-width // wide))
     for top in range(0, height, tall):

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from bench.api import Explained, Network
 from bench.api.registry import find
 from bench.checks import tiny_network, tiny_request
-from bench.functional.correlation import pearson, spearman, ssim
+from bench.functional.correlation import pearson, spearman
 from bench.functional.imputation import linear_imputation
+from bench.functional.structural_similarity import ssim
 from bench.scoring.information_curves import SHARES, _seen, stages
 from bench.scoring.measure import explained_by, measure
 from bench.scoring.neighbourhood import steps_around
