@@ -1,4 +1,4 @@
-"""What an attribution is asked: images, targets, chance; and what its answer costs."""
+"""What an attribution method is given (images, targets, random numbers), and what an explanation costs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -63,7 +63,7 @@ def queue(batch: int, nodes: int, chunk: int) -> Iterator[tuple[Tensor, Tensor]]
 def sum_over_nodes(term: Term, like: Tensor, nodes: int, chunk: int) -> Tensor:
     """For each image of `like` (batch, ...) the sum of `term` over its nodes, (batch, ...) as `term` returns it.
 
-    `term(owners, node)` is handed a chunk of the queue, on the device of `like`, and returns a summand for each place.
+    `term(owners, node)` takes a chunk of the queue, on the device of `like`, and returns a summand for each place.
     """
     sums: list[Tensor] = []
     for owners, node in queue(len(like), nodes, chunk):

@@ -10,7 +10,7 @@ from bench.api import Dataset
 
 
 def lists_its_images(dataset: Dataset, split: str) -> None:
-    """Unique ids, a label with a class for each, the same when asked again."""
+    """Unique ids, a label with a class for each, the same the second time."""
     ids, labels = dataset.ids(split), dataset.labels(split)
     assert split in dataset.present, f"{dataset.name}: {split!r} is not among the splits that are present"
     assert len(ids) == len(labels) == len(set(ids)) > 0, f"{dataset.name} {split}: ids and labels do not match"
@@ -19,7 +19,7 @@ def lists_its_images(dataset: Dataset, split: str) -> None:
 
 
 def offers_consistent_samples(dataset: Dataset, split: str) -> None:
-    """Samples have the listed id and label; images and truth lie in [0, 1] and fit; asking twice gives the same."""
+    """Samples have the listed id and label; images and truth lie in [0, 1] and fit; reading twice gives the same."""
     ids, labels = dataset.ids(split), dataset.labels(split)
     for position in _some(ids):
         sample = dataset.sample(split, position)
@@ -35,7 +35,7 @@ def offers_consistent_samples(dataset: Dataset, split: str) -> None:
 
 
 def has_truth_for_all_or_none(dataset: Dataset, split: str) -> None:
-    """Every sample has a truth map or none has, and the same of fixations: a batch never depends on its company."""
+    """Every sample has a truth map or none has, and the same of fixations: batches are all alike."""
     samples = [dataset.sample(split, position) for position in _some(dataset.ids(split))]
     for part in ("truth", "fixations"):
         without = {getattr(sample, part) is None for sample in samples}

@@ -24,7 +24,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a result set anew, or print its leaderboard, or a part of it, as a table."""
-    asked = weights_of(weights)
+    chosen_weights = weights_of(weights)
     if table is None and (metrics or entries):
         raise HeatmarkError("--metrics and --entries choose what a table shows; expected --table with them")
     from bench.results.result_set import read_results
@@ -33,13 +33,13 @@ def report(
     if table is None:
         from bench.report.write import write_report
 
-        write_report(results, folder, asked)
+        write_report(results, folder, chosen_weights)
         console.print(f"Report: {folder}", soft_wrap=True)
         return
     from bench.leaderboard.build import board_of
     from bench.leaderboard.metric_audit import audited
 
-    board = audited(board_of(results, asked)).select(names_of(metrics), names_of(entries))
+    board = audited(board_of(results, chosen_weights)).select(names_of(metrics), names_of(entries))
     if table == "terminal":
         from bench.report.terminal import show as show_board
         from bench.report.terminal import show_networks

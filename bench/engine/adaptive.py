@@ -17,17 +17,17 @@ _CAUTION = 2.0
 
 
 def first_points(curve: Curve) -> Points:
-    """Evenly spaced points to begin with; those that are known are not asked for again."""
+    """Evenly spaced points to begin with; those that are known are not evaluated again."""
     grid = np.linspace(0, len(curve) - 1, min(_INTERVALS, len(curve) - 1) + 1).round().astype(np.int64)
     return grid[np.isnan(curve[grid])]
 
 
-def next_points(curve: Curve, asked: Points, tolerance: float) -> Points:
-    """Middles of the intervals whose area is not certain yet, after the points in `asked` have become known."""
+def next_points(curve: Curve, evaluated: Points, tolerance: float) -> Points:
+    """Middles of the intervals whose area is not certain yet, after the points in `evaluated` have become known."""
     known = np.flatnonzero(~np.isnan(curve))
     steps = len(curve) - 1
     wanted: list[int] = []
-    for point in asked:
+    for point in evaluated:
         at = int(np.searchsorted(known, point))
         if at in {0, len(known) - 1}:
             continue

@@ -71,7 +71,7 @@ def _impute(images: Tensor, missing: Tensor, imputed: Tensor, together: int, tol
 
 
 def _solved(images: Tensor, missing: Tensor, grids: list["_Grid"], tolerance: float, most: int) -> Tensor:
-    used, finest, tiny = _dug(missing, grids), grids[0], torch.finfo(images.dtype).tiny
+    used, finest, tiny = _with_holes(missing, grids), grids[0], torch.finfo(images.dtype).tiny
     solution, direction = finest.solution, finest.direction
     _inner(solution).copy_(images).masked_fill_(missing[:, None], 0)
     enough = tolerance * finest.largest(solution)
@@ -146,8 +146,8 @@ class _Grid:
     def _maps(like: Tensor, channels: int, height: int, width: int) -> Tensor:
         return like.new_zeros(len(like), channels, height + 2, width + 2)
 
-    def dig(self, holes: Tensor) -> None:
-        """Take other holes."""
+    def set_holes(self, holes: Tensor) -> None:
+        """Write other holes into the grid."""
         self.holes.copy_(holes)
         torch.mul(holes, self.weights, out=self.weight)
         torch.div(holes, self.weights.clamp_min(1), out=self.inverse)
@@ -182,7 +182,7 @@ def _grids(images: Tensor) -> list[_Grid]:
     return [_Grid(images, *size) for size in sizes]
 
 
-def _dug(missing: Tensor, grids: list[_Grid]) -> list[_Grid]:
+def _with_holes(missing: Tensor, grids: list[_Grid]) -> list[_Grid]:
     """The grids that some image needs, with the holes of each; a coarse hole is one where all pixels below are missing.
 
     A hole that the grid after the next cannot see is small: it closes without help.
@@ -194,10 +194,10 @@ def _dug(missing: Tensor, grids: list[_Grid]) -> list[_Grid]:
         if not levels[-1].any():
             break
     needed = [below.flatten(2).any(2)[..., None, None] for below in levels[2:]]
-    dug = [levels[0], *(own * need for own, need in zip(levels[1:], needed, strict=False))]
-    used = [grid for grid, holes in zip(grids, dug, strict=False) if grid is grids[0] or holes.any()]
-    for grid, holes in zip(used, dug, strict=False):
-        grid.dig(holes)
+    holes_of_grids = [levels[0], *(own * need for own, need in zip(levels[1:], needed, strict=False))]
+    used = [grid for grid, holes in zip(grids, holes_of_grids, strict=False) if grid is grids[0] or holes.any()]
+    for grid, holes in zip(used, holes_of_grids, strict=False):
+        grid.set_holes(holes)
     return used
 
 

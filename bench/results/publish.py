@@ -1,4 +1,4 @@
-"""Result sets for others to see: what may be handed on, and as small as it is."""
+"""Result sets for others to see: what may be passed on, and as small as it is."""
 
 from dataclasses import replace
 
@@ -10,9 +10,9 @@ DECIMALS = 3
 
 
 def publishable(results: Results) -> Results:
-    """The results without pictures that are not ours to hand on, the points of curves to three decimals.
+    """The results without pictures that are not free to pass on, the points of curves to three decimals.
 
-    All pictures stay where the manifest says that the data set's images may be handed on. Elsewhere images and
+    All pictures stay where the manifest says that the data set's images may be passed on. Elsewhere images and
     truths go, and the heatmaps of controls, since those may be drawn from the image alone; the methods' heatmaps and
     every score stay.
     """

@@ -1,4 +1,4 @@
-"""What `evaluate` and `explain` are asked, carried out batch by batch."""
+"""The arguments of `evaluate` and `explain`, carried out batch by batch."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ Targets = Tensor | Sequence[int] | Sequence[str] | str | None
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` and `explain` are asked, as it was given."""
+    """The arguments of `evaluate` and `explain`, as they were given."""
 
     model: nn.Module | Network
     images: GivenImages

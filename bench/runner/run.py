@@ -103,7 +103,8 @@ def _computed(
 ) -> dict[Pair[M], pd.DataFrame]:
     """The cells of a shard by these keys, computed from where a killed run has left off, and kept unless one failed.
 
-    Whoever was killed goes on with the same batches in the same company, so that the last bit of a score is the same.
+    A run that was killed goes on with the same batches, methods and metrics together, so that the last bit of a score
+    is the same.
     """
     run, network = explainers[0].run, explainers[0].network
     finished = FinishedImages(run.store, name, CELL, code_hash())

@@ -76,7 +76,7 @@ def rows(ids: Sequence[str], scored: Scored) -> pd.DataFrame:
 
 
 def _measured(pairs: Sequence[tuple[ImageMetric, Explained]]) -> Sequence[Scored | str]:
-    """The scores of pairs that are measured together; one by one where that fails, so that only the culprit does."""
+    """The scores of pairs measured together; one by one where that fails, so that only the pair at fault does."""
     together = attempt(partial(measure, pairs))
     if not isinstance(together, str):
         return together

@@ -30,7 +30,7 @@ class Centre(Attribution):
         return (vertical[:, None] * horizontal).expand(batch, 1, height, width).clone()
 
     def cost(self, network: Network, request: Request) -> Cost:
-        """The network is not asked."""
+        """Nothing goes through the network."""
         return Cost(0, 0)
 
     def _profile(self, size: int, like: Tensor) -> Tensor:

@@ -33,5 +33,5 @@ class Edges(Attribution):
         return torch.hypot(vertical, horizontal)[:, None]
 
     def cost(self, network: Network, request: Request) -> Cost:
-        """The network is not asked."""
+        """Nothing goes through the network."""
         return Cost(0, 0)

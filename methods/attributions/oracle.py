@@ -27,5 +27,5 @@ class Oracle(Attribution):
         return request.truth[:, None].to(request.images)
 
     def cost(self, network: Network, request: Request) -> Cost:
-        """The network is not asked."""
+        """Nothing goes through the network."""
         return Cost(0, 0)

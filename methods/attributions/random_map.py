@@ -25,5 +25,5 @@ class RandomMap(Attribution):
         return request.rng.uniform((1, *request.images.shape[2:]), request.images)
 
     def cost(self, network: Network, request: Request) -> Cost:
-        """The network is not asked."""
+        """Nothing goes through the network."""
         return Cost(0, 0)

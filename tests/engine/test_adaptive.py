@@ -11,11 +11,11 @@ def refined(function, points: int, tolerance: float) -> tuple[float, float, int]
     full = function(np.linspace(0, 1, points))
     curve = np.full(points, np.nan)
     curve[[0, -1]] = full[[0, -1]]
-    asked, taken = first_points(curve), 0
-    while len(asked):
-        curve[asked] = full[asked]
-        taken += len(asked)
-        asked = next_points(curve, asked, tolerance)
+    wanted, taken = first_points(curve), 0
+    while len(wanted):
+        curve[wanted] = full[wanted]
+        taken += len(wanted)
+        wanted = next_points(curve, wanted, tolerance)
     dx = 1 / (points - 1)
     return np.trapezoid(straightened(curve), dx=dx), np.trapezoid(full, dx=dx), taken
 

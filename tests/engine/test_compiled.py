@@ -30,14 +30,16 @@ def deletion_of(network: Network, request: Request) -> torch.Tensor:
 
 
 @pytest.fixture
-def asked(request_of) -> Request:
+def request_in_single(request_of) -> Request:
     request = request_of(3)
     return request.with_images(request.images.float())
 
 
-def test_compiled_passes_give_the_same_scores(single: Network, asked: Request) -> None:
+def test_compiled_passes_give_the_same_scores(single: Network, request_in_single: Request) -> None:
     compiled = replace(single, compiler="aot_eager")
-    torch.testing.assert_close(deletion_of(compiled, asked), deletion_of(single, asked), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        deletion_of(compiled, request_in_single), deletion_of(single, request_in_single), rtol=0, atol=1e-6
+    )
 
 
 def test_compiled_passes_follow_the_weights(single: Network) -> None:
@@ -64,10 +66,12 @@ class Noting(torch.nn.Module):
         return self.inner(images)
 
 
-def test_compiled_passes_see_one_shape(single: Network, asked: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_passes_see_one_shape(
+    single: Network, request_in_single: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[tuple[int, ...]] = []
     monkeypatch.setattr(torch, "compile", lambda module, **_: Noting(module, seen))
-    deletion_of(replace(single, compiler="aot_eager"), asked)
+    deletion_of(replace(single, compiler="aot_eager"), request_in_single)
     assert set(seen) == {(single.chunk, 3, 12, 10)}
 
 
