@@ -12,6 +12,7 @@ from typing import Any, ClassVar, final
 from torch import Tensor
 
 from bench.api import Dataset, Sample
+from bench.data.file_hashes import content_hashes
 from bench.data.transforms import inside, read_image
 from bench.errors import HeatmarkError, nearest
 
@@ -97,19 +98,21 @@ class FolderDataset(Dataset):
 
     @final
     def fingerprint(self) -> str:
-        """A hash of the settings (but not of where the folders lie), and of names, labels and sizes of files."""
+        """A hash of the settings (but not of where the folders lie), and of names, labels and contents of files."""
         return self._fingerprint
 
     @cached_property
     def _fingerprint(self) -> str:
-        """Made once: it asks for the size of every file."""
+        """Made once: it reads every file that has changed since it was read last."""
         digest = hashlib.sha256(repr((self.name, self._deciding_settings())).encode())
         for split in self.splits:
             listed = self._listed(split)
-            for image_id, label in zip(listed.ids, listed.labels, strict=True):
-                digest.update(f"{split} {image_id} {label} {_size(self.folder / image_id)}\n".encode())
-        for path in self.truth_files():
-            digest.update(f"{path.name} {_size(path)}\n".encode())
+            contents = content_hashes(self.folder / image_id for image_id in listed.ids)
+            for image_id, label, content in zip(listed.ids, listed.labels, contents, strict=True):
+                digest.update(f"{split} {image_id} {label} {content}\n".encode())
+        truths = list(self.truth_files())
+        for path, content in zip(truths, content_hashes(truths), strict=True):
+            digest.update(f"{path.name} {content}\n".encode())
         return digest.hexdigest()
 
     def _deciding_settings(self) -> dict[str, Any]:
@@ -186,7 +189,3 @@ def read_lines(path: Path, fields: int) -> list[list[str]]:
         if len(row) != fields:
             raise HeatmarkError(f"{path} line {number} has {len(row)} fields, expected {fields}")
     return rows
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else -1

@@ -11,6 +11,7 @@ import torch
 
 from bench.api import NetworkMetric, Plugin
 from bench.api.registry import source_file
+from bench.api.source_code import code_of
 from bench.runner.records import Run, Trained
 
 # Everything else in the package decides a score.
@@ -24,10 +25,10 @@ def identity(run: Run, networks: Sequence[Trained], ids: Sequence[str], *parts: 
     """Everything that decides the scores of a cell of these networks on these images."""
     compares = any(isinstance(part, NetworkMetric) for part in parts)
     return {
-        "dataset": [run.dataset.fingerprint(), run.split, list(ids)],
+        "dataset": [_signature(run.dataset), run.dataset.fingerprint(), run.split, list(ids)],
         "networks": [
             [
-                *(t.architecture, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed),
+                *(t.architecture, t.code, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed),
                 *(t.network.precision, t.network.compiler),
             ]
             for t in networks
@@ -56,5 +57,5 @@ def code_hash() -> str:
 
 
 def _signature(plugin: Plugin) -> list[Any]:
-    source = hashlib.sha256(source_file(type(plugin)).read_bytes()).hexdigest()
-    return [plugin.name, {name: repr(value) for name, value in plugin.settings.items()}, source]
+    settings = {name: repr(value) for name, value in plugin.settings.items() if not name.endswith("root")}
+    return [plugin.name, settings, code_of(source_file(type(plugin))), plugin.library]

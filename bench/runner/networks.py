@@ -19,7 +19,7 @@ from bench.runner.identity import code_hash
 from bench.runner.records import Trained
 from bench.suites.load import Suite
 from bench.suites.schema import NetworkTable
-from bench.training.architectures import build, call, is_callable, load_weights, weights_hash
+from bench.training.architectures import build, call, code_of_callable, is_callable, load_weights, weights_hash
 from bench.training.checkpoints import read_trained, write_trained
 from bench.training.distributed import rank, wait
 from bench.training.loop import TrainingJob, train, training_identity
@@ -116,7 +116,7 @@ class NetworkLoader:
         """Everything that decides the weights of a training."""
         return {
             **training_identity(job),
-            "architecture": [self.table.architecture, self._outputs],
+            "architecture": [self.table.architecture, code_of_callable(self.table.architecture), self._outputs],
             "preprocess": asdict(_preprocess(self.table)),
             "code": code_hash(),
             "torch": torch.__version__,
@@ -136,7 +136,8 @@ class NetworkLoader:
         network = Network(module, _name(table), recipe, _preprocess(table), _label_map(self.suite, table))
         # Without the folder of somebody's own file, which differs from machine to machine.
         architecture = table.architecture.rpartition("/")[2] if is_callable(table.architecture) else table.architecture
-        return Trained(network, architecture, recipe, seed, weights_hash(module), log)
+        code = code_of_callable(table.architecture)
+        return Trained(network, architecture, recipe, seed, weights_hash(module), log, code)
 
     @property
     def _outputs(self) -> int:

@@ -25,8 +25,8 @@ T = TypeVar("T")
 class Trained:
     """A network ready to be explained, and what decides its cells.
 
-    `training` is how the suite trains it, None where it comes as weights; `train_again` makes such a network on another
-    data set, by another recipe than its own if not None.
+    `code` is a hash of somebody's own code that builds it. `training` is how the suite trains it, None where it comes
+    as weights; `train_again` makes such a network on another data set, by another recipe than its own if not None.
     """
 
     network: Network
@@ -35,6 +35,7 @@ class Trained:
     seed: int
     weights: str
     log: str
+    code: str = ""
     training: Training | None = None
     train_again: Callable[[Dataset, Recipe | None], Network] | None = None
     audits: tuple[dict[str, Any], ...] = ()

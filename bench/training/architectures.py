@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from bench.api.source_code import code_of
 from bench.errors import HeatmarkError, nearest
 
 # torchvision's weights for these want another mean and deviation than all its others; the networks see to it.
@@ -114,6 +115,16 @@ def call(architecture: str, argument: str | int) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise HeatmarkError(f"architecture {architecture!r} made {type(module).__name__}; expected a torch.nn.Module")
     return module
+
+
+def code_of_callable(architecture: str) -> str:
+    """A hash of the code of somebody's own callable and of what it imports; empty for an architecture by name."""
+    if not is_callable(architecture):
+        return ""
+    source = architecture.rpartition(":")[0]
+    spec = None if source.endswith(".py") else importlib.util.find_spec(source)
+    path = Path(source) if source.endswith(".py") else Path(spec.origin or "") if spec else Path()
+    return code_of(path) if path.is_file() else ""
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

@@ -1,6 +1,5 @@
 """One training loop for every recipe; after a kill it goes on from the last whole epoch, bit by bit the same."""
 
-import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from bench.api import Dataset, Network, Recipe
 from bench.api.module_state import frozen_for_evaluation
 from bench.api.randomness import generator
 from bench.api.registry import source_file
+from bench.api.source_code import code_of
 from bench.data.batches import Batch, batches, evenly_spaced, stacked, usable
 from bench.errors import HeatmarkError
 from bench.files import file_hash
@@ -83,7 +83,7 @@ def training_identity(job: TrainingJob) -> dict[str, Any]:
     recipe, training, start = job.recipe, asdict(job.training), job.training.start
     return {
         "recipe": {"name": recipe.name, **recipe.settings},
-        "recipe_source": hashlib.sha256(source_file(type(recipe)).read_bytes()).hexdigest(),
+        "recipe_source": code_of(source_file(type(recipe))),
         "training": {**training, "start": None if start is None else file_hash(Path(start))},
         "dataset": {"name": job.dataset.name, "fingerprint": job.dataset.fingerprint()},
         "seed": job.seed,
