@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from bench.errors import HeatmarkError, nearest
 from bench.leaderboard.means import Array, Counts, Means, means, over_seeds, ratio
 from bench.leaderboard.paired_tests import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
+from bench.leaderboard.question import METHODS, Question
 from bench.leaderboard.wins import overall_scores, wins
 
 RUN = ["network", "recipe"]
@@ -19,6 +20,7 @@ ENTRY = [*RUN, "attribution"]
 COLUMN = ["metric", "protocol", "target"]
 FEW = 0.5
 OK = "ok"
+Level = Literal["images", "seeds", "networks"]
 COST = "cost"
 
 
@@ -57,7 +59,9 @@ class Board:
     `entries` has the columns network, recipe, attribution, label, control, ...; `metrics` the columns metric,
     protocol, target, label, direction, ...; `scores` (entry, metric, seed, image), NaN where refused; `asked`
     weights of metrics by label, for the order over all metrics (default: every family of metrics alike);
-    `distrusted` metrics by label, which count nothing in it unless asked for.
+    `distrusted` metrics by label, which count nothing in it unless asked for. `question` is what the board answers;
+    `level` what its intervals and tests are over beside the images: the trainings of a network (`seeds`), or several
+    networks, called `blocks`; the third axis of `scores` holds either.
     """
 
     entries: pd.DataFrame
@@ -67,6 +71,9 @@ class Board:
     manifest: dict[str, Any]
     asked: Mapping[str, float] = field(default_factory=dict)
     distrusted: frozenset[str] = frozenset()
+    question: Question = METHODS
+    level: Level = "images"
+    blocks: tuple[str, ...] = ()
 
     @cached_property
     def quality(self) -> Array:
@@ -184,12 +191,15 @@ class Board:
         """Some metrics and entries, by label or name; HeatmarkError where none is called so."""
         columns = _chosen(metrics, self.metrics, ["label", "metric", "name"], "metric")
         rows = _chosen(entries, self.entries, ["label", "attribution", "name", *RUN], "entry")
+        chosen = self.rows(rows)
         return replace(
-            self,
-            entries=self.entries.iloc[rows].reset_index(drop=True),
-            metrics=self.metrics.iloc[columns].reset_index(drop=True),
-            scores=self.scores[np.ix_(rows, columns)],
+            chosen, metrics=self.metrics.iloc[columns].reset_index(drop=True), scores=chosen.scores[:, columns]
         )
+
+    def rows(self, rows: Sequence[int]) -> "Board":
+        """Some entries by their positions."""
+        own = self.entries.iloc[list(rows)].reset_index(drop=True)
+        return replace(self, entries=own, scores=self.scores[list(rows)])
 
     def _standing(self, scores: Array, everyone: Pairs) -> Standing:
         own = over_seeds(scores)

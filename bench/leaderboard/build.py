@@ -1,6 +1,7 @@
 """From a result set to its board."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,30 @@ import pandas as pd
 
 from bench.errors import HeatmarkError
 from bench.leaderboard.board import COLUMN, ENTRY, OK, RUN, Board
-from bench.leaderboard.means import Counts
+from bench.leaderboard.means import Counts, over_seeds
+from bench.leaderboard.question import question_of
 from bench.results.result_set import Results
 
 
 def board_of(results: Results, weights: Mapping[str, float] | None = None) -> Board:
-    """The board of a result set, with `weights` of metrics by label.
+    """The board that answers the question of a result set, with `weights` of metrics by label.
+
+    Methods meet within a network: where there are several, its rows are methods, and the networks the blocks that
+    they are averaged over. Recipes meet under one method on one network. Raises HeatmarkError when there are no
+    scores, or one is there twice.
+    """
+    board = entry_board(results, weights)
+    return board if board.question.kind == "recipes" else _over_networks(board)
+
+
+def network_boards(results: Results, weights: Mapping[str, float] | None = None) -> dict[str, Board]:
+    """The board of each trained network by itself, by its name, with the recipe where there are several."""
+    board = entry_board(results, weights)
+    return {name: board.rows(rows) for name, rows in _runs(board.entries).items()}
+
+
+def entry_board(results: Results, weights: Mapping[str, float] | None = None) -> Board:
+    """Every method on every network as a row of its own: what was measured, before anything is asked of it.
 
     Raises HeatmarkError when there are no scores, or one is there twice.
     """
@@ -37,7 +56,39 @@ def board_of(results: Results, weights: Mapping[str, float] | None = None) -> Bo
         scores=array.reshape(shape),
         manifest=manifest,
         asked=weights or {},
+        question=question_of(manifest, results.networks),
+        level="seeds" if shape[2] > 1 else "images",
     )
+
+
+def _over_networks(board: Board) -> Board:
+    """The rows of one method on several networks as one row, its blocks the networks, seeds averaged within each."""
+    runs = _runs(board.entries)
+    if len(runs) == 1:
+        return board
+    known = board.entries[["attribution"]].drop_duplicates().reset_index(drop=True)
+    position = {name: row for row, name in enumerate(known.attribution)}
+    scores = np.full((len(known), len(board.metrics), len(runs), len(board.images)), np.nan)
+    for block, rows in enumerate(runs.values()):
+        for row in rows:
+            scores[position[board.entries.attribution[row]], :, block] = over_seeds(board.scores[row])
+    entries = known.assign(**{name: _shared(board.entries[name]) for name in RUN})[ENTRY]
+    said = _described(entries, "attribution", RUN, board.manifest.get("attributions", {}), _ATTRIBUTION)
+    return replace(board, entries=said, scores=scores, level="networks", blocks=tuple(runs))
+
+
+def _runs(entries: pd.DataFrame) -> dict[str, list[int]]:
+    """The rows of each trained network, by its name."""
+    telling = [name for name in RUN if len(set(entries[name])) > 1] or RUN[:1]
+    return {
+        " / ".join(str(own[name].iloc[0]) for name in telling): [int(row) for row in own.index]
+        for _, own in entries.groupby(RUN, sort=False)
+    }
+
+
+def _shared(names: "pd.Series[str]") -> str:
+    """The name that all have, or nothing."""
+    return str(names.iloc[0]) if len(set(names)) == 1 else ""
 
 
 _ATTRIBUTION: dict[str, Any] = {"control": False, "needs_truth": False, "floor": False, "summary": "", "reference": ""}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.errors import HeatmarkError
 from bench.leaderboard.board import COLUMN, ENTRY, Board
-from bench.leaderboard.build import board_of
+from bench.leaderboard.build import entry_board
 from bench.leaderboard.paired_tests import ALPHA, adjusted_by_holm, paired
 from bench.results.result_set import Results
 
@@ -37,7 +37,7 @@ def compare(first: Results, second: Results) -> Comparison:
 
     Raises HeatmarkError when they share no score.
     """
-    one, other = board_of(first), board_of(second)
+    one, other = entry_board(first), entry_board(second)
     entries, columns = _shared(one.entries, other.entries, ENTRY), _shared(one.metrics, other.metrics, COLUMN)
     position = {image: number for number, image in enumerate(other.images)}
     images = [(here, position[image]) for here, image in enumerate(one.images) if image in position]
