@@ -111,6 +111,20 @@ def test_the_mathematics_imports_torch_numpy_scipy_and_how_errors_are_said() -> 
             assert own or module.split(".")[0] in allowed, f"{path}: {module}"
 
 
+STANDS_ON = {
+    "methods": {"attribution", "training"},
+    "metrics": {"scoring", "attribution", "engine"},
+    "datasets": {"data"},
+}
+
+
+def test_a_plugin_imports_the_contract_and_what_plugins_of_its_kind_are_made_of() -> None:
+    for path in PLUGINS:
+        allowed = {"api", "errors", "functional", "files", *STANDS_ON[path.relative_to(ROOT).parts[0]]}
+        for _, module in imports(path):
+            assert not of_ours(module) or module.split(".")[1] in allowed, f"{path}: {module}"
+
+
 def test_no_import_of_our_own_is_for_type_checkers_only() -> None:
     for path in (*MODULES, *PLUGINS):
         for node in ast.walk(ast.parse(path.read_text())):
