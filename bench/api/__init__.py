@@ -11,9 +11,10 @@ from bench.api.randomness import ImageRandom
 from bench.api.recipe import Recipe
 from bench.api.request import Cost, Request
 from bench.errors import HeatmarkError, UnsupportedError
-from bench.settings import Compiler, Precision
+from bench.settings import CLASSIFYING, Compiler, OutputKind, Precision
 
 __all__ = [
+    "CLASSIFYING",
     "OK",
     "AnyMetric",
     "Attribution",
@@ -28,6 +29,7 @@ __all__ = [
     "Metric",
     "Network",
     "NetworkMetric",
+    "OutputKind",
     "PerturbationMetric",
     "Plan",
     "Plugin",

@@ -49,6 +49,7 @@ class Attribution(Plugin):
 
         Raises HeatmarkError naming the plug-in when it returns the wrong shape.
         """
+        self.check_takes(network.output, network.name)
         if self.needs_truth and request.truth is None:
             raise HeatmarkError(f"attribution {self.name!r} needs a truth map, and this data set has none")
         parts = []

@@ -13,7 +13,7 @@ from bench.api.request import Cost, Request
 from bench.functional.curve_areas import Area, area_of
 from bench.functional.heatmaps import Ties
 from bench.functional.outputs import Output
-from bench.settings import check_counts
+from bench.settings import CLASSIFYING, OutputKind, check_counts
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ class Metric(ImageMetric):
     @final
     def measure(self, explained: Explained) -> Scored:
         """One score per image, NaN with a status where the policies refuse one."""
+        self.check_takes(explained.network.output, explained.network.name)
         status = statuses(explained, *self.needs)
         kept = [position for position, text in enumerate(status) if text == OK]
         if not kept:
@@ -115,6 +116,12 @@ class Plan:
 @dataclass(frozen=True)
 class PerturbationMetric(ImageMetric):
     """A metric that watches the output while pixels are replaced: it declares a plan, the engine runs it."""
+
+    @property
+    def takes(self) -> tuple[OutputKind, ...]:
+        """Those with probabilities where the plan asks for one."""
+        probability = self.plan(32, 32).output == "probability"
+        return tuple(kind for kind in self.output_kinds if kind in CLASSIFYING or not probability)
 
     @abstractmethod
     def plan(self, height: int, width: int) -> Plan:

@@ -1,13 +1,23 @@
 """A classifier under test, what it expects of its input, and between its input and pixels in [0, 1]."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bench.errors import HeatmarkError
-from bench.functional.outputs import target_outputs
-from bench.settings import Compiler, Precision
+from bench.functional.outputs import logits_from, target_outputs
+from bench.settings import Compiler, OutputKind, Precision
+
+_SINGLE = ("logit", "number")
+_MEANING: dict[OutputKind, str] = {
+    "logits": "logits of several classes (batch, outputs)",
+    "logit": "one logit per image, (batch,) or (batch, 1)",
+    "probabilities": "probabilities of several classes (batch, outputs)",
+    "labels": "a logit for each of several labels (batch, labels)",
+    "number": "one number per image, (batch,) or (batch, 1)",
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,8 @@ class Network:
     `label_map[label]` is the output for a label of the data set, -1 where the network has none;
     None means that labels are outputs. `chunk` is how many inputs go through at once, `precision` that of the
     engine's forward passes and `compiler` the back end of torch.compile for them (gradients and clean predictions
-    are always computed as the module is).
+    are always computed as the module is). `output` says what the module returns: "logits" of classes; one "logit" of
+    class 1 against class 0; "probabilities" of classes; "labels", a logit for each of several labels; a "number".
     """
 
     module: nn.Module
@@ -41,22 +52,31 @@ class Network:
     chunk: int = 32
     precision: Precision = "fp32"
     compiler: Compiler = "none"
+    output: OutputKind = "logits"
+
+    def raw(self, images: Tensor) -> Tensor:
+        """What the module returns of images (batch, channel, height, width), (batch, outputs) in float32 at least.
+
+        Images are cast to the precision of the module's weights. HeatmarkError for anything else than declared.
+        """
+        dtype = next((weights.dtype for weights in self.module.parameters() if weights.is_floating_point()), None)
+        given = images if dtype is None or images.dtype == dtype else images.to(dtype)
+        return _raw(self.module(given), self.output, self.name)
 
     def logits(self, images: Tensor) -> Tensor:
-        """All logits (batch, outputs) of images (batch, channel, height, width); HeatmarkError for anything else."""
-        logits: Tensor = self.module(images)
-        if not isinstance(logits, Tensor) or logits.ndim != 2:
-            given = f"a tensor of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-            raise HeatmarkError(f"network {self.name!r} returns {given}; expected logits, a tensor (batch, outputs)")
-        return logits
+        """All logits (batch, outputs) of images (batch, channel, height, width); HeatmarkError for anything else.
+
+        For one logit those of classes 0 and 1, for probabilities their logarithms, for a number itself.
+        """
+        return logits_from(self.raw(images), self.output)
 
     def logits_of(self, images: Tensor, targets: Tensor) -> Tensor:
         """The logit of each image's target, (batch,)."""
         return target_outputs(self.logits(images), targets)
 
     def probabilities_of(self, images: Tensor, targets: Tensor) -> Tensor:
-        """The softmax probability of each image's target, (batch,)."""
-        return target_outputs(self.logits(images), targets, "probability")
+        """The probability of each image's target, (batch,): softmax, or sigmoid for one logit and several labels."""
+        return target_outputs(self.logits(images), targets, "probability", self.output)
 
     def outputs_of(self, labels: Tensor) -> Tensor:
         """The outputs that stand for these labels of the data set, -1 where there is none."""
@@ -93,3 +113,36 @@ def _per_channel(values: tuple[float, ...], images: Tensor) -> Tensor:
     elif len(values) != images.shape[1]:
         raise HeatmarkError(f"the network's preprocess has {len(values)} channels, its images have {images.shape[1]}")
     return torch.tensor(values, dtype=images.dtype, device=images.device)[:, None, None]
+
+
+def _raw(returned: Any, kind: OutputKind, network_name: str) -> Tensor:
+    """What a network of this kind returned as (batch, outputs), in float32 at least.
+
+    Raises HeatmarkError that says what to set where it is of another kind or no tensor.
+    """
+    outputs = returned[:, None] if isinstance(returned, Tensor) and returned.ndim == 1 else returned
+    if not isinstance(outputs, Tensor) or outputs.ndim != 2 or (returned.ndim == 1 and kind not in _SINGLE):
+        given = (
+            f"a tensor of shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
+        )
+        raise HeatmarkError(f"network {network_name!r} returns {given}; expected {_MEANING[kind]}{_hint(returned)}")
+    if not outputs.is_floating_point():
+        raise HeatmarkError(f"network {network_name!r} returns {outputs.dtype}; expected floating point")
+    single = outputs.shape[1] == 1
+    if single and kind in ("logits", "probabilities"):
+        raise HeatmarkError(
+            f'network {network_name!r} has one output; set output = "logit" (a class by its sigmoid), "labels" or '
+            f'"number", expected {_MEANING[kind]}'
+        )
+    if not single and kind in _SINGLE:
+        raise HeatmarkError(
+            f'network {network_name!r} has {outputs.shape[1]} outputs and output = "{kind}": {_MEANING[kind]}; set '
+            'output = "logits" or "labels"'
+        )
+    return outputs.float() if outputs.dtype in (torch.float16, torch.bfloat16) else outputs
+
+
+def _hint(returned: Any) -> str:
+    if isinstance(returned, Tensor) and returned.ndim == 1:
+        return ', or set output = "logit" or "number"'
+    return ""

@@ -81,6 +81,8 @@ class NetworkMetric(AnyMetric):
     @final
     def measure(self, compared: Compared) -> Scored:
         """One score per image, NaN with a status where a map is not finite."""
+        network = compared.explained[0].network
+        self.check_takes(network.output, network.name)
         each = [statuses(own, truth=False, fixations=False) for own in compared.explained]
         status = [next((text for text in own if text != OK), OK) for own in zip(*each, strict=True)]
         kept = [position for position, text in enumerate(status) if text == OK]

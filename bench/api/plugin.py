@@ -7,28 +7,54 @@ so that a subclass is the mathematics.
 
 import re
 from abc import ABC
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict
+
+from bench.errors import UnsupportedError
+from bench.settings import CLASSIFYING, KINDS, OutputKind, check_finite
 
 
 @dataclass(frozen=True)
 class Plugin(ABC):
     """What all plug-ins share: a public name, a label made of the settings, a source to cite.
 
-    `library` is the name and version of another library that does the work, where one does.
+    `library` is the name and version of another library that does the work, where one does. `output_kinds` are the
+    kinds of output of a network that it works with (`bench.api.Network.output`). A setting that is NaN or infinite is
+    refused with ValueError.
     """
 
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     library: ClassVar[str] = ""
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = KINDS
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         in_folder = re.fullmatch(r"bench\.(?:methods|metrics|datasets)\.(?:\w+\.)*(\w+)", cls.__module__)
         cls.name = in_folder[1] if in_folder else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        if own := cls.__dict__.get("__post_init__"):
+            cls.__post_init__ = _checked_before(own)  # type: ignore[assignment, method-assign]
+
+    def __post_init__(self) -> None:
+        check_finite(self)
+
+    @property
+    def takes(self) -> tuple[OutputKind, ...]:
+        """The kinds of output it works with under these settings: those with probabilities where it asks for one."""
+        probability = self.settings.get("output") == "probability"
+        return tuple(kind for kind in self.output_kinds if kind in CLASSIFYING or not probability)
+
+    def check_takes(self, output: OutputKind, network_name: str) -> None:
+        """Raises UnsupportedError where it does not work with a network of this kind of output."""
+        if output not in self.takes:
+            raise UnsupportedError(
+                f"{self.name} takes networks whose output is {' or '.join(self.takes)}; "
+                f'that of {network_name!r} is "{output}"'
+            )
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -45,3 +71,13 @@ class Plugin(ABC):
     def summary(cls) -> str:
         """The first line of the docstring."""
         return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+def _checked_before(own: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A plug-in's own check of its settings, behind the one that all share."""
+
+    def check(self: Any) -> None:
+        check_finite(self)
+        own(self)
+
+    return check

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bench.api.network import Network
 from bench.api.plugin import Plugin
+from bench.settings import OutputKind
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Recipe(Plugin):
     """How a network is trained: the loss is the whole difference between recipes."""
 
     needs_truth: ClassVar[bool] = False
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = ("logits",)
 
     @abstractmethod
     def loss(

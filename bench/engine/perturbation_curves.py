@@ -119,11 +119,12 @@ def _before_ties(maps: Tensor, ties: Ties, rng: ImageRandom) -> Tensor | None:
 def _with_ends(batch: _Batch, jobs: Sequence[_Job], substrates: dict[str, Tensor]) -> list[Curve]:
     """A curve for each job, NaN but where nothing or everything has been replaced."""
     outputs = {}
+    wanted = {job.plan.output for job in jobs}
     for name, shown in substrates.items():
         logits = batch.clean if name == "image" else forward(batch.network, shown, batch.network.chunk)[0]
         logits = logits.expand(len(batch.images), -1)
-        outputs[name, "logit"] = _known(target_outputs(logits, batch.targets))
-        outputs[name, "probability"] = _known(target_outputs(logits, batch.targets, "probability"))
+        for output in wanted:
+            outputs[name, output] = _known(target_outputs(logits, batch.targets, output, batch.network.output))
     curves = []
     for job in jobs:
         counts = np.array(job.plan.counts)
@@ -148,19 +149,19 @@ def _fill(
     """Predict the wanted points of all curves and write them there; the host waits for the device once."""
     rows = torch.tensor([job.row for job in jobs]).repeat_interleave(torch.tensor(list(map(len, wanted))))
     targets = batch.targets[rows.to(batch.targets.device)]
-    values = torch.empty(2, len(targets), dtype=batch.clean.dtype, device=batch.images.device)
+    kinds = sorted({job.plan.output for job in jobs})
+    values = torch.empty(len(kinds), len(targets), dtype=batch.clean.dtype, device=batch.images.device)
     done, limit = 0, batch.network.chunk
     for shown in _chunks(batch, jobs, substrates, wanted):
         logits, limit = forward(batch.network, shown, limit)
         chunk = slice(done, done + len(shown))
-        values[0, chunk] = target_outputs(logits, targets[chunk])
-        values[1, chunk] = target_outputs(logits, targets[chunk], "probability")
+        for row, output in enumerate(kinds):
+            values[row, chunk] = target_outputs(logits, targets[chunk], output, batch.network.output)
         done += len(shown)
-    logit, probability = _known(values)
+    known = dict(zip(kinds, _known(values), strict=True))
     at = 0
     for job, curve, points in zip(jobs, curves, wanted, strict=True):
-        outputs = logit if job.plan.output == "logit" else probability
-        curve[points] = outputs[at : at + len(points)]
+        curve[points] = known[job.plan.output][at : at + len(points)]
         at += len(points)
 
 

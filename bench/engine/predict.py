@@ -70,7 +70,8 @@ def forward(network: Network, images: Tensor, limit: int) -> tuple[Tensor, int]:
     position = 0
     while position < len(images):
         try:
-            done.append(_logits(network, images[position : position + limit], limit).to(images.dtype))
+            part = _logits(network, images[position : position + limit], limit)
+            done.append(part.to(torch.promote_types(images.dtype, torch.float32)))
             position += limit
         except torch.OutOfMemoryError:
             if limit == 1:

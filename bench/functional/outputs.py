@@ -1,14 +1,58 @@
-"""The one output of a network that an image is explained by."""
+"""Logits and probabilities of what a network returns, whatever its kind, and the one output to explain."""
 
 from typing import Literal
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from bench.errors import UnsupportedError
+
 Output = Literal["logit", "probability"]
+OutputKind = Literal["logits", "logit", "probabilities", "labels", "number"]  # as `bench.settings` has it
 
 
-def target_outputs(logits: Tensor, targets: Tensor, output: Output = "logit") -> Tensor:
-    """Each image's own output (batch,) among logits (batch, outputs): its logit, or its softmax probability.
+def logits_from(raw: Tensor, kind: OutputKind) -> Tensor:
+    """Logits (batch, outputs) from what a network of this kind returns, (batch, outputs): the larger the surer.
+
+    One logit becomes those of classes 0 and 1, its negative and itself; probabilities become their logarithms.
+
+    >>> logits_from(torch.tensor([[2.0]]), "logit").tolist()
+    [[-2.0, 2.0]]
+    """
+    match kind:
+        case "logit":
+            return torch.cat([-raw, raw], 1)
+        case "probabilities":
+            return raw.clamp_min(torch.finfo(raw.dtype).tiny).log()
+        case "logits" | "labels" | "number":
+            return raw
+
+
+def probabilities_from(logits: Tensor, kind: OutputKind) -> Tensor:
+    """Probabilities (batch, outputs) from logits: softmax over classes, or each by its sigmoid (one logit, labels).
+
+    UnsupportedError for a number, which has none.
+
+    >>> probabilities_from(torch.tensor([[0.0, 0.0]]), "logits").tolist()
+    [[0.5, 0.5]]
+    """
+    _check_classifying(kind)
+    return logits.sigmoid() if kind in ("logit", "labels") else logits.softmax(1)
+
+
+def log_probabilities_from(logits: Tensor, kind: OutputKind) -> Tensor:
+    """The logarithms of `probabilities_from`, without rounding small ones to zero.
+
+    >>> log_probabilities_from(torch.tensor([[0.0, 200.0]]), "logits").tolist()
+    [[-200.0, 0.0]]
+    """
+    _check_classifying(kind)
+    return F.logsigmoid(logits) if kind in ("logit", "labels") else logits.log_softmax(1)
+
+
+def target_outputs(logits: Tensor, targets: Tensor, output: Output = "logit", kind: OutputKind = "logits") -> Tensor:
+    """Each image's own output (batch,) among logits (batch, outputs): its logit, or its probability.
 
     `targets` (batch,) are int64 numbers of outputs, from 0.
 
@@ -18,5 +62,10 @@ def target_outputs(logits: Tensor, targets: Tensor, output: Output = "logit") ->
     >>> target_outputs(logits, targets, "probability")[1].item()
     0.5
     """
-    outputs = logits if output == "logit" else logits.softmax(1)
+    outputs = logits if output == "logit" else probabilities_from(logits, kind)
     return outputs.gather(1, targets[:, None])[:, 0]
+
+
+def _check_classifying(kind: OutputKind) -> None:
+    if kind == "number":
+        raise UnsupportedError('a network with output = "number" has no probability')

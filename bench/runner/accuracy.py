@@ -1,5 +1,6 @@
 """What a network gets right, so that no recipe wins by destroying accuracy unseen."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -26,11 +27,12 @@ def accuracy_of(network: Network, batch: Batch) -> pd.DataFrame:
     logits = clean_logits(network, batch.images)
     known = torch.tensor(network.known_outputs(logits.shape[1]), device=logits.device)
     best_of_all, best_known = logits.argmax(1), known[logits[:, known].argmax(1)]
+    answered = logits.isfinite().all(1)  # the largest of what is no number is no answer
     return pd.DataFrame(
         {
             "image": list(batch.ids),
-            "correct": (best_of_all == batch.outputs).cpu().numpy(),
-            "correct_among_classes": (best_known == batch.outputs).cpu().numpy(),
+            "correct": (answered & (best_of_all == batch.outputs)).cpu().numpy(),
+            "correct_among_classes": (answered & (best_known == batch.outputs)).cpu().numpy(),
         }
     )
 
@@ -39,12 +41,31 @@ def robust_accuracy_of(network: Network, batch: Batch, attack: AttackTable, seed
     """Whether each image's label still has the highest of all outputs after the attack on it."""
     rng = ImageRandom(seed, "attack on accuracy", batch.ids)
     images = pgd(network, batch.images, batch.outputs, attack.epsilon, attack.step, attack.steps, rng)
-    best = clean_logits(network, images).argmax(1)
-    return pd.DataFrame({"image": list(batch.ids), "correct": (best == batch.outputs).cpu().numpy()})
+    logits = clean_logits(network, images)
+    right = logits.isfinite().all(1) & (logits.argmax(1) == batch.outputs)
+    return pd.DataFrame({"image": list(batch.ids), "correct": right.cpu().numpy()})
 
 
 def network_row(run: Run, trained: Trained) -> dict[str, object]:
-    """The network's row of the result set, with what it gets right untouched and under attack."""
+    """The network's row of the result set, with what it gets right untouched and under attack.
+
+    A network that returns a number gets nothing right or wrong: its accuracies are missing.
+    """
+    shares = {"images": 0, "accuracy": math.nan, "accuracy_among_classes": math.nan, "robust_accuracy": math.nan}
+    return {
+        "network": trained.network.name,
+        "recipe": trained.recipe,
+        "seed": trained.seed,
+        "architecture": trained.architecture,
+        **(shares if trained.network.output == "number" else _shares(run, trained)),
+        "parameters": sum(parameter.numel() for parameter in trained.network.module.parameters()),
+        "weights": trained.weights,
+        "log": trained.log,
+    }
+
+
+def _shares(run: Run, trained: Trained) -> dict[str, float]:
+    """How many images were asked about, and the shares of them that are right."""
     table = run.table
     attack, everywhere = table.attack, table.dataset.accuracy_images
     untouched = partial(accuracy_of, trained.network)
@@ -53,17 +74,10 @@ def network_row(run: Run, trained: Trained) -> dict[str, object]:
     accuracy = _of_images(run, trained, everywhere, "accuracy", ACCURACY, untouched)
     robust = _of_images(run, trained, attack.images, under, ROBUST_ACCURACY, attacked)
     return {
-        "network": trained.network.name,
-        "recipe": trained.recipe,
-        "seed": trained.seed,
-        "architecture": trained.architecture,
         "images": len(accuracy),
         "accuracy": accuracy.correct.mean(),
         "accuracy_among_classes": accuracy.correct_among_classes.mean(),
         "robust_accuracy": robust.correct.mean(),
-        "parameters": sum(parameter.numel() for parameter in trained.network.module.parameters()),
-        "weights": trained.weights,
-        "log": trained.log,
     }
 
 

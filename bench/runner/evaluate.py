@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from bench.api import OK, Attribution, Explained, ImageMetric, Network, Preprocess, Request, Scored
+from bench.api import OK, Attribution, Explained, ImageMetric, Network, OutputKind, Preprocess, Request, Scored
 from bench.data.given_images import GivenImages
 from bench.errors import HeatmarkError
 from bench.runner.evaluation import Evaluation, OnError, Targets, several
@@ -27,6 +27,7 @@ def evaluate(
     fixations: Sequence[Tensor] | None = None,
     references: Tensor | None = None,
     preprocess: Preprocess | None = None,
+    output: OutputKind | None = None,
     classes: Sequence[str] | None = None,
     image_ids: Sequence[str] | None = None,
     batch: int = 32,
@@ -41,6 +42,7 @@ def evaluate(
     [0, 1]); or a data set or DataLoader of either. `targets`: outputs to explain by number, or by name in `classes`;
     "labels" for those of the data set; None for the predicted ones. `truth`: a map (height, width) in [0, 1] for each
     image, `fixations`: (count, 4) for each; `references` (any, channel, height, width) as the model takes them.
+    `output`: what the model returns, "logits" of classes unless told otherwise (`bench.api.Network`).
     Plug-ins are given as instances, or by name with their default settings. Images go through `batch` at a time.
 
     A plug-in that fails raises, or gives its rows a status with `on_error="status"`; an image that cannot be scored
@@ -48,7 +50,9 @@ def evaluate(
     """
     scorers = [_metric(metric) for metric in several(metrics, "metrics")]
     given = GivenImages(images, truth, fixations, image_ids)
-    work = Evaluation(model, given, targets, attributions, references, preprocess, classes, batch, on_error, seed)
+    work = Evaluation(
+        model, given, targets, attributions, references, preprocess, output, classes, batch, on_error, seed
+    )
     frames = []
     for request, explanations in work.explained(progress):
         frames += [
@@ -66,6 +70,7 @@ def explain(
     truth: Tensor | Sequence[Any] | None = None,
     references: Tensor | None = None,
     preprocess: Preprocess | None = None,
+    output: OutputKind | None = None,
     classes: Sequence[str] | None = None,
     image_ids: Sequence[str] | None = None,
     batch: int = 32,
@@ -77,7 +82,9 @@ def explain(
     Everything is given as to `evaluate`; a method that fails raises.
     """
     given = GivenImages(images, truth, None, image_ids)
-    work = Evaluation(model, given, targets, attributions, references, preprocess, classes, batch, "raise", seed)
+    work = Evaluation(
+        model, given, targets, attributions, references, preprocess, output, classes, batch, "raise", seed
+    )
     maps: dict[str, list[Tensor]] = {method.label: [] for method in work.methods}
     for _, explanations in work.explained(progress):
         for method, own in explanations.items():

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.api import Attribution, Explained, ImageMetric, ImageRandom, Network, Preprocess, Request, Scored
+from bench.api import Attribution, Explained, ImageMetric, ImageRandom, Network, OutputKind, Preprocess, Request, Scored
 from bench.api.network_state import keep_state
 from bench.data.batches import Batch
 from bench.data.given_images import GivenImages
@@ -20,6 +20,7 @@ from bench.errors import HeatmarkError, nearest
 from bench.progress import progress as progress_bars
 from bench.runner.explain import attempt
 from bench.scoring.measure import explained_by, measure
+from bench.settings import KINDS
 from bench.suites.make import make_plugin
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Evaluation:
     attributions: Sequence[str | Attribution]
     references: Tensor | None
     preprocess: Preprocess | None
+    output: OutputKind | None
     classes: Sequence[str] | None
     batch: int
     on_error: OnError
@@ -78,11 +80,15 @@ class Evaluation:
                 yield from ((method, scorer, own) for scorer in scorers)
 
     def _network(self) -> Network:
+        if self.output is not None and self.output not in KINDS:
+            raise HeatmarkError(f"output: {self.output!r} is no kind of output; {nearest(str(self.output), KINDS)}")
         if isinstance(self.model, Network):
-            return self.model if self.preprocess is None else replace(self.model, preprocess=self.preprocess)
+            preprocess, output = self.preprocess or self.model.preprocess, self.output or self.model.output
+            return replace(self.model, preprocess=preprocess, output=output)
         if not isinstance(self.model, nn.Module):
             raise HeatmarkError(f"model: expected a torch.nn.Module or a Network, got {type(self.model).__name__}")
-        return Network(self.model, preprocess=self.preprocess or Preprocess(size=self.images.size))
+        preprocess = self.preprocess or Preprocess(size=self.images.size)
+        return Network(self.model, preprocess=preprocess, output=self.output or "logits")
 
     def _request(self, network: Network, batch: Batch, first: int) -> tuple[Request, Tensor]:
         clean = clean_logits(network, batch.images)

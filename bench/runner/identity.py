@@ -29,7 +29,7 @@ def identity(run: Run, networks: Sequence[Trained], ids: Sequence[str], *parts: 
         "networks": [
             [
                 *(t.architecture, t.code, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed),
-                *(t.network.precision, t.network.compiler),
+                *(t.network.precision, t.network.compiler, t.network.output),
             ]
             for t in networks
         ],

@@ -133,7 +133,8 @@ class NetworkLoader:
     def _ready(self, seed: int, module: nn.Module, log: str) -> Trained:
         table, recipe = self.table, self.suite.recipes[self.number].label
         module = module.to(self.device).to(memory_format=torch.channels_last).eval()
-        network = Network(module, _name(table), recipe, _preprocess(table), _label_map(self.suite, table))
+        labels = _label_map(self.suite, table)
+        network = Network(module, _name(table), recipe, _preprocess(table), labels, output=table.output)
         # Without the folder of somebody's own file, which differs from machine to machine.
         architecture = table.architecture.rpartition("/")[2] if is_callable(table.architecture) else table.architecture
         code = code_of_callable(table.architecture)
@@ -141,7 +142,8 @@ class NetworkLoader:
 
     @property
     def _outputs(self) -> int:
-        return self.table.outputs or len(self.suite.dataset.classes)
+        single = self.table.output in ("logit", "number")
+        return self.table.outputs or (1 if single else len(self.suite.dataset.classes))
 
 
 def number_of(suite: Suite, network: str | None, recipe: str | None = None) -> int:

@@ -6,6 +6,7 @@ softplus, as published; whether the prediction holds is asked of the network its
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ def attacked(
     image stays as it is where every change that was tried also changed the prediction.
     """
     network, originals = explained.network, explained.images
-    smooth = Network(smoothed(network.module))
+    smooth = replace(network, module=smoothed(network.module))
     scale = pixel_scale(originals, network.preprocess)
     low, high = _bounds(explained, radius)
     before = _gradient_maps(smooth, originals, explained.targets).detach()

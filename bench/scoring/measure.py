@@ -73,6 +73,8 @@ def _curves_unchanged(pairs: Sequence[tuple[PerturbationMetric, Explained]]) -> 
 
 def measure_curves(pairs: Sequence[tuple[PerturbationMetric, Explained]]) -> Iterator[Scored]:
     """Score each explanation by its curve, in order; chance is drawn from `explained.rng` as it is."""
+    for metric, explained in pairs:
+        metric.check_takes(explained.network.output, explained.network.name)
     status = [statuses(explained, *m.needs) for m, explained in pairs]
     kept = [[row for row, text in enumerate(texts) if text == OK] for texts in status]
     jobs = [(metric, explained.select(rows)) for (metric, explained), rows in zip(pairs, kept, strict=True) if rows]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.settings import Compiler
+from bench.settings import Compiler, OutputKind
 from bench.training.hyperparameters import Training
 
 Settings = dict[str, Any]
@@ -44,20 +44,28 @@ class PreprocessTable(_Table):
 class NetworkTable(_Table):
     """A network: an architecture, and weights from a file, or from training by a recipe.
 
-    `weights` with `{seed}` in it names a file for each seed. `outputs` defaults to the classes of the data set.
-    `label_map` lists the output for each label, or names a JSON file from class number (counted from 1) to output. A
-    suite's file may have `recipes` in the place of `recipe`: a network for each of them.
+    `weights` with `{seed}` in it names a file for each seed. `outputs` defaults to the classes of the data set;
+    `output` is what the network returns (`bench.api.Network`). `label_map` lists the output for each label, or names
+    a JSON file from class number (counted from 1) to output. A suite's file may have `recipes` in the place of
+    `recipe`: a network for each of them.
     """
 
     architecture: str
     name: str | None = None
     weights: str | None = None
     outputs: Positive | None = None
+    output: OutputKind = "logits"
     label_map: tuple[int, ...] | str | None = None
     recipe: Settings = Field(default_factory=lambda: {"name": "standard"})
     training: Training | None = None
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     preprocess: PreprocessTable = PreprocessTable()
+
+    @model_validator(mode="after")
+    def _trains_logits(self) -> "NetworkTable":
+        if self.training is not None and self.output != "logits":
+            raise ValueError(f'output "{self.output}": recipes train networks that return logits; expected "logits"')
+        return self
 
 
 class EngineTable(_Table):
@@ -107,3 +115,11 @@ class SuiteTable(_Table):
     networks: Annotated[tuple[NetworkTable, ...], Field(min_length=1)]
     attributions: Annotated[tuple[Settings, ...], Field(min_length=1)]
     metrics: Annotated[tuple[Settings, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_classes(self) -> "SuiteTable":
+        numbers = [network.name or network.architecture for network in self.networks if network.output == "number"]
+        if numbers and (self.target == "label" or self.only_correct):
+            rule = 'target = "label"' if self.target == "label" else "only_correct"
+            raise ValueError(f'{rule}: network {numbers[0]} has output = "number", and so no classes')
+        return self

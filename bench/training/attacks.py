@@ -7,6 +7,7 @@ from bench.api import ImageRandom, Network
 from bench.api.module_state import frozen_for_evaluation
 from bench.api.network import from_pixels, to_pixels
 from bench.functional.adversarial_steps import Objective, iterative_l1
+from bench.functional.outputs import log_probabilities_from
 
 
 def pixel_ascent(
@@ -50,5 +51,7 @@ def pgd(
 
 
 def cross_entropy_of(network: Network, labels: Tensor) -> Objective:
-    """The cross-entropy of images (batch, channel, height, width), summed over the batch."""
-    return lambda images: F.cross_entropy(network.logits(images), labels, reduction="sum")
+    """The cross-entropy of images (batch, channel, height, width), summed over the batch; a label's where these are."""
+    return lambda images: F.nll_loss(
+        log_probabilities_from(network.logits(images), network.output), labels, reduction="sum"
+    )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, HeatmarkError, Network, Request, UnsupportedError
+from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request, UnsupportedError
 from bench.api.adapter import adapted_class, refuse, seeded, settings_of
 from bench.attribution.class_activation import enlarged
 from bench.attribution.layers import spatial_layer
@@ -62,6 +62,7 @@ class CaptumMethod(Attribution):
     maps of layers are summed over channels and enlarged. `of`: the method that NoiseTunnel averages.
     """
 
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = ("logits",)
     target: ClassVar[Any]
 
     def attribute(self, network: Network, request: Request) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, HeatmarkError, Network, Request, UnsupportedError
+from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request, UnsupportedError
 from bench.api.adapter import adapted_class, refuse, seeded, settings_of, silenced
 from bench.attribution.layers import spatial_layer
 
@@ -42,6 +42,7 @@ class GradCamMethod(Attribution):
     `layer`: the last with a spatial map unless named. One image at a time, since some methods scale over the batch.
     """
 
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = ("logits",)
     target: ClassVar[Any]
 
     def attribute(self, network: Network, request: Request) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, HeatmarkError, Network, Request, UnsupportedError
+from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request, UnsupportedError
 from bench.api.adapter import adapted_class, refuse, seeded, settings_of
 from bench.attribution.class_activation import features_of
 
@@ -29,6 +29,7 @@ class SaliencyMethod(Attribution):
     Baselines are the library's own: zero in normalised space, black and white of the image for XRAI.
     """
 
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = ("logits",)
     target: ClassVar[Any]
 
     def attribute(self, network: Network, request: Request) -> Tensor:

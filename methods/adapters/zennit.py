@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.api import Attribution, HeatmarkError, Network, Request, UnsupportedError
+from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request, UnsupportedError
 from bench.api.adapter import adapted_class, refuse, settings_of
 
 try:
@@ -30,6 +30,7 @@ REFUSED = {
 class ZennitMethod(Attribution):
     """The target's logit shared out by a composite of zennit, batch norms merged in a copy of the network."""
 
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = ("logits",)
     target: ClassVar[Any]
 
     def attribute(self, network: Network, request: Request) -> Tensor:

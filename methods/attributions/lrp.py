@@ -1,16 +1,17 @@
 """Layer-wise relevance propagation by zennit."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bench.api import Attribution, Cost, HeatmarkError, Network, Request, UnsupportedError
+from bench.api import Attribution, Cost, HeatmarkError, Network, OutputKind, Request, UnsupportedError
 from bench.attribution.relevance_rule import shared_relevance
 from bench.functional.heatmaps import Reduction
+from bench.functional.outputs import logits_from
 
 Composite = Literal["epsilon_plus_flat", "epsilon_plus", "epsilon_alpha2_beta1_flat", "epsilon_alpha2_beta1"]
 
@@ -25,6 +26,7 @@ class Lrp(Attribution):
     multiplied, for other norms, nor for batch norms elsewhere.
     """
 
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = ("logits", "logit", "labels", "number")
     reference: ClassVar[str] = "Bach et al., 2015, doi:10.1371/journal.pone.0130140"
 
     reduction: Reduction = "sum"
@@ -49,9 +51,11 @@ class Lrp(Attribution):
             raise UnsupportedError(f"network {network.name!r} has batch norms that do not follow a convolution each")
         getattr(zennit.composites, name)().register(module)
         with shared_relevance(network.name):
-            logits = module(images)
-        wanted = nn.functional.one_hot(request.targets, logits.shape[1]).to(logits)
-        (relevances,) = torch.autograd.grad(logits, images, wanted * logits.detach())
+            raw = replace(network, module=module).raw(images)
+        wanted = nn.functional.one_hot(request.targets, logits_from(raw, network.output).shape[1]).to(raw)
+        shared = (wanted * logits_from(raw.detach(), network.output)).sum(1, keepdim=True)
+        start = wanted * raw.detach() if raw.shape[1] > 1 else shared
+        (relevances,) = torch.autograd.grad(raw, images, start)
         return relevances
 
     def cost(self, network: Network, request: Request) -> Cost:
@@ -70,7 +74,7 @@ def _says_the_same(network: Network, merged: nn.Module, images: Tensor) -> bool:
     with torch.no_grad():
         for norm in norms:
             norm.eps = 1e-30  # zennit leaves it as it was, which is no fault of the merging
-        found, expected = merged(images), network.logits(images)
+        found, expected = replace(network, module=merged).raw(images), network.raw(images)
     for norm, epsilon in zip(norms, epsilons, strict=True):
         norm.eps = epsilon
     same = (found - expected).abs().max() <= 0.01 * expected.abs().max()

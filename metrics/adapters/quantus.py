@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.api import Explained, HeatmarkError, Metric, Scored, UnsupportedError
+from bench.api import Explained, HeatmarkError, Metric, OutputKind, Scored, UnsupportedError
 from bench.api.adapter import adapted_class, refuse, seeded, settings_of, silenced
 
 try:
@@ -54,6 +54,7 @@ class QuantusMetric(Metric):
     The heatmap is given as the attribution (1, height, width), the truth map, cut at one half, as the segmentation.
     """
 
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = ("logits",)
     question: ClassVar[str] = "What Quantus reports under this name."
     blind_spot: ClassVar[str] = "Whatever its own documentation says."
     range: ClassVar[tuple[float, float]] = (-float("inf"), float("inf"))

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Cost, Explained, Metric, Network, Request, Scored
+from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.engine import logits_in_chunks
 from bench.scoring.information_curves import SHARES, information_curve, stages
 
@@ -24,6 +24,7 @@ class Aic(Metric):
     """
 
     least: float = 0.8
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
     question: ClassVar[str] = "Is the prediction back with little information, where the map says that it is?"
     blind_spot: ClassVar[str] = (
         "What happens after the best moment: no output counts less than one before. A file's size is only nearly what "

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Compared, NetworkMetric, Removal, Scored
+from bench.api import CLASSIFYING, Compared, NetworkMetric, OutputKind, Removal, Scored
 from bench.engine import logits_in_chunks
 
 
@@ -20,6 +20,7 @@ class DiffRoar(NetworkMetric):
     """
 
     shares: tuple[float, ...] = (0.1, 0.5)
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
     question: ClassVar[str] = "Do the pixels that the map calls important tell the class better than the others?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = (

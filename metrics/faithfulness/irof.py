@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Cost, Explained, Metric, Network, Request, Scored
+from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.attribution.superpixels import superpixels
 from bench.functional.heatmaps import ranks
 from bench.scoring.masked_outputs import clean_outputs, outputs_while_masked
@@ -23,6 +23,7 @@ class Irof(Metric):
     """
 
     segments: int = 300
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
     question: ClassVar[str] = "Is the prediction lost as soon as the regions that the map calls important are gone?"
     range: ClassVar[tuple[float, float]] = (-torch.inf, 1.0)
     blind_spot: ClassVar[str] = "Anything finer than a superpixel, whose borders decide what is removed together."

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Cost, Explained, Metric, Network, Request, Scored
+from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.functional.heatmaps import ranks
 from bench.functional.imputation import linear_imputation
 from bench.scoring.masked_outputs import outputs_while_masked
@@ -24,6 +24,7 @@ class Road(Metric):
 
     shares: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
     noise: float = 0.01
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
     question: ClassVar[str] = "Does it hurt more to lose the highest pixels than the lowest, seen without holes?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Evidence that the neighbours of a removed pixel still give away."

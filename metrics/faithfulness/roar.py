@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import Compared, NetworkMetric, Removal, Scored
+from bench.api import CLASSIFYING, Compared, NetworkMetric, OutputKind, Removal, Scored
 from bench.engine import logits_in_chunks
 
 
@@ -19,6 +19,7 @@ class Roar(NetworkMetric):
     """
 
     shares: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
     question: ClassVar[str] = "Is what the class can be learnt from gone with the pixels that the map calls important?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     blind_spot: ClassVar[str] = (

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
-from bench.api import Cost, Explained, Metric, Network, Request, Scored
+from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.engine import logits_in_chunks
-from bench.functional.outputs import target_outputs
+from bench.functional.outputs import probabilities_from
 from bench.scoring.information_curves import SHARES, information_curve, stages
 
 
@@ -25,6 +24,7 @@ class Sic(Metric):
     """
 
     least: float = 0.8
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
     question: ClassVar[str] = "Does the probability come back with little information, where the map says that it is?"
     blind_spot: ClassVar[str] = (
         "What happens after the best moment: no output counts less than one before. A file's size is only nearly what "
@@ -47,12 +47,9 @@ class Sic(Metric):
         for row in range(len(explained.request)):
             own = stages(explained, row)
             logits = logits_in_chunks(explained.network, own.images)
-            outputs = self._outputs(logits, explained.targets[row].expand(len(logits)))
+            outputs = probabilities_from(logits.double(), explained.network.output)[:, explained.targets[row]]
             area, curve, status = information_curve(outputs.cpu().numpy(), own.sizes, self.least)
             areas.append(area)
             curves.append(torch.from_numpy(curve))
             statuses.append(status)
         return Scored(torch.tensor(areas, dtype=torch.float64), torch.stack(curves), tuple(statuses))
-
-    def _outputs(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return target_outputs(logits.double(), targets, "probability")

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.api import OK, Cost, Explained, Metric, Network, Request, Scored
+from bench.api import CLASSIFYING, OK, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.functional.map_similarity import Similarity, similarity, top_set
 from bench.scoring.map_attacks import attacked, off_centre, off_the_top
 
@@ -26,6 +26,7 @@ class AdversarialRobustness(Metric):
     radius: float = 8 / 255
     step: float = 1 / 255
     steps: int = 20
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
     question: ClassVar[str] = "Does the map stay under a change of the image that was made to move it?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "A method far from the gradient is not attacked itself and looks safer than it is."

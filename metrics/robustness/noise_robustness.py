@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.api import OK, Cost, Explained, Metric, Network, Request, Scored
+from bench.api import CLASSIFYING, OK, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.api.network import pixel_scale, to_pixels
 from bench.engine import logits_in_chunks
 from bench.functional.map_similarity import Similarity, similarity
@@ -28,6 +28,7 @@ class NoiseRobustness(Metric):
     levels: tuple[float, ...] = (0.05, 0.1, 0.15)
     draws: int = 1
     top: float = 0.1
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
     question: ClassVar[str] = "Does the map stay when noise that does not change the prediction is added?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Whether the map depends on the network at all: the centre control never changes."

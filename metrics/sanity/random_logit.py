@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from bench.api import Cost, Explained, Metric, Network, Request, Scored, UnsupportedError
+from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored, UnsupportedError
 from bench.functional.map_similarity import Similarity, similarity
 
 
@@ -16,6 +16,7 @@ class RandomLogit(Metric):
 
     similarity: Similarity = "spearman"
     top: float = 0.1
+    output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
     question: ClassVar[str] = "Does the map depend on the class that it explains?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
