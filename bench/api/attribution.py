@@ -23,7 +23,8 @@ class Attribution(Plugin):
     A `control` competes with nobody: it shows what a map of known worth scores. The `floor` is the control that
     knows nothing at all, from which metrics are calibrated.
 
-    A method that does not `follows_target` gives the same map for every target.
+    A method that does not `follows_target` gives the same map for every target; one without `needs_gradient` takes
+    no gradient of the network, so that it works where none can be taken.
     """
 
     reduction: Reduction = "absolute_sum"
@@ -31,6 +32,7 @@ class Attribution(Plugin):
     floor: ClassVar[bool] = False
     needs_truth: ClassVar[bool] = False
     follows_target: ClassVar[bool] = True
+    needs_gradient: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_counts(self)

@@ -89,16 +89,17 @@ class Scored:
     def among(self, kept: list[int], status: Sequence[str]) -> "Scored":
         """These scores at their positions in the whole batch, the others with their status and NaN.
 
-        A score that is not a number never counts as one.
+        A score that is not a number, or infinite, never counts as one.
         """
-        undefined = self.score.isnan().tolist()
+        undefined = (~self.score.isfinite()).tolist()
         own = self.status or (OK,) * len(kept)
         own = tuple("undefined" if text == OK and bad else text for text, bad in zip(own, undefined, strict=True))
         full = list(status)
         for position, text in zip(kept, own, strict=True):
             full[position] = text
         curve = None if self.curve is None else _placed(self.curve, kept, len(full))
-        return Scored(_placed(self.score, kept, len(full)), curve, tuple(full))
+        score = self.score.where(self.score.isfinite(), torch.nan)
+        return Scored(_placed(score, kept, len(full)), curve, tuple(full))
 
 
 def _placed(values: Tensor, kept: list[int], size: int) -> Tensor:
@@ -111,16 +112,28 @@ def _placed(values: Tensor, kept: list[int], size: int) -> Tensor:
 
 def statuses(explained: Explained, truth: bool, fixations: bool) -> list[str]:
     """A status per image: OK, or why no metric with these needs can score it."""
-    finite = explained.heatmaps.flatten(1).isfinite().all(1).tolist()
-    status = [OK if good else "non-finite heatmap" for good in finite]
+    status = [OK] * len(explained.request)
+    for what, values in (("image", explained.images), ("output", explained.clean), ("heatmap", explained.heatmaps)):
+        status = _marked(status, values.flatten(1).isfinite().all(1), f"non-finite {what}")
     if truth:
         masks = explained.request.truth
-        lacking = [True] * len(status) if masks is None else (masks.flatten(1).amax(1) <= 0).tolist()
-        reason = "no truth map" if masks is None else "empty truth map"
-        status = [reason if lacks and text == OK else text for text, lacks in zip(status, lacking, strict=True)]
+        if masks is None:
+            status = ["no truth map" if text == OK else text for text in status]
+        else:
+            status = _marked(status, masks.isfinite().flatten(1).all(1), "non-finite truth map")
+            status = _marked(status, masks.flatten(1).amax(1) > 0, "empty truth map")
     if fixations:
         points = explained.fixations or (torch.empty(0, 4),) * len(status)
         status = [
             "no fixations" if text == OK and not len(own) else text for text, own in zip(status, points, strict=True)
         ]
+        status = [
+            "non-finite fixations" if text == OK and not own.isfinite().all() else text
+            for text, own in zip(status, points, strict=True)
+        ]
     return status
+
+
+def _marked(status: Sequence[str], good: Tensor, reason: str) -> list[str]:
+    """The statuses with this reason for images that are not good and have none yet."""
+    return [reason if text == OK and not fine else text for text, fine in zip(status, good.tolist(), strict=True)]

@@ -1,5 +1,7 @@
 """`heatmark list` and `check`: commands about plug-ins."""
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -7,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.cli.console import console
+from bench.cli.options import Folder
 from bench.errors import HeatmarkError
 
 
@@ -50,10 +53,40 @@ def _described(kind: str, name: str, *, long: bool) -> str:
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="A plug-in of any kind, by name.")],
-    settings: Annotated[str, typer.Option(help="Its settings, as a JSON object.")] = "{}",
+    name: Annotated[str, typer.Argument(help="A plug-in of any kind by name, or a suite: by name, or a .toml file.")],
+    settings: Annotated[str, typer.Option(help="A plug-in's settings, as a JSON object.")] = "{}",
+    store: Folder = Path(".heatmark"),
 ) -> None:
-    """Try everything that a plug-in of its kind promises; the exit status is 1 where a promise is broken."""
+    """Try everything that a plug-in, or the networks and the data set of a suite, promise; status 1 for a breach."""
+    from bench.suites.read import shipped_suites
+
+    is_suite = name in shipped_suites() or name.endswith(".toml")
+    broken = 0
+    for promise, trial in _suite_trials(name, store) if is_suite else _trials(name, settings):
+        words = promise.replace("_", " ")
+        if trial is None:
+            console.print(f"left    {words}: it has no weights before it is trained", markup=False, soft_wrap=True)
+            continue
+        try:
+            trial()
+        except AssertionError as breach:
+            broken += 1
+            console.print(f"broken  {words}: {breach}", markup=False, soft_wrap=True)
+        except Exception as error:  # noqa: BLE001 - whatever fails has broken its promise, and the others are tried
+            broken += 1
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            console.print(f"broken  {words}: {reason}", markup=False, soft_wrap=True)
+        else:
+            console.print(f"kept    {words}", markup=False, soft_wrap=True)
+    if broken:
+        raise typer.Exit(1)
+
+
+Trials = Iterator[tuple[str, Callable[[], None] | None]]
+
+
+def _trials(name: str, settings: str) -> Trials:
+    """The checks of a plug-in."""
     import json
 
     from bench.plugins.sources import kind_of
@@ -70,14 +103,18 @@ def check(
     from bench.checks import trials
     from bench.suites.make import make_plugin
 
-    broken = 0
-    for promise, trial in trials(make_plugin(kind, table, "--settings")):
-        try:
-            trial()
-        except AssertionError as breach:
-            broken += 1
-            console.print(f"broken  {promise.replace('_', ' ')}: {breach}", markup=False, soft_wrap=True)
-        else:
-            console.print(f"kept    {promise.replace('_', ' ')}", markup=False, soft_wrap=True)
-    if broken:
-        raise typer.Exit(1)
+    yield from trials(make_plugin(kind, table, "--settings"))
+
+
+def _suite_trials(name: str, store: Path) -> Trials:
+    """The checks of a suite's networks and data set."""
+    import torch
+
+    from bench.progress import progress
+    from bench.results.cell_store import Store
+    from bench.runner.networks import suite_trials
+    from bench.runner.records import Run
+    from bench.suites.load import load_suite
+
+    with progress() as bars:
+        yield from suite_trials(Run(load_suite(name), Store(store), torch.device("cpu"), bars))

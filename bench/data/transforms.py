@@ -17,6 +17,8 @@ from bench.api import Preprocess, Sample
 from bench.api.network import from_pixels
 from bench.errors import HeatmarkError
 
+_BITS = 258  # the tag of a TIFF file that holds its bits per sample
+
 
 def prepare(sample: Sample, preprocess: Preprocess) -> Sample:
     """The sample as a network wants it: resized, cut out of the centre, its image normalised."""
@@ -119,11 +121,27 @@ def _decoded(path: Path, mode: str) -> Image.Image:
     try:
         with Image.open(path) as file:
             upright = ImageOps.exif_transpose(file)
-            if upright.mode == "I;16":  # Pillow would clip 16-bit grey instead of scaling it
-                return Image.fromarray((np.array(upright) / 257).round().astype(np.uint8)).convert(mode)
+            if upright.mode == "F" or upright.mode.startswith("I"):
+                return _eight_bits(upright, getattr(file, "tag_v2", {}).get(_BITS)).convert(mode)
             return upright.convert("RGBA").convert(mode) if upright.mode == "P" else upright.convert(mode)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise HeatmarkError(f"image file {path} cannot be read: {error}; expected a whole image") from error
+
+
+def _eight_bits(image: Image.Image, bits: tuple[int, ...] | None) -> Image.Image:
+    """A grey image of 16 bits or of floating point as one of 8, scaled, where Pillow would clip it."""
+    values = np.array(image).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F":
+        top, expected = 1.0, "floating point from 0 to 1"
+    else:
+        # Pillow opens 16 bits of some formats, and whatever has 32, under the same name.
+        top, expected = 65535.0, "8 or 16 bits"
+        if bits == (32,):
+            raise ValueError("it has 32 bits per pixel, expected 8 or 16")
+    if not (low >= 0 and high <= top):
+        raise ValueError(f"its values reach from {low:g} to {high:g}, expected {expected}")
+    return Image.fromarray((values / top * 255).round().astype(np.uint8))
 
 
 def _interpolated(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -44,7 +44,14 @@ from bench.functional.image_similarity import (
 from bench.functional.imputation import linear_imputation
 from bench.functional.map_similarity import Similarity, relative_distance, similarity, top_intersection, top_set
 from bench.functional.noise import normal_noise, uniform_noise
-from bench.functional.outputs import log_probabilities_from, logits_from, probabilities_from, target_outputs
+from bench.functional.outputs import (
+    log_probabilities_from,
+    logits_from,
+    predictions,
+    probabilities_from,
+    rightness,
+    target_outputs,
+)
 from bench.functional.patches import patch_norms, patches_to_pixels
 from bench.functional.ranking import average_ranks, expected_precision, rank_auc, share_in_top
 from bench.functional.structural_similarity import ssim, ssim_of_moments
@@ -95,11 +102,13 @@ __all__ = [
     "patches_to_pixels",
     "pearson",
     "pixels_by_rank",
+    "predictions",
     "probabilities_from",
     "rank_auc",
     "ranks",
     "reduce_channels",
     "relative_distance",
+    "rightness",
     "share_in_top",
     "similarity",
     "sobel_difference",

@@ -66,6 +66,25 @@ def target_outputs(logits: Tensor, targets: Tensor, output: Output = "logit", ki
     return outputs.gather(1, targets[:, None])[:, 0]
 
 
+def predictions(logits: Tensor) -> Tensor:
+    """The output with the largest logit (batch,), int64; -1 where a logit is NaN or infinite, which predicts nothing.
+
+    >>> predictions(torch.tensor([[0.0, 3.0], [torch.nan, 1.0]])).tolist()
+    [1, -1]
+    """
+    return logits.argmax(1).where(logits.isfinite().all(1), -1)
+
+
+def rightness(logits: Tensor, outputs: Tensor) -> Tensor:
+    """1 where the prediction is the right one of `outputs` (batch,), 0 where not, NaN where there is none; float64.
+
+    >>> rightness(torch.tensor([[0.0, 3.0], [2.0, 1.0]]), torch.tensor([1, 1])).tolist()
+    [1.0, 0.0]
+    """
+    predicted = predictions(logits)
+    return (predicted == outputs).double().where(predicted >= 0, torch.nan)
+
+
 def _check_classifying(kind: OutputKind) -> None:
     if kind == "number":
         raise UnsupportedError('a network with output = "number" has no probability')

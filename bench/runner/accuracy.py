@@ -12,6 +12,7 @@ from bench.api import ImageRandom, Network
 from bench.data.batches import Batch, batches
 from bench.engine import clean_logits
 from bench.files import key_of
+from bench.functional.outputs import predictions
 from bench.results.finished_images import FinishedImages
 from bench.runner.identity import identity
 from bench.runner.records import Run, Trained
@@ -26,13 +27,13 @@ def accuracy_of(network: Network, batch: Batch) -> pd.DataFrame:
     """Whether each image's label has the highest of all outputs, and the highest of those that stand for a class."""
     logits = clean_logits(network, batch.images)
     known = torch.tensor(network.known_outputs(logits.shape[1]), device=logits.device)
-    best_of_all, best_known = logits.argmax(1), known[logits[:, known].argmax(1)]
-    answered = logits.isfinite().all(1)  # the largest of what is no number is no answer
+    best_of_all = predictions(logits)
+    best_known = known[logits[:, known].argmax(1)].where(best_of_all >= 0, -1)
     return pd.DataFrame(
         {
             "image": list(batch.ids),
-            "correct": (answered & (best_of_all == batch.outputs)).cpu().numpy(),
-            "correct_among_classes": (answered & (best_known == batch.outputs)).cpu().numpy(),
+            "correct": (best_of_all == batch.outputs).cpu().numpy(),
+            "correct_among_classes": (best_known == batch.outputs).cpu().numpy(),
         }
     )
 
@@ -41,8 +42,7 @@ def robust_accuracy_of(network: Network, batch: Batch, attack: AttackTable, seed
     """Whether each image's label still has the highest of all outputs after the attack on it."""
     rng = ImageRandom(seed, "attack on accuracy", batch.ids)
     images = pgd(network, batch.images, batch.outputs, attack.epsilon, attack.step, attack.steps, rng)
-    logits = clean_logits(network, images)
-    right = logits.isfinite().all(1) & (logits.argmax(1) == batch.outputs)
+    right = predictions(clean_logits(network, images)) == batch.outputs
     return pd.DataFrame({"image": list(batch.ids), "correct": right.cpu().numpy()})
 
 

@@ -99,6 +99,9 @@ def _manifest(run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.
         "audits": [
             {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, **own} for t, _ in shown for own in t.audits
         ],
+        "looks": [
+            {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, "kept": list(t.look)} for t, _ in shown
+        ],
         "seed": table.seed,
         "attack": table.attack.model_dump(),
         "target": _rule(suite),

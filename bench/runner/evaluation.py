@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bench.api import Attribution, Explained, ImageMetric, ImageRandom, Network, OutputKind, Preprocess, Request, Scored
 from bench.api.network_state import keep_state
+from bench.checks.network_promises import look_at
 from bench.data.batches import Batch
 from bench.data.given_images import GivenImages
 from bench.engine import clean_logits
@@ -58,6 +59,8 @@ class Evaluation:
         with progress_bars() if progress else nullcontext() as bars:
             self._check_targets()
             for batch in self.images.batches(network, self.batch, device):
+                if not seen:
+                    look_at(network, batch.images, needs_gradient=any(method.needs_gradient for method in methods))
                 seen.update(batch.ids)
                 _check_ids(seen)
                 request, clean = self._request(network, batch, sum(seen.values()) - len(batch.ids))

@@ -2,27 +2,35 @@
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
 import torch
 from torch import nn
 
 from bench.api import Dataset, Network, Preprocess, Recipe
+from bench.checks import trials
+from bench.checks.network_promises import LOOKED_AT, NETWORK_CHECKS, checks_for, look_at, sample, tried
+from bench.data.batches import Batch, evenly_spaced, load
 from bench.errors import HeatmarkError, nearest
 from bench.files import key_of, locked, unsealed
 from bench.progress import Progress
-from bench.runner.identity import code_hash
-from bench.runner.records import Trained
+from bench.runner.identity import code_hash, identity
+from bench.runner.records import Run, Trained
 from bench.suites.load import Suite
 from bench.suites.schema import NetworkTable
 from bench.training.architectures import build, call, code_of_callable, is_callable, load_weights, weights_hash
 from bench.training.checkpoints import read_trained, write_trained
 from bench.training.distributed import rank, wait
 from bench.training.loop import TrainingJob, train, training_identity
+
+LOOK = pa.schema([("promise", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -196,3 +204,49 @@ def _label_map(suite: Suite, table: NetworkTable) -> tuple[int, ...] | None:
     except (OSError, ValueError, AttributeError) as error:
         raise HeatmarkError(f"{table.label_map}: expected JSON from class number to output: {error}") from error
     return tuple(known.get(label + 1, -1) for label in range(labels))
+
+
+def looked_at(run: Run, trained: Trained) -> Trained:
+    """The network with the promises that it keeps on images of the suite; HeatmarkError for one that it breaks."""
+    gradients = _needs_gradient(run)
+
+    def compute() -> pd.DataFrame:
+        images = _batch(run, trained).images
+        return pd.DataFrame({"promise": look_at(trained.network, images, needs_gradient=gradients)})
+
+    names = [check.__name__ for check in NETWORK_CHECKS]
+    parts = identity(run, [trained], run.ids(_positions(run, trained)), "look", str(gradients), *names)
+    return replace(trained, look=tuple(run.stored(parts, LOOK, compute).promise))
+
+
+def suite_trials(run: Run) -> Iterator[tuple[str, Callable[[], None] | None]]:
+    """Every check of a suite's networks and data set by name, ready to be called; None where it must be trained first.
+
+    Networks that the suite trains are trained by `heatmark run` or `train`, and looked at there.
+    """
+    for number, table in enumerate(run.table.networks):
+        if table.weights is None:
+            yield f"network {table.name or table.architecture} by {run.suite.recipes[number].label}", None
+            continue
+        for trained in NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress).load():
+            images = sample(_batch(run, trained).images)
+            for check in checks_for(_needs_gradient(run)):
+                yield (
+                    f"network {trained.network.name}: {check.__name__}",
+                    partial(tried, check, trained.network, images),
+                )
+    for name, trial in trials(run.dataset):
+        yield f"data set {run.dataset.name}: {name}", trial
+
+
+def _needs_gradient(run: Run) -> bool:
+    return any(method.needs_gradient for method in run.suite.attributions)
+
+
+def _positions(run: Run, trained: Trained) -> list[int]:
+    chosen = run.chosen(trained.network, run.table.dataset.images)
+    return [chosen[i] for i in evenly_spaced(len(chosen), LOOKED_AT)]
+
+
+def _batch(run: Run, trained: Trained) -> Batch:
+    return load(run.dataset, run.split, _positions(run, trained), trained.network, run.device)

@@ -27,6 +27,7 @@ class Trained:
 
     `code` is a hash of somebody's own code that builds it. `training` is how the suite trains it, None where it comes
     as weights; `train_again` makes such a network on another data set, by another recipe than its own if not None.
+    `look` names the promises it keeps (`bench.checks.network_promises`).
     """
 
     network: Network
@@ -39,6 +40,7 @@ class Trained:
     training: Training | None = None
     train_again: Callable[[Dataset, Recipe | None], Network] | None = None
     audits: tuple[dict[str, Any], ...] = ()
+    look: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from bench.runner.accuracy import network_row
 from bench.runner.collect import Part, collect
 from bench.runner.explain import Explainer
 from bench.runner.identity import code_hash, identity
-from bench.runner.networks import NetworkLoader
+from bench.runner.networks import NetworkLoader, looked_at
 from bench.runner.records import Run, Trained
 from bench.runner.sample_heatmaps import gallery_of
 from bench.runner.score import rows, score_across, score_one
@@ -45,7 +45,7 @@ def run_suite(run: Run, *, retrain: bool = False) -> Results:
     networks, shown = [], []
     for number in range(len(suite.recipes)):
         ready = NetworkLoader(suite, number, run.store.networks, run.device, run.progress).load(retrain=retrain)
-        group = [tuned(run, trained) for trained in ready]
+        group = [tuned(run, looked_at(run, trained)) for trained in ready]
         for trained in group:
             networks.append(network_row(run, trained))
             shown.append((trained, gallery_of(run, trained)))

@@ -19,6 +19,7 @@ from bench.api import (
     Scored,
 )
 from bench.data.batches import Batch
+from bench.functional.outputs import predictions
 from bench.runner.explain import Explainer, attempt
 from bench.runner.records import Run
 from bench.runner.retraining import retrainer_of
@@ -87,7 +88,7 @@ def _counted(run: Run, batch: Batch, clean: Tensor) -> tuple[list[int], list[str
     """Which images of the batch count under the suite's rule, and the status of each."""
     right = torch.ones_like(batch.outputs, dtype=torch.bool)
     if run.table.only_correct:
-        right = clean.argmax(1) == batch.outputs
+        right = predictions(clean) == batch.outputs
     status = [OK if good else "not correctly classified" for good in right.tolist()]
     return [row for row, text in enumerate(status) if text == OK], status
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from bench.api import Explained, Sample
+from bench.checks.network_promises import look_at
 from bench.data.batches import Batch, batch_of, load
 from bench.data.transforms import read_image
 from bench.errors import HeatmarkError
@@ -32,6 +33,7 @@ def draw(run: Run, image: str, network: str | None, out: Path) -> None:
     number = number_of(run.suite, network)
     trained = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress).load()[0]
     batch = _batch(run, trained, image)
+    look_at(trained.network, batch.images, needs_gradient=any(own.needs_gradient for own in run.suite.attributions))
     explainer = Explainer(run, trained)
     explained = explainer.explanations(*explainer.request_for(batch), batch, run.suite.attributions)
     failures = [reason for reason in explained.values() if isinstance(reason, str)]

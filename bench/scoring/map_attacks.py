@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from bench.api import Explained, Network
 from bench.api.network import pixel_scale, to_pixels
 from bench.engine import logits_in_chunks
+from bench.functional.outputs import predictions
 
 # What to increase: maps and the maps before, (batch, height, width) with sum 1, to one number per image.
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -25,7 +26,8 @@ def attacked(
     """The images (batch, channel, height, width) of the highest objective, and whether there was any slope to climb.
 
     Iterated signed steps of `step` within +-`radius` of every pixel value, from a random start one step away; an
-    image stays as it is where every change that was tried also changed the prediction.
+    image stays as it is where every change that was tried also changed the prediction, and is NaN where one had outputs
+    that are no numbers.
     """
     network, originals = explained.network, explained.images
     smooth = replace(network, module=smoothed(network.module))
@@ -35,6 +37,7 @@ def attacked(
     images = best = originals
     highest = before.new_full((len(images),), -torch.inf)
     sloped = torch.zeros_like(highest, dtype=torch.bool)
+    answered = torch.ones_like(sloped)
     towards = explained.rng.of("attack").uniform(images.shape[1:], images) * 2 - 1
     for _ in range(steps):
         images = (images + step / scale * towards.sign()).clamp(low, high).requires_grad_()
@@ -42,11 +45,13 @@ def attacked(
         towards = _slope(heights, images)
         sloped |= towards.flatten(1).any(1)
         images, heights = images.detach(), heights.detach()
-        holds = logits_in_chunks(network, images).argmax(1) == explained.clean.argmax(1)
+        found = predictions(logits_in_chunks(network, images))
+        holds = found == predictions(explained.clean)
+        answered &= found >= 0
         better = holds & (heights > highest)
         highest = torch.where(better, heights, highest)
         best = torch.where(better[:, None, None, None], images, best)
-    return best, sloped
+    return best.where(answered[:, None, None, None], torch.nan), sloped
 
 
 def off_the_top(top: Tensor) -> Objective:

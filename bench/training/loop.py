@@ -19,6 +19,7 @@ from bench.api.source_code import code_of
 from bench.data.batches import Batch, batches, evenly_spaced, stacked, usable
 from bench.errors import HeatmarkError
 from bench.files import file_hash
+from bench.functional.outputs import predictions
 from bench.progress import Progress
 from bench.training.architectures import load_weights
 from bench.training.augmentation import augmented
@@ -176,7 +177,7 @@ def _validated(job: TrainingJob, network: Network, device: torch.device) -> dict
     with frozen_for_evaluation(network.module):
         for batch in batches(job.dataset, "val", positions, job.training.batch, network, device):
             with torch.inference_mode():
-                right += int((network.logits(batch.images).argmax(1) == batch.outputs).sum())
+                right += int((predictions(network.logits(batch.images)) == batch.outputs).sum())
             penalty = job.recipe.penalty(network, batch.images, batch.outputs, rng)
             if penalty is not None:
                 penalties.append(penalty.detach())

@@ -17,6 +17,7 @@ class Centre(Attribution):
     the same for every image.
     """
 
+    needs_gradient: ClassVar[bool] = False
     reference: ClassVar[str] = "Tatler, 2007, doi:10.1167/7.14.4"
     control: ClassVar[bool] = True
     follows_target: ClassVar[bool] = False

@@ -19,6 +19,7 @@ class Edges(Attribution):
     unscaled, borders repeated. Range [0, inf), one channel; zero for a constant image.
     """
 
+    needs_gradient: ClassVar[bool] = False
     reference: ClassVar[str] = "Adebayo et al., 2018, arXiv:1810.03292"
     control: ClassVar[bool] = True
     follows_target: ClassVar[bool] = False

@@ -24,6 +24,7 @@ class KernelShap(Attribution):
     image and a blank one. One channel: every pixel carries its superpixel's value over the number of its pixels.
     """
 
+    needs_gradient: ClassVar[bool] = False
     reference: ClassVar[str] = "Lundberg and Lee, 2017, arXiv:1705.07874"
 
     reduction: Reduction = "sum"

@@ -22,6 +22,7 @@ class Occlusion(Attribution):
     one channel. Equals Captum's, which always answers in float32.
     """
 
+    needs_gradient: ClassVar[bool] = False
     reference: ClassVar[str] = "Zeiler and Fergus, 2014, arXiv:1311.2901"
 
     reduction: Reduction = "sum"

@@ -15,6 +15,7 @@ class Oracle(Attribution):
     Range [0, 1], one channel. What the best possible heatmap scores on agreement with the truth.
     """
 
+    needs_gradient: ClassVar[bool] = False
     reference: ClassVar[str] = "Control of this project"
     control: ClassVar[bool] = True
     follows_target: ClassVar[bool] = False

@@ -15,6 +15,7 @@ class RandomMap(Attribution):
     Values in [0, 1), one channel. What a method that knows nothing scores.
     """
 
+    needs_gradient: ClassVar[bool] = False
     reference: ClassVar[str] = "Control of this project"
     control: ClassVar[bool] = True
     follows_target: ClassVar[bool] = False

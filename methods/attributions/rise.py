@@ -23,6 +23,7 @@ class Rise(Attribution):
     drawn once per run and shared by all images. One channel, never negative for probabilities.
     """
 
+    needs_gradient: ClassVar[bool] = False
     reference: ClassVar[str] = "Petsiuk et al., 2018, arXiv:1806.07421"
 
     reduction: Reduction = "sum"

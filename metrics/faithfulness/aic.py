@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.engine import logits_in_chunks
+from bench.functional.outputs import rightness
 from bench.scoring.information_curves import SHARES, information_curve, stages
 
 
@@ -55,4 +56,4 @@ class Aic(Metric):
         return Scored(torch.tensor(areas, dtype=torch.float64), torch.stack(curves), tuple(statuses))
 
     def _outputs(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return (logits.argmax(1) == targets).double()
+        return rightness(logits, targets)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bench.api import CLASSIFYING, Compared, NetworkMetric, OutputKind, Removal, Scored
 from bench.engine import logits_in_chunks
+from bench.functional.outputs import rightness
 
 
 @dataclass(frozen=True)
@@ -39,5 +40,5 @@ class DiffRoar(NetworkMetric):
 
     def _right(self, compared: Compared, removal: Removal) -> Tensor:
         shown = removal.shown(compared.explained[0])
-        found = logits_in_chunks(compared.retrainer.without(removal), shown).argmax(1)
-        return (found == compared.outputs).double()
+        found = logits_in_chunks(compared.retrainer.without(removal), shown)
+        return rightness(found, compared.outputs)

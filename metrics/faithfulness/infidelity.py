@@ -49,7 +49,7 @@ class Infidelity(Metric):
         drops = drops / drops.abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
         explainable = (sums * drops).sum(1).square() / sums.square().sum(1).clamp_min(1e-300)
         total = drops.square().sum(1)
-        return Scored((1 - explainable / total.clamp_min(1e-300)).where(total > 0, 0.0).clamp(0, 1))
+        return Scored((1 - explainable / total.clamp_min(1e-300)).where(total != 0, 0.0).clamp(0, 1))
 
     def _squares(self, explained: Explained) -> Iterator[Tensor]:
         """Squares at random places, bool (batch, height, width), wholly inside the image."""

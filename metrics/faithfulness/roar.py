@@ -7,6 +7,7 @@ import torch
 
 from bench.api import CLASSIFYING, Compared, NetworkMetric, OutputKind, Removal, Scored
 from bench.engine import logits_in_chunks
+from bench.functional.outputs import rightness
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,6 @@ class Roar(NetworkMetric):
         for share in self.shares:
             removal = Removal(share, "highest")
             shown = removal.shown(compared.explained[0])
-            found = logits_in_chunks(compared.retrainer.without(removal), shown).argmax(1)
-            curve.append((found == compared.outputs).double())
+            found = logits_in_chunks(compared.retrainer.without(removal), shown)
+            curve.append(rightness(found, compared.outputs))
         return Scored(torch.stack(curve, 1).mean(1), torch.stack(curve, 1))

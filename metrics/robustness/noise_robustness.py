@@ -11,6 +11,7 @@ from bench.api.network import pixel_scale, to_pixels
 from bench.engine import logits_in_chunks
 from bench.functional.map_similarity import Similarity, similarity
 from bench.functional.noise import normal_noise, uniform_noise
+from bench.functional.outputs import predictions
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class NoiseRobustness(Metric):
         for level in self.levels:
             copies = [explained.images + self._noise(explained, level, draw) for draw in range(self.draws)]
             for noisy in copies:
-                unchanged &= logits_in_chunks(explained.network, noisy).argmax(1) == explained.clean.argmax(1)
+                unchanged &= predictions(logits_in_chunks(explained.network, noisy)) == predictions(explained.clean)
             after = [explained.explain_again(noisy) for noisy in copies]
             alike = [similarity(explained.heatmaps, maps, self.similarity, self.top) for maps in after]
             curve.append(torch.stack(alike).mean(0))

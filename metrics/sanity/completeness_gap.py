@@ -33,4 +33,4 @@ class CompletenessGap(Metric):
         change = target_outputs((explained.clean - blank).double(), explained.targets)
         total = explained.attributions.double().flatten(1).sum(1)
         size = total.abs() + change.abs()
-        return Scored(((total - change).abs() / size).where(size > 0, 0.0))
+        return Scored(((total - change).abs() / size).where(size != 0, 0.0))

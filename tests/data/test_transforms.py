@@ -173,3 +173,34 @@ def test_a_path_that_leaves_the_root_is_refused(tmp_path: Path, relative: str) -
 
 def test_a_path_below_the_root_is_kept(tmp_path: Path) -> None:
     assert inside(tmp_path, "images/a..b.jpg") == tmp_path / "images" / "a..b.jpg"
+
+
+LEVELS = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
+WRITTEN = {
+    "little.tif": lambda: Image.fromarray(LEVELS),
+    "big.tif": lambda: Image.frombytes("I;16B", (16, 16), LEVELS.astype(">u2").tobytes()),
+    "sixteen.png": lambda: Image.fromarray(LEVELS),
+    "float.tif": lambda: Image.fromarray((LEVELS / 65535).astype(np.float32)),
+}
+REFUSED = {
+    "whole.tif": (lambda: Image.fromarray(LEVELS.astype(np.int32)), "32 bits per pixel"),
+    "large.tif": (lambda: Image.fromarray(LEVELS.astype(np.float32)), "values reach from 0 to 65535"),
+    "nan.tif": (lambda: Image.fromarray(np.full((4, 4), np.nan, np.float32)), "values reach from nan"),
+    "below.tif": (lambda: Image.fromarray(np.full((4, 4), -0.5, np.float32)), "values reach from -0.5"),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_pixels_of_more_than_eight_bits_are_read_right(tmp_path: Path, name: str) -> None:
+    WRITTEN[name]().save(tmp_path / name)
+    expected = torch.arange(256).reshape(16, 16) / 255
+    torch.testing.assert_close(read_image(tmp_path / name), expected.expand(3, -1, -1))
+    torch.testing.assert_close(read_mask(tmp_path / name), expected)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_pixels_of_another_range_are_refused(tmp_path: Path, name: str) -> None:
+    make, reason = REFUSED[name]
+    make().save(tmp_path / name)
+    with pytest.raises(HeatmarkError, match=reason):
+        read_image(tmp_path / name)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from bench.data.batches import Batch
 
 
 def tiny_network(weights: dict[str, np.ndarray], dtype: torch.dtype = torch.float64) -> nn.Sequential:
@@ -33,3 +35,9 @@ def _golden_network(
             layer.weight.copy_(torch.from_numpy(weights[f"w{number}"]))
             layer.bias.copy_(torch.from_numpy(weights[f"b{number}"]))
     return module.eval()
+
+
+def batch_of_images(images: Tensor, outputs: Tensor) -> Batch:
+    """Images as a batch whose labels are these outputs."""
+    ids = tuple(f"image-{i}" for i in range(len(images)))
+    return Batch(ids, images, outputs, outputs, None, None)

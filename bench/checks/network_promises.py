@@ -1,0 +1,221 @@
+"""What every network promises before its first score, as small named functions.
+
+Each takes a network and some images as it takes them, (any, channel, height, width), and raises AssertionError with one
+line that says what to set or mend. The network is in evaluation mode inside, and left as it was.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.api import HeatmarkError, Network
+from bench.api.module_state import evaluating
+
+LOOKED_AT = 2  # images, and a paler mirrored copy of each
+_SURE = 1e-3  # the share of the outputs' range that is no rounding
+_HALF = 3e-2  # the same where weights are in half precision
+_SUM = 1e-3  # how far probabilities may be from 1
+
+
+def takes_the_images(network: Network, images: Tensor) -> None:
+    """A tensor of the declared kind comes back, one row for each image."""
+    images = images[: len(images) // 2]
+    try:
+        outputs = _raw(network, images)
+    except HeatmarkError as error:
+        raise AssertionError(str(error)) from error
+    except Exception as error:  # a network may fail in any way
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        shape = tuple(images.shape)
+        raise AssertionError(f"network {network.name!r} cannot take images of shape {shape}: {reason}") from error
+    assert len(outputs) == len(images), f"network {network.name!r} returns {len(outputs)} rows for {len(images)} images"
+
+
+def is_finite(network: Network, images: Tensor) -> None:
+    """No weight or buffer is NaN or infinite, nor are the outputs of all images."""
+    for name, weights in [*network.module.named_parameters(), *network.module.named_buffers()]:
+        if weights.is_floating_point() and not weights.isfinite().all():
+            raise AssertionError(f"network {network.name!r}: {name} is not finite; train it, or load its weights, anew")
+    finite = _raw(network, images).isfinite().all(1)
+    assert finite.any(), (
+        f"network {network.name!r}: its outputs are not finite for any of {len(images)} images; look at its weights, "
+        "its precision and `preprocess`"
+    )
+
+
+def returns_what_is_declared(network: Network, images: Tensor) -> None:
+    """Logits are no probabilities, and probabilities are."""
+    with torch.enable_grad():
+        outputs = _raw(network, images.detach().requires_grad_())
+    last = outputs.grad_fn.name() if outputs.grad_fn is not None else ""
+    outputs = outputs.detach()[outputs.isfinite().all(1)]
+    sums = bool((outputs >= 0).all() and ((outputs.sum(1) - 1).abs() <= _SUM).all())
+    if network.output == "probabilities":
+        assert sums, (
+            f'network {network.name!r} is declared as output = "probabilities", and its outputs are not: expected rows '
+            'that are not negative and sum to 1; set output = "logits" or "labels"'
+        )
+    elif network.output == "logits":
+        assert not sums, f'network {network.name!r} returns probabilities; set output = "probabilities"'
+    if network.output != "number":
+        assert not last.startswith("Sigmoid"), (
+            f"network {network.name!r} ends in a sigmoid; expected what goes into it: take the sigmoid off, and set "
+            'output = "logit" or "labels"'
+        )
+
+
+def leaves_the_images_alone(network: Network, images: Tensor) -> None:
+    """The images are not changed in place."""
+    given = images.clone()
+    _raw(network, given)
+    assert torch.equal(given, images), (
+        f"network {network.name!r} changes the images that it is given, in place; copy them first, or set inplace=False"
+    )
+
+
+def neither_draws_nor_counts(network: Network, images: Tensor) -> None:
+    """In evaluation no random number is drawn and no buffer changes."""
+    before = {name: values.clone() for name, values in network.module.named_buffers()}
+    states = _random_states(images)
+    _raw(network, images)
+    drawn = not all(map(_same_state, states, _random_states(images)))
+    changed = [n for n, values in network.module.named_buffers() if n in before and not _equal(values, before[n])]
+    assert not drawn, (
+        f"network {network.name!r} draws random numbers in evaluation mode; give dropout training=self.training"
+    )
+    assert not changed, (
+        f"network {network.name!r} changes its buffer {changed[0] if changed else ''} in evaluation mode; batch norm "
+        "and counters may do so in training only"
+    )
+
+
+def answers_twice_the_same(network: Network, images: Tensor) -> None:
+    """The same images have the same outputs when they are shown again."""
+    first, second = _raw(network, images), _raw(network, images)
+    assert _alike(network, first, second), (
+        f"network {network.name!r} gives another answer to the same images; make it deterministic in evaluation mode"
+    )
+
+
+def answers_alone_as_in_company(network: Network, images: Tensor) -> None:
+    """An image's outputs do not depend on the other images of its batch."""
+    together = _raw(network, images)
+    try:
+        alone = torch.cat([_raw(network, image[None]) for image in images])
+    except Exception as error:  # batch norm refuses a batch of one
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise AssertionError(f"network {network.name!r} cannot take a single image: {reason}") from error
+    assert _alike(network, together, alone), (
+        f"network {network.name!r}: an image's outputs depend on the other images of its batch; let batch norm use its "
+        "running statistics in evaluation mode"
+    )
+
+
+def passes_a_gradient_to_the_image(network: Network, images: Tensor) -> None:
+    """The gradient of the target's logit reaches the image, is finite, and not zero everywhere."""
+    mend = "leave out detach(), rounding and quantised layers, or explain it by methods that need no gradient"
+    try:
+        with torch.enable_grad():
+            watched = images.detach().requires_grad_()
+            logits = network.logits(watched)
+            (gradients,) = torch.autograd.grad(logits.gather(1, logits.argmax(1)[:, None]).sum(), watched)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        if "nference tensor" in reason:
+            mend = "build it outside of torch.inference_mode()"
+        raise AssertionError(
+            f"no gradient of network {network.name!r} reaches its images ({reason}); {mend}"
+        ) from error
+    assert gradients.isfinite().flatten(1).all(1).any(), (
+        f"the gradients of network {network.name!r} are not finite for any of {len(images)} images; look at its "
+        "weights, its precision and `preprocess`"
+    )
+    varied = not _alike(network, logits.detach(), logits.detach().flip(0))
+    assert gradients.any() or not varied, f"the gradients of network {network.name!r} are all zero; {mend}"
+
+
+NETWORK_CHECKS: tuple[Callable[[Network, Tensor], None], ...] = (
+    takes_the_images,
+    is_finite,
+    leaves_the_images_alone,
+    neither_draws_nor_counts,
+    answers_twice_the_same,
+    answers_alone_as_in_company,
+    returns_what_is_declared,
+    passes_a_gradient_to_the_image,
+)
+
+
+def checks_for(needs_gradient: bool) -> list[Callable[[Network, Tensor], None]]:
+    """The checks of a network, without that of gradients where nobody takes any."""
+    return [check for check in NETWORK_CHECKS if needs_gradient or check is not passes_a_gradient_to_the_image]
+
+
+def look_at(network: Network, images: Tensor, *, needs_gradient: bool) -> list[str]:
+    """The names of the promises that a network keeps on some images; HeatmarkError for the first that it breaks."""
+    shown, kept = sample(images), []
+    for check in checks_for(needs_gradient):
+        try:
+            tried(check, network, shown)
+        except AssertionError as breach:
+            raise HeatmarkError(str(breach)) from breach
+        kept.append(check.__name__)
+    return kept
+
+
+def tried(check: Callable[[Network, Tensor], None], network: Network, images: Tensor) -> None:
+    """Carry out one check on the network in evaluation mode, its buffers put back."""
+    with torch.inference_mode(False), torch.no_grad(), evaluating(network.module):
+        before = {name: values.clone() for name, values in network.module.named_buffers()}
+        try:
+            check(network, images)
+        finally:
+            for name, values in network.module.named_buffers():
+                if name in before and not _equal(values, before[name]):
+                    values.copy_(before[name])
+
+
+def sample(images: Tensor) -> Tensor:
+    """A few images to look at, and company: the first finite ones, or noise where there is none."""
+    with torch.inference_mode(False):
+        finite = images[images.flatten(1).isfinite().all(1)][:LOOKED_AT].clone()
+        if not len(finite):
+            noise = torch.randn(LOOKED_AT, *images.shape[1:], generator=torch.Generator().manual_seed(0))
+            finite = noise.to(images)
+        return torch.cat([finite, finite.flip(3) * 0.5])
+
+
+def _raw(network: Network, images: Tensor) -> Tensor:
+    return network.raw(images)
+
+
+def _alike(network: Network, first: Tensor, second: Tensor) -> bool:
+    """Whether outputs differ by rounding only."""
+    kept = first.isfinite().all(1) & second.isfinite().all(1)
+    first, second = first[kept].double(), second[kept].double()
+    if not len(first):
+        return True
+    low = any(p.dtype in (torch.float16, torch.bfloat16) for p in network.module.parameters())
+    span, size = first.max() - first.min(), first.abs().max()
+    return bool((first - second).abs().max() <= (_HALF if low else _SURE) * span + 1e-5 * size)
+
+
+def _random_states(images: Tensor) -> Sequence[Any]:
+    """Where torch's, numpy's and Python's own random numbers are."""
+    numpy_state: Any = np.random.get_state()  # noqa: NPY002 - networks may draw from it
+    own = [torch.get_rng_state(), numpy_state[1:3], random.getstate()]
+    return [*own, torch.cuda.get_rng_state(images.device)] if images.is_cuda else own
+
+
+def _same_state(before: Any, after: Any) -> bool:
+    if isinstance(before, Tensor):
+        return torch.equal(before, after)
+    return all(np.array_equal(own, other) for own, other in zip(before, after, strict=True))
+
+
+def _equal(first: Tensor, second: Tensor) -> bool:
+    return first.shape == second.shape and bool(((first == second) | (first.isnan() & second.isnan())).all())

@@ -1,0 +1,162 @@
+"""The look at a network before its first score: what is broken is refused in one line that says what to mend."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from typer.testing import CliRunner
+
+import bench
+from bench.api import HeatmarkError, Network
+from bench.checks.fixtures import tiny_network, tiny_transformer
+from bench.checks.network_promises import NETWORK_CHECKS, look_at
+from bench.cli import app
+
+
+class _Then(nn.Module):
+    """A small classifier whose features and outputs pass through functions."""
+
+    def __init__(self, features=lambda x: x, outputs=lambda x: x, classes: int = 5) -> None:
+        super().__init__()
+        self.convolution, self.head = nn.Conv2d(3, 6, 3), nn.Linear(6, classes)
+        self.features, self.outputs = features, outputs
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.features(F.relu(self.convolution(images)))
+        return self.outputs(self.head(features.mean((2, 3))))
+
+
+class _Counts(_Then):
+    """A network that counts its calls in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls += 1
+        return super().forward(images)
+
+
+class _InPlace(_Then):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images.mul_(2))
+
+
+def _with_weight(value: float) -> nn.Module:
+    module = _Then()
+    module.head.bias.data[0] = value
+    return module
+
+
+def _infinite_output() -> nn.Module:
+    return _Then(outputs=lambda x: x / 0)
+
+
+OWN = torch.Generator()
+BROKEN = {
+    "nan weight": (lambda: _with_weight(torch.nan), "head.bias is not finite; train it, or load"),
+    "infinite weight": (lambda: _with_weight(torch.inf), "head.bias is not finite"),
+    "infinite output": (_infinite_output, "outputs are not finite for any"),
+    "softmax": (lambda: _Then(outputs=lambda x: x.softmax(1)), 'set output = "probabilities"'),
+    "sigmoid": (lambda: _Then(outputs=torch.sigmoid), "ends in a sigmoid"),
+    "one output": (lambda: _Then(classes=1), 'set output = "logit"'),
+    "functional dropout": (lambda: _Then(features=F.dropout), "give dropout training=self.training"),
+    "numpy noise": (lambda: _Then(outputs=lambda x: x + np.random.rand()), "draws random numbers"),  # noqa: NPY002
+    "python noise": (lambda: _Then(outputs=lambda x: x + random.gauss(0, 1)), "draws random numbers"),
+    "own generator": (
+        lambda: _Then(outputs=lambda x: x + torch.rand(x.shape, generator=OWN)),
+        "another answer to the same images",
+    ),
+    "batch statistics": (lambda: nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), _Then()), "other images"),
+    "functional batch norm": (
+        lambda: _Then(features=lambda x: F.batch_norm(x, None, None, training=True)),
+        "other images of its batch",
+    ),
+    "counter": (_Counts, "changes its buffer calls"),
+    "in place": (_InPlace, "changes the images that it is given, in place"),
+    "detached": (lambda: _Then(features=lambda x: x.detach()), "reaches its images"),
+    "no gradient": (lambda: _Then(features=torch.round), "are all zero"),
+    "wrong channels": (lambda: nn.Conv2d(1, 2, 3), "cannot take images of shape"),
+    "feature map": (lambda: nn.Conv2d(3, 2, 3), "returns a tensor of shape"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_broken_is_refused_before_the_first_score(name: str) -> None:
+    make, message = BROKEN[name]
+    torch.manual_seed(0)
+    module, images = make(), torch.rand(3, 3, 16, 16)
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    with pytest.raises(HeatmarkError, match=message) as caught:
+        bench.evaluate(module, images, attributions=["simple_gradient"], metrics=["gini"])
+    assert "\n" not in str(caught.value)
+    after = module.state_dict()
+    assert all(torch.equal(after[key].nan_to_num(7), value.nan_to_num(7)) for key, value in before.items())
+
+
+def test_declared_probabilities_are_probabilities() -> None:
+    with pytest.raises(HeatmarkError, match="expected rows that are not negative and sum to 1"):
+        look_at(Network(_Then(), output="probabilities"), torch.rand(2, 3, 16, 16), needs_gradient=True)
+    network = Network(_Then(outputs=lambda x: x.softmax(1)), output="probabilities")
+    assert len(look_at(network, torch.rand(2, 3, 16, 16), needs_gradient=True)) == len(NETWORK_CHECKS)
+
+
+@pytest.mark.parametrize("network", [tiny_network(), tiny_transformer()], ids=lambda network: network.name)
+@pytest.mark.parametrize("count", [1, 5])
+def test_honest_networks_keep_every_promise(network: Network, count: int) -> None:
+    images = torch.rand(count, 3, 16, 16, dtype=torch.float64)
+    assert look_at(network, images, needs_gradient=True) == [check.__name__ for check in NETWORK_CHECKS]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_rounds_and_is_no_breach(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    assert look_at(Network(_Then().to(dtype)), torch.rand(3, 3, 16, 16), needs_gradient=True)
+
+
+def test_a_network_without_gradients_is_explained_by_methods_that_need_none() -> None:
+    torch.manual_seed(0)
+    module, images = _Then(features=lambda x: x.detach()), torch.rand(2, 3, 16, 16)
+    scores = bench.evaluate(module, images, attributions=["occlusion"], metrics=["deletion"])
+    assert scores.status.eq("ok").all()
+
+
+def test_images_that_are_not_finite_are_no_fault_of_the_network() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(3, 3, 16, 16)
+    images[1, 0, 0, 0] = torch.nan
+    for given in (images, torch.full_like(images, torch.nan)):
+        scores = bench.evaluate(_Then(), given, attributions=["random_map"], metrics=["gini", "deletion"])
+        bad = scores.image.isin([str(i) for i in range(3) if given[i].isnan().any()])
+        assert scores[bad].status.eq("non-finite image").all()
+        assert scores[bad].score.isna().all()
+        assert scores[~bad].status.eq("ok").all()
+
+
+def test_check_prints_what_the_networks_and_the_data_of_a_suite_keep(tmp_path) -> None:
+    done = CliRunner().invoke(app, ["check", "embedded", "--store", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "kept    network small resnet: answers alone as in company" in done.output
+    assert "kept    data set planted: lists its images (test)" in done.output
+
+
+def test_check_goes_on_behind_a_broken_promise_of_a_suite(tmp_path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def make(path):\n"
+        "    torch.manual_seed(0)\n"
+        "    return nn.Sequential(nn.Conv2d(3, 10, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Softmax(1))\n"
+    )
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\n[dataset]\nname = "planted"\n[[networks]]\n'
+        'architecture = "$SUITE/own.py:make"\nweights = "none"\nname = "own"\n'
+        '[[attributions]]\nname = "random_map"\n[[metrics]]\nname = "gini"\n'
+    )
+    done = CliRunner().invoke(app, ["check", str(tmp_path / "own.toml"), "--store", str(tmp_path / "store")])
+    assert done.exit_code == 1, done.output
+    assert "broken  network own: returns what is declared" in done.output
+    assert "kept    data set planted" in done.output

@@ -1,0 +1,94 @@
+"""NaN and infinity are never a score, whatever a metric makes of them."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.api import OK, ImageMetric, Network
+from bench.api.registry import find
+from bench.checks.common import explained_on
+from bench.checks.fixtures import TinyGradient, tiny_network, tiny_request
+from bench.metrics.agreement.relevance_mass import RelevanceMass
+from bench.metrics.sparsity.gini import Gini
+from bench.runner.accuracy import accuracy_of
+from bench.scoring.measure import measure
+from tests.support.networks import batch_of_images
+
+
+class _OnlyKnows(nn.Module):
+    """A network that returns NaN for every image but those it knows."""
+
+    def __init__(self, inner: nn.Module, known: Tensor) -> None:
+        super().__init__()
+        self.inner = inner
+        self.register_buffer("known", known)
+
+    def forward(self, images: Tensor) -> Tensor:
+        outputs = self.inner(images)
+        same = (images[:, None] == self.known).flatten(2).all(2).any(1)
+        return outputs * torch.where(same[:, None], 1.0, torch.nan)
+
+
+SINGLE = sorted(name for name, own in find("metrics").items() if issubclass(own, ImageMetric))
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_outputs_that_are_no_numbers_make_no_score(name: str) -> None:
+    """What a metric scores as OK is what it scores when the network answers (weight_randomisation asks another one)."""
+    metric = find("metrics")[name]()
+    assert isinstance(metric, ImageMetric)
+    if metric.machine_bound or metric.needs[1] or name == "weight_randomisation":
+        return
+    honest, request = tiny_network(), tiny_request()
+    blind = replace(honest, module=_OnlyKnows(honest.module, request.images))
+    (expected,) = measure([(metric, explained_on(honest, request, TinyGradient()))])
+    (found,) = measure([(metric, explained_on(blind, request, TinyGradient()))])
+    for row, text in enumerate(found.status or (OK,) * len(request)):
+        if text == OK:
+            torch.testing.assert_close(found.score[row], expected.score[row], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_one_value_of_a_truth_map_that_is_no_number_is_a_status(value: float) -> None:
+    request = tiny_request()
+    assert request.truth is not None
+    truth = request.truth.clone()
+    truth[1, 3, 3] = value
+    explained = explained_on(tiny_network(), replace(request, truth=truth), TinyGradient())
+    (scored,) = measure([(RelevanceMass(), explained)])
+    assert scored.status == (OK, "non-finite truth map", OK)
+    assert scored.score.isnan().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("part", ["images", "clean"])
+def test_an_image_or_an_output_that_is_no_number_is_a_status(part: str) -> None:
+    explained = explained_on(tiny_network(), tiny_request(), TinyGradient())
+    values = getattr(explained, part).clone()
+    values[2].flatten()[0] = torch.nan
+    broken = (
+        replace(explained, clean=values)
+        if part == "clean"
+        else replace(explained, request=explained.request.with_images(values))
+    )
+    (scored,) = measure([(Gini(), broken)])
+    assert scored.status[2] == ("non-finite output" if part == "clean" else "non-finite image")
+    assert scored.score.isnan().tolist() == [False, False, True]
+
+
+def test_an_infinite_score_is_undefined() -> None:
+    class _Infinite(Gini):
+        def score(self, explained):
+            scored = super().score(explained)
+            return replace(scored, score=torch.full_like(scored.score, torch.inf))
+
+    (scored,) = measure([(_Infinite(), explained_on(tiny_network(), tiny_request(), TinyGradient()))])
+    assert scored.status == ("undefined",) * 3
+    assert scored.score.isnan().all()
+
+
+def test_outputs_that_are_no_numbers_are_right_about_nothing() -> None:
+    network = Network(_OnlyKnows(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), torch.zeros(1, 3, 8, 8)))
+    batch = batch_of_images(torch.rand(8, 3, 8, 8), torch.zeros(8, dtype=torch.long))
+    assert not accuracy_of(network, batch)[["correct", "correct_among_classes"]].any().any()
