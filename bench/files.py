@@ -105,9 +105,11 @@ def locked(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
-        unlock_descriptor(handle)
-        os.close(handle)
+        try:
+            path.unlink(missing_ok=True)
+        finally:
+            unlock_descriptor(handle)
+            os.close(handle)
 
 
 def _lock(path: Path, what: str) -> int:

@@ -57,15 +57,14 @@ def publish(
     out: Annotated[Path, typer.Argument(help="Where the published copy goes, such as results/NAME.")],
 ) -> None:
     """Copy a result set for others to see, with its report, without pictures whose licence forbids it."""
-    from bench.report.write import write_report
+    from bench.report.write import write_with_report
     from bench.results.publish import publishable
-    from bench.results.result_set import read_results, write_results
+    from bench.results.result_set import read_results
 
     if out.resolve() == folder.resolve():
         raise HeatmarkError(f"{out} is the result set itself; expected another folder for its published copy")
     results = publishable(read_results(folder))
-    write_results(results, out)
-    write_report(results, out)
+    write_with_report(results, out)
     console.print(f"Published: {out}", soft_wrap=True)
 
 

@@ -37,9 +37,8 @@ def run(
     from bench.progress import progress
     from bench.report.terminal import show as show_board
     from bench.report.terminal import show_networks
-    from bench.report.write import write_report
+    from bench.report.write import write_with_report
     from bench.results.cell_store import Store
-    from bench.results.result_set import write_results
     from bench.runner.records import Run
     from bench.runner.run import run_suite
     from bench.suites.load import with_plugins
@@ -53,8 +52,7 @@ def run(
         results = run_suite(Run(loaded, Store(store), device_of(device), bars), retrain=retrain)
     results.manifest["created"] = datetime.now(UTC).date().isoformat()
     folder = out or store / "results" / loaded.table.name
-    write_results(results, folder)
-    write_report(results, folder)
+    write_with_report(results, folder)
     show_board(audited(board_of(results)), console)
     show_networks(results.networks, console)
     console.print(f"Result set and report: {folder}", soft_wrap=True)

@@ -15,7 +15,8 @@ from bench.report.sheet import sheet
 from bench.report.style import figures, inlined, svg
 from bench.report.tables import Format, render, table_of
 from bench.report.training import training_log
-from bench.results.result_set import Results
+from bench.results.commit import commit
+from bench.results.result_set import Results, write_results
 
 _TABLES: dict[str, Format] = {
     "leaderboard.md": "markdown",
@@ -25,11 +26,28 @@ _TABLES: dict[str, Format] = {
 }
 
 
+# What only some reports have: that of an earlier one goes.
+SOMETIMES = ("training.csv", "recipes.csv", "recipes.md")
+
+
 def write_report(results: Results, folder: Path, weights: Mapping[str, float] | None = None) -> None:
     """Write the report of a result set into a folder: tables, figures one by one, all samples on a sheet, `index.html`.
 
-    `weights` of metrics by label decide the order over all metrics. The same results give the same bytes.
+    `weights` of metrics by label decide the order over all metrics. The same results give the same bytes. All of it
+    takes the place of an earlier report at once.
     """
+    with commit(folder, SOMETIMES) as staged:
+        _write(results, staged, weights)
+
+
+def write_with_report(results: Results, folder: Path) -> None:
+    """Write a result set and its report into a folder, in the place of those that were there, at once."""
+    with commit(folder, SOMETIMES) as staged:
+        write_results(results, staged)
+        _write(results, staged, None)
+
+
+def _write(results: Results, folder: Path, weights: Mapping[str, float] | None) -> None:
     board = audited(board_of(results, weights))
     table = table_of(board)
     for name, form in _TABLES.items():
@@ -44,10 +62,6 @@ def write_report(results: Results, folder: Path, weights: Mapping[str, float] | 
         drawings.append((name, caption, inlined(drawing)))
     if compares_recipes(results):
         drawings += _write_recipes(results, folder)
-    drawn = {f"{name}.svg" for name, _, _ in drawings}
-    for path in (folder / "figures").glob("*.svg"):
-        if path.name not in drawn:
-            path.unlink()  # of an earlier report
     samples = sheet(results.heatmaps)
     if samples is not None:
         write_whole(folder / "figures" / "gallery.png", samples)

@@ -1,6 +1,5 @@
-"""Result sets on disk: four tables and a manifest."""
+"""Result sets on disk: four tables, and a manifest with their checksums and its own."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import HeatmarkError
-from bench.files import write_whole
+from bench.files import checksum, sealed, unsealed, write_whole
+from bench.results.commit import commit, current
 
 _ENTRY = [(name, pa.string()) for name in ("suite", "dataset", "network", "recipe", "attribution")]
 _SCORED = [(name, pa.string()) for name in ("metric", "protocol", "target", "image")] + [("seed", pa.int64())]
@@ -56,26 +56,52 @@ class Results:
 
 
 def write_results(results: Results, folder: Path) -> None:
-    """Write a result set into a folder, each file whole or not at all."""
-    for name, schema in SCHEMAS.items():
-        table = pa.Table.from_pandas(getattr(results, name), schema=schema, preserve_index=False)
-        write_whole(folder / f"{name}.parquet", parquet(table.replace_schema_metadata(None)))
-    write_whole(folder / "manifest.json", (json.dumps(results.manifest, indent=2) + "\n").encode())
+    """Write a result set into a folder: all of it or nothing, in the place of one that was there."""
+    with commit(folder) as staged:
+        for name, schema in SCHEMAS.items():
+            table = pa.Table.from_pandas(getattr(results, name), schema=schema, preserve_index=False)
+            write_whole(staged / f"{name}.parquet", parquet(table.replace_schema_metadata(None)))
+        checksums = {name: checksum(staged / f"{name}.parquet") for name in SCHEMAS}
+        write_whole(staged / "manifest.json", sealed({**results.manifest, "tables": checksums}))
 
 
 def read_results(folder: Path) -> Results:
-    """The result set in a folder; HeatmarkError naming the file that is missing or broken."""
-    if not any((folder / f"{name}.parquet").is_file() for name in SCHEMAS):
+    """The result set in a folder.
+
+    HeatmarkError naming the file that is missing or broken, or does not have the checksum in the manifest. Sets of
+    versions before checksums have none.
+    """
+    if not any(current(folder, f"{name}.parquet").is_file() for name in SCHEMAS):
         raise HeatmarkError(f"no result set in {folder}; expected a folder that `heatmark run` has written")
-    tables = {name: _read_table(folder / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
+    manifest, checksums = _read_manifest(current(folder, "manifest.json"))
+    tables = {}
+    for name, schema in SCHEMAS.items():
+        path = current(folder, f"{name}.parquet")
+        if checksums is not None and path.is_file() and checksum(path) != checksums.get(name):
+            raise HeatmarkError(f"{path} is damaged, changed, or of another run: its checksum is not the manifest's")
+        tables[name] = _read_table(path, schema)
     # Arrow keeps what it decoded the columns in, more than twice as much as they take.
     pa.default_memory_pool().release_unused()
-    path = folder / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise HeatmarkError(f"{path} is not the manifest of a result set: {error}") from error
     return Results(**tables, manifest=manifest)
+
+
+def has_checksums(folder: Path) -> bool:
+    """Whether the manifest of a result set holds the checksums of its tables."""
+    return _read_manifest(current(folder, "manifest.json"))[1] is not None
+
+
+def _read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """What it says, and the checksums of the tables by name where it has some."""
+    try:
+        content = path.read_bytes()
+        manifest = unsealed(content, must=False)
+        checksums = manifest.pop("tables", None)
+        if checksums is not None:
+            unsealed(content)
+            checksums = dict(checksums)
+    except (OSError, ValueError, TypeError) as error:
+        raise HeatmarkError(f"{path} is not the manifest of a result set: {error}") from error
+    return manifest, checksums
 
 
 def _read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -83,10 +109,23 @@ def _read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
     try:
         # As categories: millions of rows repeat a few names.
         table = pq.read_table(path, page_checksum_verification=True, read_dictionary=texts)
+        _check_columns(table.schema, schema)
         frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
-    except (OSError, pa.ArrowException) as error:
-        raise HeatmarkError(f"{path} is not a table of a result set: {error}") from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise HeatmarkError(f"{path} is not a table of a result set: {reason}") from error
     return frame
+
+
+def _check_columns(found: pa.Schema, expected: pa.Schema) -> None:
+    """ValueError where a column is missing or holds something else."""
+    for field in expected:
+        if field.name not in found.names:
+            raise ValueError(f"it has no column {field.name!r}")
+        own = found.field(field.name).type
+        own = own.value_type if pa.types.is_dictionary(own) else own
+        if own != field.type:
+            raise ValueError(f"its column {field.name!r} holds {own}, expected {field.type}")
 
 
 def parquet(table: pa.Table, level: int = 15) -> bytes:
