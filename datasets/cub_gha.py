@@ -48,6 +48,7 @@ class CubGha(FolderDataset):
     rendering: Literal["heatmark", "published"] = "heatmark"
     minimum_duration: int = 100
 
+    display: ClassVar[str] = "CUB-GHA"
     reference: ClassVar[str] = "Rong et al., 2021, arXiv:2106.13620; Wah et al., 2011, CUB-200-2011"
     splits: ClassVar[tuple[str, ...]] = ("train", "test")
     layout: ClassVar[str] = "images/<number.Class>/*.jpg, and images.txt or train.csv and test.csv"

@@ -30,6 +30,7 @@ class Imagenet(FolderDataset):
     label_file: str = ""
     selection: str = ""
 
+    display: ClassVar[str] = "ImageNet"
     reference: ClassVar[str] = "Russakovsky et al., 2015, arXiv:1409.0575"
     layout: ClassVar[str] = "val/<wnid>/*.JPEG, or val/ILSVRC2012_val_*.JPEG with a `label_file`"
 

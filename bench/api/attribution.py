@@ -13,6 +13,7 @@ from bench.api.plugin import Plugin
 from bench.api.request import Cost, Request
 from bench.errors import HeatmarkError
 from bench.functional.heatmaps import Reduction, reduce_channels
+from bench.plugin_card import AttributionCard
 from bench.settings import check_counts
 
 
@@ -36,6 +37,13 @@ class Attribution(Plugin):
 
     def __post_init__(self) -> None:
         check_counts(self)
+
+    @property
+    def card(self) -> AttributionCard:
+        """What the method says of itself under these settings."""
+        return AttributionCard(
+            **vars(super().card), control=self.control, floor=self.floor, needs_truth=self.needs_truth
+        )
 
     @abstractmethod
     def attribute(self, network: Network, request: Request) -> Tensor:

@@ -1,5 +1,6 @@
 """The contract of a metric: how one network's heatmaps are scored, directly or by a curve that the engine draws."""
 
+import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
@@ -13,6 +14,7 @@ from bench.api.request import Cost, Request
 from bench.functional.curve_areas import Area, area_of
 from bench.functional.heatmaps import Ties
 from bench.functional.outputs import Output
+from bench.plugin_card import MetricCard
 from bench.settings import CLASSIFYING, OutputKind, check_counts
 
 
@@ -20,8 +22,16 @@ from bench.settings import CLASSIFYING, OutputKind, check_counts
 class AnyMetric(Plugin):
     """What all metrics say of themselves: the card.
 
-    `range` is that of the default settings; `chance` is what a random map scores, where that is one number.
+    `range` is that of the default settings; `chance` is what a random map scores, where that is one number; `unit`
+    what a score counts, nothing for a bare number. A property (`is_property`) says what a map is like, not what it is
+    worth: boards show it, and it counts nothing in their order unless asked for. `smallest` is the smallest difference
+    that matters; without one it is 2% of the way from floor to ceiling. `family` defaults to the metric's folder.
     """
+
+    family: ClassVar[str] = "other"
+    unit: ClassVar[str] = ""
+    is_property: ClassVar[bool] = False
+    smallest: ClassVar[float | None] = None
 
     question: ClassVar[str] = ""
     direction: ClassVar[Literal["higher", "lower"]] = "higher"
@@ -29,8 +39,32 @@ class AnyMetric(Plugin):
     blind_spot: ClassVar[str] = ""
     chance: ClassVar[float | None] = None
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        folder = re.fullmatch(r"bench\.metrics\.(\w+)\.\w+", cls.__module__)
+        if folder and "family" not in vars(cls):
+            cls.family = folder[1]
+
     def __post_init__(self) -> None:
         check_counts(self)
+
+    @property
+    def card(self) -> MetricCard:
+        """What the metric says of itself under these settings."""
+        low, high = (end if abs(end) != float("inf") else None for end in self.bounds)
+        return MetricCard(
+            **vars(super().card),
+            family=self.family,
+            question=self.question,
+            direction=self.direction,
+            unit=self.unit,
+            range=(low, high),
+            chance=self.chance,
+            protocol=self.stamp,
+            blind_spot=self.blind_spot,
+            is_property=self.is_property,
+            smallest=self.smallest,
+        )
 
     @property
     def protocol(self) -> str:

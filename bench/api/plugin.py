@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict
 
 from bench.errors import UnsupportedError
+from bench.plugin_card import Card, display_of
 from bench.settings import CLASSIFYING, KINDS, OutputKind, check_finite
 
 
@@ -21,12 +22,14 @@ from bench.settings import CLASSIFYING, KINDS, OutputKind, check_finite
 class Plugin(ABC):
     """What all plug-ins share: a public name, a label made of the settings, a source to cite.
 
+    `display` is the name that people read, by default made of `name`.
     `library` is the name and version of another library that does the work, where one does. `output_kinds` are the
     kinds of output of a network that it works with (`bench.api.Network.output`). A setting that is NaN or infinite is
     refused with ValueError.
     """
 
     name: ClassVar[str] = ""
+    display: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     library: ClassVar[str] = ""
     output_kinds: ClassVar[tuple[OutputKind, ...]] = KINDS
@@ -36,6 +39,8 @@ class Plugin(ABC):
         super().__init_subclass__()
         in_folder = re.fullmatch(r"bench\.(?:methods|metrics|datasets)\.(?:\w+\.)*(\w+)", cls.__module__)
         cls.name = in_folder[1] if in_folder else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        if "display" not in vars(cls):
+            cls.display = display_of(cls.name)
         if own := cls.__dict__.get("__post_init__"):
             cls.__post_init__ = _checked_before(own)  # type: ignore[assignment, method-assign]
 
@@ -66,6 +71,11 @@ class Plugin(ABC):
         """The name, and in brackets the settings that differ from their defaults."""
         changed = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
         return f"{self.name}({', '.join(changed)})" if changed else self.name
+
+    @property
+    def card(self) -> Card:
+        """What the plug-in says of itself under these settings."""
+        return Card(self.name, self.display, self.summary(), self.reference, self.settings)
 
     @classmethod
     def summary(cls) -> str:

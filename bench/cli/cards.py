@@ -7,23 +7,27 @@ from bench.api import AnyMetric, ImageMetric, Plugin
 
 def card(plugin: type[Plugin]) -> str:
     """A card of a few lines."""
+    made = plugin()
+    own = made.card
     settings = ", ".join(f"{field.name} = {field.default!r}" for field in fields(plugin))
-    lines = [plugin.summary()]
-    if issubclass(plugin, AnyMetric):
-        low, high = plugin.range
+    lines = [f"{own.display}: {own.summary}"]
+    if isinstance(made, AnyMetric):
+        low, high = made.range
+        unit = f" {made.unit}" if made.unit else ""
         lines += [
-            f"Question: {plugin.question}",
-            f"Better: {plugin.direction}, in [{low:g}, {high:g}]",
-            f"Cannot see: {plugin.blind_spot}",
-            f"Needs: {_needs(plugin)}",
-            f"Protocol: {plugin().stamp}",
+            f"Question: {made.question}",
+            f"Better: {made.direction}, in [{low:g}, {high:g}]{unit}",
+            f"Cannot see: {made.blind_spot}",
+            f"Needs: {_needs(made)}",
+            f"Protocol: {made.stamp}",
         ]
+        lines += ["Counts: nothing, a property of the map and no worth"] if made.is_property else []
     lines += [f"Settings: {settings or 'none'}"]
-    return "\n".join([*lines, f"Source: {plugin.reference}"] if plugin.reference else lines) + "\n"
+    return "\n".join([*lines, f"Source: {own.reference}"] if own.reference else lines) + "\n"
 
 
-def _needs(metric: type[AnyMetric]) -> str:
-    if not issubclass(metric, ImageMetric):
+def _needs(metric: AnyMetric) -> str:
+    if not isinstance(metric, ImageMetric):
         return "several networks of a recipe"
     wanted = {"a truth map": metric.needs_truth, "fixations": metric.needs_fixations}
     return (

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import HeatmarkError, nearest
-from bench.leaderboard.means import Array, Counts, Means, means, over_seeds, ratio
+from bench.leaderboard.means import Array, Counts, Mask, Means, means, over_seeds, ratio
 from bench.leaderboard.paired_tests import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
 from bench.leaderboard.question import METHODS, Question
 from bench.leaderboard.wins import overall_scores, wins
@@ -61,7 +61,8 @@ class Board:
     weights of metrics by label, for the order over all metrics (default: every family of metrics alike);
     `distrusted` metrics by label, which count nothing in it unless asked for. `question` is what the board answers;
     `level` what its intervals and tests are over beside the images: the trainings of a network (`seeds`), or several
-    networks, called `blocks`; the third axis of `scores` holds either.
+    networks, called `blocks`; the third axis of `scores` holds either. `whole` has each network's entries by
+    themselves, where they are averaged here.
     """
 
     entries: pd.DataFrame
@@ -74,6 +75,7 @@ class Board:
     question: Question = METHODS
     level: Level = "images"
     blocks: tuple[str, ...] = ()
+    whole: "Board | None" = None
 
     @cached_property
     def quality(self) -> Array:
@@ -111,6 +113,11 @@ class Board:
         return np.array([superiority(self.quality[:, metric]) for metric in range(len(self.metrics))])
 
     @cached_property
+    def properties(self) -> Mask:
+        """Which metrics say what a map is like, not what it is worth."""
+        return (self.metrics.is_property | self.metrics.family.eq(COST)).to_numpy(bool)
+
+    @cached_property
     def scored(self) -> Array:
         """The share of the methods' images that each metric could score."""
         known = np.isfinite(self.quality[self.methods]).any(2)
@@ -120,8 +127,9 @@ class Board:
     def weights(self) -> Array:
         """The weight of each metric in the order over all metrics; they sum to 1.
 
-        Every family of metrics counts alike and is shared by its metrics. Nothing count: cost, metrics that score less
-        than half of the methods' images, and metrics to be distrusted unless all of them are. Weights that were asked
+        Every family of metrics counts alike and is shared by its metrics. Nothing count: properties of a map, cost
+        among them, metrics that score less than half of the methods' images, and metrics to be distrusted unless all
+        of them are. Between recipes nothing counts: there is no best over what they train on. Weights that were asked
         for replace this, metrics not mentioned then count nothing.
         """
         if self.asked:
@@ -131,8 +139,10 @@ class Board:
                     f"no metric named {unknown[0]!r} to weigh; {nearest(unknown[0], self.metrics.label)}"
                 )
             raw = np.array([self.asked.get(label, 0.0) for label in self.metrics.label]) * (self.scored > 0)
+        elif self.question.kind == "recipes":
+            return np.zeros(len(self.metrics))
         else:
-            counts = (self.scored >= FEW) & self.metrics.family.ne(COST).to_numpy(bool)
+            counts = (self.scored >= FEW) & ~self.properties
             trusted = counts & ~self.metrics.label.isin(self.distrusted).to_numpy(bool)
             counts = trusted if trusted.any() else counts
             size = pd.Series(counts).groupby(self.metrics.family.to_numpy()).transform("sum").to_numpy()
@@ -193,13 +203,19 @@ class Board:
         rows = _chosen(entries, self.entries, ["label", "attribution", "name", *RUN], "entry")
         chosen = self.rows(rows)
         return replace(
-            chosen, metrics=self.metrics.iloc[columns].reset_index(drop=True), scores=chosen.scores[:, columns]
+            chosen,
+            metrics=self.metrics.iloc[columns].reset_index(drop=True),
+            scores=chosen.scores[:, columns],
+            whole=chosen.whole and chosen.whole.select(list(self.metrics.label.iloc[columns])),
         )
 
     def rows(self, rows: Sequence[int]) -> "Board":
         """Some entries by their positions."""
         own = self.entries.iloc[list(rows)].reset_index(drop=True)
-        return replace(self, entries=own, scores=self.scores[list(rows)])
+        whole = self.whole
+        if whole is not None:
+            whole = whole.rows([int(row) for row in np.flatnonzero(whole.entries.attribution.isin(own.attribution))])
+        return replace(self, entries=own, scores=self.scores[list(rows)], whole=whole)
 
     def _standing(self, scores: Array, everyone: Pairs) -> Standing:
         own = over_seeds(scores)

@@ -1,7 +1,7 @@
 """From a result set to its board."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ import pandas as pd
 from bench.errors import HeatmarkError
 from bench.leaderboard.board import COLUMN, ENTRY, OK, RUN, Board
 from bench.leaderboard.means import Counts, over_seeds
+from bench.leaderboard.names import labels
 from bench.leaderboard.question import question_of
+from bench.plugin_card import AttributionCard, Card, MetricCard
 from bench.results.result_set import Results
 
 
@@ -50,8 +52,8 @@ def entry_board(results: Results, weights: Mapping[str, float] | None = None) ->
     array = np.full(int(np.prod(shape)), np.nan)
     array[flat] = np.where(scores["status"].eq(OK), scores["score"], np.nan)
     return Board(
-        entries=_described(entries, "attribution", RUN, manifest.get("attributions", {}), _ATTRIBUTION),
-        metrics=_described(metrics, "metric", COLUMN[1:], manifest.get("metrics", {}), _METRIC),
+        entries=_described(entries, "attribution", RUN, AttributionCard, manifest.get("attributions", {})),
+        metrics=_described(metrics, "metric", COLUMN[1:], MetricCard, manifest.get("metrics", {})),
         images=tuple(images["image"]),
         scores=array.reshape(shape),
         manifest=manifest,
@@ -73,8 +75,8 @@ def _over_networks(board: Board) -> Board:
         for row in rows:
             scores[position[board.entries.attribution[row]], :, block] = over_seeds(board.scores[row])
     entries = known.assign(**{name: _shared(board.entries[name]) for name in RUN})[ENTRY]
-    said = _described(entries, "attribution", RUN, board.manifest.get("attributions", {}), _ATTRIBUTION)
-    return replace(board, entries=said, scores=scores, level="networks", blocks=tuple(runs))
+    said = _described(entries, "attribution", RUN, AttributionCard, board.manifest.get("attributions", {}))
+    return replace(board, entries=said, scores=scores, level="networks", blocks=tuple(runs), whole=board)
 
 
 def _runs(entries: pd.DataFrame) -> dict[str, list[int]]:
@@ -89,20 +91,6 @@ def _runs(entries: pd.DataFrame) -> dict[str, list[int]]:
 def _shared(names: "pd.Series[str]") -> str:
     """The name that all have, or nothing."""
     return str(names.iloc[0]) if len(set(names)) == 1 else ""
-
-
-_ATTRIBUTION: dict[str, Any] = {"control": False, "needs_truth": False, "floor": False, "summary": "", "reference": ""}
-_METRIC: dict[str, Any] = {
-    "direction": "higher",
-    "family": "",
-    "question": "",
-    "summary": "",
-    "blind_spot": "",
-    "reference": "",
-    "chance": None,
-    "range": None,
-    "settings": None,
-}
 
 
 def _codes(frame: pd.DataFrame, columns: list[str]) -> tuple[Counts, pd.DataFrame]:
@@ -126,19 +114,10 @@ def _slots(scores: pd.DataFrame, entry: Counts, entries: int) -> Counts:
 
 
 def _described(
-    frame: pd.DataFrame, main: str, others: list[str], cards: Mapping[str, Mapping[str, Any]], said: dict[str, Any]
+    frame: pd.DataFrame, main: str, others: list[str], kind: type[Card], written: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """The key columns, a label, and what the manifest says of each.
-
-    The label has the settings only of a plug-in that is there with several, the protocol only of a metric that is
-    there under several, network and recipe where there are several.
-    """
-    several = main == "attribution" or frame[main].duplicated().any()
-    telling = [column for column in others if several and len(set(frame[column])) > 1]
-    own = [cards.get(value, {}) for value in frame[main]]
-    card = {key: [one.get(key, default) for one in own] for key, default in said.items()}
-    names = [one.get("name", value) for one, value in zip(own, frame[main], strict=True)]
-    variants = pd.Series(frame[main].to_numpy()).groupby(names).nunique()
-    short = [name if variants[name] == 1 else value for name, value in zip(names, frame[main], strict=True)]
-    labels = [" / ".join(row) for row in zip(*(frame[column] for column in telling), short, strict=True)]
-    return frame.assign(label=labels, name=names, **card)
+    """The key columns, labels in code (`label`) and as people read them (`shown`), and what the cards say of each."""
+    cards = [kind.read(value, written.get(value, {})) for value in frame[main]]
+    said = {own.name: [getattr(card, own.name) for card in cards] for own in fields(kind) if own.name not in frame}
+    code, shown = labels(frame, cards, main, others)
+    return frame.assign(label=code, shown=shown, **said)

@@ -23,7 +23,7 @@ class Finding:
     """What the audit says of one metric.
 
     `verdict` is "trust", "care", "distrust", "untried" where too little could be tried to trust, "no scores" or, for
-    a cost, "cost"; `reasons` say why in plain words;
+    what is no worth, "cost" and "property"; `reasons` say why in plain words;
     `beaten` holds for each blind control the methods that it surely beats on their own network. Numbers are
     NaN where they cannot be had: `oracle_first` and `random_last` are the shares of networks on which the oracle's
     mean is above all others, and no method's is below that of the floor.
@@ -45,7 +45,8 @@ def audited(board: Board) -> Board:
 
 
 def findings(board: Board) -> list[Finding]:
-    """The audit of every metric of a board."""
+    """The audit of every metric of a board, of each network by itself where it has several."""
+    board = board.whole or board
     return [_finding(board, metric) for metric in range(len(board.metrics))]
 
 
@@ -54,7 +55,11 @@ def calibrated(board: Board) -> Array:
 
     Floor and ceiling are those of the same network: the control that declares itself the floor; the oracle, and
     where there is none (or it has no score) the best other control. NaN unless the ceiling is surely above the floor.
+    Over several networks the mean of a method's places on each.
     """
+    if board.whole is not None:
+        of_entries = pd.DataFrame(calibrated(board.whole)).groupby(board.whole.entries.attribution.to_numpy()).mean()
+        return of_entries.loc[board.entries.attribution].to_numpy(float)
     quality = np.where(board.metrics.direction.eq("lower"), -1.0, 1.0) * board.means.mean
     place = np.full(quality.shape, np.nan)
     for rows in _runs(board):
@@ -73,11 +78,11 @@ def calibrated(board: Board) -> Array:
 def agreement(board: Board) -> pd.DataFrame:
     """Spearman's correlation of the methods' means between metrics, over at least three methods that both score.
 
-    Costs are left out: they are no opinion on a map.
+    Properties are left out: they are no opinion on a map.
     """
     sign = np.where(board.metrics.direction.eq("lower"), -1.0, 1.0)
     means = pd.DataFrame((board.means.mean * sign)[board.methods], columns=board.metrics.label)
-    means = means.loc[:, board.metrics.family.ne(COST).to_numpy(bool)]
+    means = means.loc[:, ~board.properties]
     return means.corr(method="spearman", min_periods=3)
 
 
@@ -148,6 +153,8 @@ def _finding(board: Board, metric: int) -> Finding:
         return Finding("no scores", ["no method has a score"], {}, np.nan, np.nan, np.nan, np.nan)
     if board.metrics.family[metric] == COST:
         return Finding("cost", ["what a map costs, not what it is worth"], {}, np.nan, np.nan, np.nan, np.nan)
+    if board.properties[metric]:
+        return Finding("property", ["what a map is like, not what it is worth"], {}, np.nan, np.nan, np.nan, np.nan)
     beaten, best_beaten = _beaten(board, metric)
     oracle, random = _first_and_last(board, metric)
     reliability, alpha = split_half(own), krippendorff_alpha(own)

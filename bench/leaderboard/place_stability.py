@@ -95,6 +95,7 @@ def by_metric(board: Board) -> str:
 
 def by_network(board: Board) -> str:
     """Which method is first on each trained network, where a board has several with several methods."""
+    board = board.whole or board
     runs = board.entries.groupby(RUN, sort=False).ngroup()
     firsts = {}
     for run in runs.unique():
@@ -105,14 +106,13 @@ def by_network(board: Board) -> str:
             )
     if len(firsts) < 2:
         return ""
-    said = "An entry is a method on one network, and all of them meet. "
     names = list(dict.fromkeys(firsts.values()))
     if len(names) == 1:
-        return f"{said}{names[0]} is first on each of the {len(firsts)} networks."
+        return f"{names[0]} is first on each of the {len(firsts)} networks."
     if len(firsts) <= _MOST_NAMED:
-        return f"{said}First on {listed([f'{network}: {name}' for network, name in firsts.items()])}."
+        return f"First on {listed([f'{network}: {name}' for network, name in firsts.items()])}."
     won = [f"{name} on {sum(own == name for own in firsts.values())}" for name in names]
-    return f"{said}Of {len(firsts)} networks, {listed(won)} are led by it."
+    return f"Of {len(firsts)} networks, {listed(won)} are led by it."
 
 
 def beside_the_truth(board: Board) -> str:

@@ -34,18 +34,20 @@ METHODS = Question("methods", _ASKS["methods"])
 def question_of(manifest: Mapping[str, Any], networks: pd.DataFrame) -> Question:
     """The question of a result set.
 
-    Where the manifest is older than questions: recipes, where one network was trained by several; protocols, where the
-    suite is called so; methods otherwise. Raises HeatmarkError for a kind of question that there is not.
+    Where the manifest is older than questions: recipes, where one network was trained by several and explained by one
+    method; protocols, where the suite is called so; methods otherwise. Raises HeatmarkError for a kind of question
+    that there is not.
     """
-    kind = manifest.get("question") or _inferred(str(manifest.get("suite", "")), networks)
+    kind = manifest.get("question") or _inferred(manifest, networks)
     if kind not in KINDS:
         raise HeatmarkError(f"the manifest asks about {kind!r}; {nearest(str(kind), KINDS)}")
     known = cast("Kind", kind)
     return Question(known, manifest.get("asks") or _ASKS[known])
 
 
-def _inferred(suite: str, networks: pd.DataFrame) -> Kind:
-    if "protocol" in suite:
+def _inferred(manifest: Mapping[str, Any], networks: pd.DataFrame) -> Kind:
+    if "protocol" in str(manifest.get("suite", "")):
         return "protocols"
     trained = networks[["network", "recipe"]].astype(str).drop_duplicates()
-    return "recipes" if trained.network.duplicated().any() else "methods"
+    competing = [card for card in manifest.get("attributions", {}).values() if not card.get("control")]
+    return "recipes" if trained.network.duplicated().any() and len(competing) == 1 else "methods"

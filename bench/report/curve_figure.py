@@ -22,6 +22,7 @@ def draw_curves(results: Results, board: Board) -> Iterator[tuple[str, str, Figu
     """A figure for each metric that keeps curves: means with pointwise 95% bands of the best methods and controls."""
     if not len(results.curves):
         return
+    board = board.whole or board
     chosen = _chosen(board)
     frames = dict(iter(results.curves.groupby([*COLUMN, *ENTRY], sort=False, observed=True)))
     shown = sum(len(rows) for rows in chosen.values()) < len(board.entries)

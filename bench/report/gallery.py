@@ -41,7 +41,9 @@ def gallery(heatmaps: pd.DataFrame, board: Board) -> dict[str, object]:
 
 
 def _keys(board: Board) -> list[tuple[str, str, str]]:
-    return [tuple(row) for row in board.entries[ENTRY].itertuples(index=False)]
+    """What each row's pictures are found by; over several networks those of the first that has the method."""
+    entries = board.entries if board.whole is None else board.whole.entries.drop_duplicates("attribution")
+    return [tuple(row) for row in entries[ENTRY].itertuples(index=False)]
 
 
 def _first(own: pd.DataFrame, kind: str) -> str | None:

@@ -11,7 +11,7 @@ import torch
 import torchvision
 
 from bench._version import version
-from bench.api import OK, Attribution, ImageMetric, NetworkMetric, Plugin
+from bench.api import OK, Attribution, ImageMetric, NetworkMetric
 from bench.results.result_set import SCHEMAS, Results
 from bench.runner.identity import code_hash
 from bench.runner.records import Run, Trained
@@ -107,6 +107,7 @@ def _manifest(run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.
         "target": _rule(suite),
         "dataset": {
             "label": suite.dataset.label,
+            "display": suite.dataset.display,
             "summary": suite.dataset.summary(),
             "reference": suite.dataset.reference,
             "split": run.split,
@@ -117,40 +118,11 @@ def _manifest(run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.
         },
         "settings": suite.written,
         "code": code_hash(),
-        "metrics": {metric.label: _metric_card(metric) for metric in suite.metrics},
-        "attributions": {
-            method.label: {
-                **_card(method),
-                "control": method.control,
-                "floor": method.floor,
-                "needs_truth": method.needs_truth,
-            }
-            for method in suite.attributions
-        },
-        "recipes": {recipe.label: {**_card(recipe), "settings": recipe.settings} for recipe in suite.recipes},
+        "question": table.question,
+        "asks": table.asks,
+        "smallest": table.smallest,
+        "metrics": {metric.label: metric.card.written() for metric in suite.metrics},
+        "attributions": {method.label: method.card.written() for method in suite.attributions},
+        "recipes": {recipe.label: recipe.card.written() for recipe in suite.recipes},
         "failures": failures.to_dict("records"),
     }
-
-
-def _card(plugin: Plugin) -> dict[str, Any]:
-    return {"name": plugin.name, "summary": plugin.summary(), "reference": plugin.reference}
-
-
-def _metric_card(metric: ImageMetric | NetworkMetric) -> dict[str, Any]:
-    return {
-        **_card(metric),
-        "family": _family(metric),
-        "settings": metric.settings,
-        "question": metric.question,
-        "direction": metric.direction,
-        "range": [value if abs(value) != float("inf") else None for value in metric.bounds],
-        "chance": metric.chance,
-        "protocol": metric.stamp,
-        "blind_spot": metric.blind_spot,
-    }
-
-
-def _family(metric: ImageMetric | NetworkMetric) -> str:
-    """What kind of question a metric asks: the folder it lies in; `other` for one from outside."""
-    module = type(metric).__module__.split(".")
-    return module[-2] if module[:2] == ["bench", "metrics"] else "other"

@@ -1,11 +1,12 @@
 """Suites ready to be carried out: what a file says, and the plug-ins that it names."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.api import Attribution, Dataset, ImageMetric, NetworkMetric, Recipe
 from bench.errors import HeatmarkError, nearest
+from bench.plugins.sources import source_of
 from bench.suites.make import make_plugin
 from bench.suites.read import SuiteFile, plugin_tables, read_suite
 from bench.suites.schema import Settings, SuiteTable
@@ -48,6 +49,7 @@ def with_plugins(suite: SuiteFile) -> Suite:
     assert isinstance(dataset, Dataset)
     file, table = suite.file, suite.table
     _check_split(table.dataset.split, dataset, file)
+    _check_metrics(table.smallest, f"{file}: smallest")
     _check_distinct([plugin.label for plugin in attributions], f"{file}: attributions")
     _check_distinct([plugin.label for plugin in metrics], f"{file}: metrics")
     names = [f"{t.name or t.architecture} by {r.label}" for t, r in zip(table.networks, recipes, strict=True)]
@@ -60,6 +62,15 @@ def _check_split(split: str | None, dataset: Dataset, file: str) -> None:
         raise HeatmarkError(
             f"{file}: dataset.split: {dataset.name} has no split {split!r}; {nearest(split, dataset.splits)}"
         )
+
+
+def _check_metrics(names: Iterable[str], where: str) -> None:
+    """That these are metrics, by name or label, of the suite or of any other: some may have been left out of it."""
+    for name in names:
+        try:
+            source_of("metrics", name.partition("(")[0])
+        except HeatmarkError as error:
+            raise HeatmarkError(f"{where}: {error}") from error
 
 
 def _check_distinct(labels: list[str], where: str) -> None:

@@ -101,9 +101,16 @@ class AttackTable(_Table):
 
 
 class SuiteTable(_Table):
-    """The whole file."""
+    """The whole file.
+
+    `question` is what the suite compares, `asks` the same in a sentence. `smallest` has differences below which metrics
+    call two entries equal, by the name or label of the metric, where it is not to be the metric's own.
+    """
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    question: Literal["methods", "recipes", "protocols"] = "methods"
+    asks: Annotated[str, Field(pattern=r"^\S.*\?$")] | None = None
+    smallest: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     seed: int = 0
     target: Literal["predicted", "label"] = "predicted"
     only_correct: bool = False

@@ -22,6 +22,7 @@ class BlurIg(Attribution):
     "sigma_squared"`). Published with the softmax probability of the target as `output`.
     """
 
+    display: ClassVar[str] = "Blur IG"
     reference: ClassVar[str] = "Xu et al., 2020, arXiv:2004.03383"
 
     reduction: Reduction = "sum_absolute"

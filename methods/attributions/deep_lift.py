@@ -22,6 +22,7 @@ class DeepLift(Attribution):
     which it does for modules used once and windows that do not overlap.
     """
 
+    display: ClassVar[str] = "DeepLIFT"
     reference: ClassVar[str] = "Shrikumar et al., 2017, arXiv:1704.02685"
 
     reduction: Reduction = "sum_absolute"

@@ -21,6 +21,7 @@ class GnlIntegratedGradients(Attribution):
     divide the map, the published code misplaces which windows pass; `protocol = "published"` keeps that.
     """
 
+    display: ClassVar[str] = "GNL-IG"
     reference: ClassVar[str] = "Kwon, Koo and Cho, ICPR 2020, doi:10.1109/ICPR48806.2021.9412284"
 
     reduction: Reduction = "sum_absolute"

@@ -17,6 +17,7 @@ class GradCam(Attribution):
     (`bench.attribution.class_activation`). One channel, never negative, enlarged bilinearly.
     """
 
+    display: ClassVar[str] = "Grad-CAM"
     reference: ClassVar[str] = "Selvaraju et al., 2017, arXiv:1610.02391"
 
     layer: str = ""

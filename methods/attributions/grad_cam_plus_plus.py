@@ -19,6 +19,7 @@ class GradCamPlusPlus(Attribution):
     denominator is that of pytorch-grad-cam.
     """
 
+    display: ClassVar[str] = "Grad-CAM++"
     reference: ClassVar[str] = "Chattopadhay et al., 2018, arXiv:1710.11063"
 
     layer: str = ""

@@ -22,6 +22,7 @@ class GuidedIg(Attribution):
     target as `output`; here the logit, as every other method of this family.
     """
 
+    display: ClassVar[str] = "Guided IG"
     reference: ClassVar[str] = "Kapishnikov et al., 2021, arXiv:2106.09788"
 
     reduction: Reduction = "sum_absolute"

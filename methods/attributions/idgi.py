@@ -25,6 +25,7 @@ class Idgi(Attribution):
     path; where all gradients of a step are zero, its change is left out. Published with the softmax probability.
     """
 
+    display: ClassVar[str] = "IDGI"
     reference: ClassVar[str] = "Yang et al., 2023, arXiv:2303.14242"
 
     reduction: Reduction = "sum_absolute"

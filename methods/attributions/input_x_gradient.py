@@ -18,6 +18,7 @@ class InputXGradient(Attribution):
     ReLUs and max-pools (`bench.attribution.guided_rules`).
     """
 
+    display: ClassVar[str] = "Input x gradient"
     reference: ClassVar[str] = "Shrikumar et al., 2016, arXiv:1605.01713"
 
     nonlinearity: NonlinearityRule = "plain"

@@ -31,6 +31,7 @@ class IntegratedGradients(Attribution):
     of Imagenette, 1% from 25 nodes: all of them, after 25 nodes in the median, 50 in the mean and 375 at most.)
     """
 
+    display: ClassVar[str] = "IG"
     reference: ClassVar[str] = "Sundararajan et al., 2017, arXiv:1703.01365"
 
     reduction: Reduction = "sum_absolute"

@@ -25,6 +25,7 @@ class KernelShap(Attribution):
     """
 
     needs_gradient: ClassVar[bool] = False
+    display: ClassVar[str] = "KernelSHAP"
     reference: ClassVar[str] = "Lundberg and Lee, 2017, arXiv:1705.07874"
 
     reduction: Reduction = "sum"

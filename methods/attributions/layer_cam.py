@@ -17,6 +17,7 @@ class LayerCam(Attribution):
     spatial map (`bench.attribution.class_activation`). One channel, never negative, enlarged bilinearly.
     """
 
+    display: ClassVar[str] = "LayerCAM"
     reference: ClassVar[str] = "Jiang et al., 2021, doi:10.1109/TIP.2021.3089943"
 
     layer: str = ""

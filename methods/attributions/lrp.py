@@ -27,6 +27,7 @@ class Lrp(Attribution):
     """
 
     output_kinds: ClassVar[tuple[OutputKind, ...]] = ("logits", "logit", "labels", "number")
+    display: ClassVar[str] = "LRP"
     reference: ClassVar[str] = "Bach et al., 2015, doi:10.1371/journal.pone.0130140"
 
     reduction: Reduction = "sum"

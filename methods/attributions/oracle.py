@@ -16,6 +16,7 @@ class Oracle(Attribution):
     """
 
     needs_gradient: ClassVar[bool] = False
+    display: ClassVar[str] = "Truth"
     reference: ClassVar[str] = "Control of this project"
     control: ClassVar[bool] = True
     follows_target: ClassVar[bool] = False

@@ -24,6 +24,7 @@ class Rise(Attribution):
     """
 
     needs_gradient: ClassVar[bool] = False
+    display: ClassVar[str] = "RISE"
     reference: ClassVar[str] = "Petsiuk et al., 2018, arXiv:1806.07421"
 
     reduction: Reduction = "sum"

@@ -22,6 +22,7 @@ class ScoreCam(Attribution):
     (`bench.attribution.class_activation`). One channel, never negative.
     """
 
+    display: ClassVar[str] = "Score-CAM"
     reference: ClassVar[str] = "Wang et al., 2020, arXiv:1910.01279"
 
     layer: str = ""

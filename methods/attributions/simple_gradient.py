@@ -19,6 +19,7 @@ class SimpleGradient(Attribution):
     `nonlinearity` is how gradients pass ReLUs and max-pools (`bench.attribution.guided_rules`).
     """
 
+    display: ClassVar[str] = "Gradient"
     reference: ClassVar[str] = "Simonyan et al., 2013, arXiv:1312.6034"
 
     nonlinearity: NonlinearityRule = "plain"

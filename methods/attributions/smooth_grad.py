@@ -19,6 +19,7 @@ class SmoothGrad(Attribution):
     `bench.attribution.smoothing`.
     """
 
+    display: ClassVar[str] = "SmoothGrad"
     reference: ClassVar[str] = "Smilkov et al., 2017, arXiv:1706.03825"
 
     samples: int = 50

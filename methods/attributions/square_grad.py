@@ -20,6 +20,7 @@ class SquareGrad(Attribution):
     see `bench.attribution.smoothing`.
     """
 
+    display: ClassVar[str] = "SquareGrad"
     reference: ClassVar[str] = "Hooker et al., 2019, arXiv:1806.10758"
 
     samples: int = 50

@@ -20,6 +20,7 @@ class VarGrad(Attribution):
     standard deviation in units of the image's range; see `bench.attribution.smoothing`.
     """
 
+    display: ClassVar[str] = "VarGrad"
     reference: ClassVar[str] = "Adebayo et al., 2018, arXiv:1810.03307"
 
     samples: int = 50

@@ -27,6 +27,7 @@ class Xrai(Attribution):
     maximum over channels where the paper sums.
     """
 
+    display: ClassVar[str] = "XRAI"
     reference: ClassVar[str] = "Kapishnikov et al., 2019, arXiv:1906.02825"
 
     reduction: Reduction = "sum"

@@ -24,6 +24,7 @@ class GazeHarmonized(Recipe):
     without gradient stays as it is instead of becoming NaN.
     """
 
+    display: ClassVar[str] = "Gaze-harmonised"
     reference: ClassVar[str] = "Gong et al., 2024, arXiv:2404.04647"
     needs_truth: ClassVar[bool] = True
     epsilon: float = 0.5

@@ -32,6 +32,7 @@ class GradientRegularized(Recipe):
     in the dtype of the images, not in float32. psnr_hvs is named but not shipped by the published code.
     """
 
+    display: ClassVar[str] = "Gradient-regularised"
     reference: ClassVar[str] = "google-research, optimizing_interpretability"
     regulariser: Regulariser = "datagrad"
     scale: float = 0.5

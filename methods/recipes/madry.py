@@ -20,6 +20,7 @@ class Madry(Recipe):
     whose CIFAR-10 settings are the defaults.
     """
 
+    display: ClassVar[str] = "PGD (Madry)"
     reference: ClassVar[str] = "Madry et al., 2018, arXiv:1706.06083"
     epsilon: float = 8 / 255
     step: float = 2 / 255

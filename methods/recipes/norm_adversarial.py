@@ -39,6 +39,7 @@ class NormAdversarial(Recipe):
     Left out: 0/0 for a patch without gradient (it stays as it is) and the 224 fixed in the code.
     """
 
+    display: ClassVar[str] = "Norm-adversarial"
     reference: ClassVar[str] = "Gong et al., 2024, arXiv:2404.04647"
     mode: Literal["standard", "l1", "elastic", "group"] = "l1"
     solver: Literal["fast", "iterative"] = "fast"

@@ -1,6 +1,7 @@
 """Plain training."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,8 @@ from bench.api import Network, Recipe
 @dataclass(frozen=True)
 class Standard(Recipe):
     """Cross-entropy, nothing else: what every other recipe is compared with."""
+
+    display: ClassVar[str] = "Plain training"
 
     def loss(
         self, network: Network, images: Tensor, labels: Tensor, truth: Tensor | None, rng: torch.Generator

@@ -22,6 +22,7 @@ class Trades(Recipe):
     the authors' code, whose CIFAR-10 settings are the defaults.
     """
 
+    display: ClassVar[str] = "TRADES"
     reference: ClassVar[str] = "Zhang et al., 2019, arXiv:1901.08573"
     epsilon: float = 0.031
     step: float = 0.007

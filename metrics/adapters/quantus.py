@@ -26,6 +26,7 @@ EXPLAINING = (
     *("MaxSensitivity", "RandomLogit", "RelativeInputStability", "RelativeOutputStability"),
     "RelativeRepresentationStability",
 )
+PROPERTIES = ("Complexity", "EffectiveComplexity", "Sparseness")
 # These want an attribution of every value: each channel gets the heatmap.
 EVERY_VALUE = ("IROF", "NonSensitivity", "ROAD", "SensitivityN")
 WORKING = (
@@ -141,4 +142,5 @@ def plugin(name: str) -> type[Metric]:
     made = adapted_class(QuantusMetric, "quantus", target, settings_of(target.__init__, leaving=_GIVEN))
     made.direction = "lower" if target.score_direction.name == "LOWER" else "higher"
     made.needs_truth = name in TRUTH
+    made.is_property = name in PROPERTIES
     return made

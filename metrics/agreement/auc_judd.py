@@ -24,6 +24,7 @@ class AucJudd(Metric):
 
     protocol: Literal["exact", "mit"] = "exact"
     against: Literal["truth", "fixations"] = "truth"
+    display: ClassVar[str] = "AUC-Judd"
     question: ClassVar[str] = "Are the pixels of the object higher than the others?"
     blind_spot: ClassVar[str] = "How much higher: any map in the same order scores the same. Rewards a centre bias."
     reference: ClassVar[str] = "Judd et al., 2009; Riche et al., 2013"

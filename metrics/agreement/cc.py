@@ -19,6 +19,8 @@ class Cc(Metric):
     """
 
     viewings: Literal["pooled", "each"] = "pooled"
+    display: ClassVar[str] = "CC"
+    unit: ClassVar[str] = "correlation"
     question: ClassVar[str] = "Does the heatmap rise and fall with the truth map?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Scale and offset; a few very high pixels decide it."

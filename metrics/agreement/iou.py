@@ -17,6 +17,7 @@ class Iou(Metric):
     its peak. A constant map scores a / (2 - a) for an object that covers the share a of the image.
     """
 
+    display: ClassVar[str] = "IoU"
     question: ClassVar[str] = "Does the map cut out the object?"
     blind_spot: ClassVar[str] = "The order within the object; a monotone function of relevance rank accuracy."
     reference: ClassVar[str] = "Zhou et al., 2016, arXiv:1512.04150 (localisation by thresholded maps)"

@@ -19,6 +19,8 @@ class Kl(Metric):
     shifted to zero; a map of zeros counts as uniform. Soft truth maps count as they are.
     """
 
+    display: ClassVar[str] = "KL"
+    unit: ClassVar[str] = "nats"
     question: ClassVar[str] = "Does the map give mass to everything that the truth map does?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)

@@ -21,6 +21,8 @@ class Nss(Metric):
 
     protocol: Literal["pysaliency", "mit"] = "pysaliency"
     viewings: Literal["pooled", "each"] = "pooled"
+    display: ClassVar[str] = "NSS"
+    unit: ClassVar[str] = "standard deviations"
     question: ClassVar[str] = "Is the map high where people looked?"
     range: ClassVar[tuple[float, float]] = (-torch.inf, torch.inf)
     blind_spot: ClassVar[str] = "Everything where nobody looked, but for its mean. Rewards a centre bias."

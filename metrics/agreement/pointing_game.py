@@ -21,6 +21,7 @@ class PointingGame(Metric):
     """
 
     tolerance: int = 0
+    unit: ClassVar[str] = "share of hits"
     question: ClassVar[str] = "Is the pixel that the map calls most important part of the object?"
     blind_spot: ClassVar[str] = "Everything but one pixel; on a large object in the centre, the centre control wins."
     reference: ClassVar[str] = "Zhang et al., 2016, arXiv:1608.00507"

@@ -16,6 +16,7 @@ class RelevanceMass(Metric):
     and scores the same: the object's share of the image, which is also chance.
     """
 
+    unit: ClassVar[str] = "share of the mass"
     question: ClassVar[str] = "How much of what the map shows is on the object?"
     blind_spot: ClassVar[str] = "How much of the object is covered: one pixel on it is perfect."
     reference: ClassVar[str] = "Wang et al., 2020, arXiv:1910.01279; Arras et al., 2022, arXiv:2003.07258"

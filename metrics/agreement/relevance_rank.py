@@ -16,6 +16,7 @@ class RelevanceRank(Metric):
     the image, which is also what a constant map scores.
     """
 
+    unit: ClassVar[str] = "share of the pixels"
     question: ClassVar[str] = "Given as many pixels as the object has, does the map pick the object's?"
     blind_spot: ClassVar[str] = "The order within the object, and how much higher it is than the rest."
     reference: ClassVar[str] = "Arras et al., 2022, arXiv:2003.07258"

@@ -17,6 +17,7 @@ class ShuffledAuc(Metric):
     negatives converge to. Each fixated pixel counts once, each fixation of the pool once.
     """
 
+    display: ClassVar[str] = "Shuffled AUC"
     question: ClassVar[str] = "Is the map high where people looked in this image and not just in any image?"
     blind_spot: ClassVar[str] = "True fixations in the centre are worth little, because other images have them too."
     reference: ClassVar[str] = "Zhang et al., 2008; Borji et al., 2013"

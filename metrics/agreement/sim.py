@@ -19,6 +19,7 @@ class Sim(Metric):
     """
 
     protocol: Literal["pysaliency", "mit"] = "pysaliency"
+    display: ClassVar[str] = "SIM"
     question: ClassVar[str] = "How much of the map's mass lies where, and in the amount in which, the truth's does?"
     blind_spot: ClassVar[str] = "Where missing mass has gone: near or far from the object is the same."
     reference: ClassVar[str] = "Bylinskii et al., 2019, arXiv:1604.03605"

@@ -16,6 +16,8 @@ class BackwardPasses(Metric):
     Counted while the batch is explained once more; second derivatives through a pass count again.
     """
 
+    unit: ClassVar[str] = "passes"
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "How many gradients does the method take?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)

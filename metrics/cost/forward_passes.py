@@ -16,6 +16,8 @@ class ForwardPasses(Metric):
     Counted while the batch is explained once more; a pass that feeds a backward pass counts too.
     """
 
+    unit: ClassVar[str] = "passes"
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "How often does the method ask the network?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)

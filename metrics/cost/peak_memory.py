@@ -15,6 +15,8 @@ class PeakMemory(Metric):
     Measured while the batch is explained once more; only a CUDA device counts its memory, elsewhere there is no score.
     """
 
+    unit: ClassVar[str] = "MiB"
+    is_property: ClassVar[bool] = True
     machine_bound: ClassVar[bool] = True
     question: ClassVar[str] = "How much memory does the method need?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"

@@ -16,6 +16,9 @@ class Seconds(Metric):
     A measurement of this machine, this load and this batch size: the one score that is never twice the same.
     """
 
+    display: ClassVar[str] = "Time"
+    unit: ClassVar[str] = "s"
+    is_property: ClassVar[bool] = True
     machine_bound: ClassVar[bool] = True
     question: ClassVar[str] = "How long does one explanation take?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"

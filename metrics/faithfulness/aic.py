@@ -26,6 +26,7 @@ class Aic(Metric):
 
     least: float = 0.8
     output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
+    display: ClassVar[str] = "AIC"
     question: ClassVar[str] = "Is the prediction back with little information, where the map says that it is?"
     blind_spot: ClassVar[str] = (
         "What happens after the best moment: no output counts less than one before. A file's size is only nearly what "

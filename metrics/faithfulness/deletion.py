@@ -24,6 +24,7 @@ class Deletion(PerturbationMetric):
     protocol: DeletionProtocol = "rise2018"
     step: int | None = None
     tolerance: float | None = None
+    unit: ClassVar[str] = "probability of the class"
     question: ClassVar[str] = "Does the prediction fall as soon as the pixels the map calls important are gone?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     blind_spot: ClassVar[str] = (

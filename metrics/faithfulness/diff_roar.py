@@ -22,6 +22,8 @@ class DiffRoar(NetworkMetric):
 
     shares: tuple[float, ...] = (0.1, 0.5)
     output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
+    display: ClassVar[str] = "DiffROAR"
+    unit: ClassVar[str] = "accuracy"
     question: ClassVar[str] = "Do the pixels that the map calls important tell the class better than the others?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = (

@@ -22,6 +22,7 @@ class Insertion(PerturbationMetric):
     protocol: InsertionProtocol = "rise2018"
     step: int | None = None
     tolerance: float | None = None
+    unit: ClassVar[str] = "probability of the class"
     question: ClassVar[str] = "Does the prediction come back as soon as the pixels the map calls important are shown?"
     direction: ClassVar[Literal["higher", "lower"]] = "higher"
     blind_spot: ClassVar[str] = (

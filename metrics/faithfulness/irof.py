@@ -24,6 +24,8 @@ class Irof(Metric):
 
     segments: int = 300
     output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
+    display: ClassVar[str] = "IROF"
+    unit: ClassVar[str] = "share of the probability"
     question: ClassVar[str] = "Is the prediction lost as soon as the regions that the map calls important are gone?"
     range: ClassVar[tuple[float, float]] = (-torch.inf, 1.0)
     blind_spot: ClassVar[str] = "Anything finer than a superpixel, whose borders decide what is removed together."

@@ -17,6 +17,8 @@ class Lerf(PerturbationMetric):
 
     steps: int = 20
     output: Literal["probability", "logit"] = "probability"
+    display: ClassVar[str] = "LeRF"
+    unit: ClassVar[str] = "drop of the probability"
     question: ClassVar[str] = "How much of the prediction is lost with the pixels the map calls unimportant?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)

@@ -17,6 +17,8 @@ class Morf(PerturbationMetric):
 
     steps: int = 20
     output: Literal["probability", "logit"] = "probability"
+    display: ClassVar[str] = "MoRF"
+    unit: ClassVar[str] = "drop of the probability"
     question: ClassVar[str] = "How much of the prediction is lost with the pixels the map calls important?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Removed pixels are off the data distribution: a map that breaks the network wins."

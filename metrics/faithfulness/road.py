@@ -25,6 +25,8 @@ class Road(Metric):
     shares: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
     noise: float = 0.01
     output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
+    display: ClassVar[str] = "ROAD"
+    unit: ClassVar[str] = "probability of the class"
     question: ClassVar[str] = "Does it hurt more to lose the highest pixels than the lowest, seen without holes?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Evidence that the neighbours of a removed pixel still give away."

@@ -21,6 +21,8 @@ class Roar(NetworkMetric):
 
     shares: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
     output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
+    display: ClassVar[str] = "ROAR"
+    unit: ClassVar[str] = "accuracy"
     question: ClassVar[str] = "Is what the class can be learnt from gone with the pixels that the map calls important?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     blind_spot: ClassVar[str] = (

@@ -24,6 +24,8 @@ class SensitivityN(Metric):
 
     shares: tuple[float, ...] = (0.01, 0.05, 0.2, 0.5)
     samples: int = 32
+    display: ClassVar[str] = "Sensitivity-n"
+    unit: ClassVar[str] = "correlation"
     question: ClassVar[str] = "Do attributions add up to what their pixels do together?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Scattered single pixels: what an object as a whole does is hardly ever removed."

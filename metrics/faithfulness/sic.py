@@ -25,6 +25,7 @@ class Sic(Metric):
 
     least: float = 0.8
     output_kinds: ClassVar[tuple[OutputKind, ...]] = CLASSIFYING
+    display: ClassVar[str] = "SIC"
     question: ClassVar[str] = "Does the probability come back with little information, where the map says that it is?"
     blind_spot: ClassVar[str] = (
         "What happens after the best moment: no output counts less than one before. A file's size is only nearly what "

@@ -18,6 +18,7 @@ class GradientPenalty(Metric):
     spectreg are no functions of a map: they are measured on the network, whatever the attribution.
     """
 
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Is the map as smooth, small or like its image as a regularised training asks for?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (-1.0, float("inf"))

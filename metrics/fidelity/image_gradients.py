@@ -16,6 +16,8 @@ class ImageGradients(Metric):
     Over both directions, per pixel.
     """
 
+    display: ClassVar[str] = "Slopes of the image"
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Does the map rise and fall from pixel to pixel as the image does?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (0.0, 2 * math.sqrt(2))

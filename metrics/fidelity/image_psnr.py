@@ -14,6 +14,9 @@ class ImagePsnr(Metric):
     At most 100, which is what a map that is the image scores.
     """
 
+    display: ClassVar[str] = "PSNR with the image"
+    unit: ClassVar[str] = "dB"
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Is the map as bright as the image, pixel by pixel?"
     range: ClassVar[tuple[float, float]] = (0.0, 100.0)
     blind_spot: ClassVar[str] = "Everything about the network, and structure: a negative of the image scores worst."

@@ -17,6 +17,8 @@ class ImageSobel(Metric):
     Per pixel, summed over both directions; borders reflected, kernels unscaled. Two pixels a side at least.
     """
 
+    display: ClassVar[str] = "Edges of the image"
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Are the map's edges those of the image?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)

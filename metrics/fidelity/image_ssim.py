@@ -15,6 +15,8 @@ class ImageSsim(Metric):
     Gaussian window 11, sigma 1.5, the mean over whole windows. What gradient regularisers optimise, on one channel.
     """
 
+    display: ClassVar[str] = "SSIM with the image"
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Does the map look like the image?"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     blind_spot: ClassVar[str] = "Everything about the network: a map wins by being a filter of the image."

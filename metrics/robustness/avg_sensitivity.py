@@ -19,6 +19,7 @@ class AvgSensitivity(Metric):
 
     radius: float = 0.02
     samples: int = 10
+    display: ClassVar[str] = "Avg-sensitivity"
     question: ClassVar[str] = "How far does a change too small to see move the attributions on average?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)

@@ -19,6 +19,7 @@ class LocalLipschitz(Metric):
 
     radius: float = 0.1
     samples: int = 10
+    display: ClassVar[str] = "Local Lipschitz"
     question: ClassVar[str] = "How steeply do the attributions change around the image?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)

@@ -19,6 +19,7 @@ class MaxSensitivity(Metric):
 
     radius: float = 0.02
     samples: int = 10
+    display: ClassVar[str] = "Max-sensitivity"
     question: ClassVar[str] = "How far can a change too small to see move the attributions?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)

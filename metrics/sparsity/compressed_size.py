@@ -18,6 +18,8 @@ class CompressedSize(Metric):
     map needs next to nothing. Another build of zlib may differ by some bytes.
     """
 
+    unit: ClassVar[str] = "bits per pixel"
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "How much is there to see in the heatmap?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     range: ClassVar[tuple[float, float]] = (0.0, torch.inf)

@@ -18,6 +18,8 @@ class EffectiveComplexity(Metric):
     """
 
     mass: float = 0.9
+    unit: ClassVar[str] = "share of the pixels"
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "How many pixels does one have to look at?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     blind_spot: ClassVar[str] = "Whether they are the right pixels, and the order of the heights among them."

@@ -18,6 +18,7 @@ class Entropy(Metric):
     is: 1. The published complexity is this times log(pixels), in nats.
     """
 
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Over how many pixels is the heatmap spread?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     blind_spot: ClassVar[str] = "Whether they are the right pixels, and where they lie."

@@ -15,6 +15,7 @@ class Gini(Metric):
     is not defined, is scored as the constant map that it is: 0.
     """
 
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Is the heatmap concentrated on few pixels?"
     blind_spot: ClassVar[str] = "Whether they are the right pixels: a map with one random pixel is perfect."
     reference: ClassVar[str] = "Hurley & Rickard, 2009, arXiv:0811.4706"

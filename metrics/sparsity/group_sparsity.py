@@ -18,6 +18,7 @@ class GroupSparsity(Metric):
     """
 
     patches: int = 16
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Are the attributions concentrated on few patches?"
     blind_spot: ClassVar[str] = "Whether they are the right patches, and everything inside a patch."
     reference: ClassVar[str] = "Gong et al., 2024, arXiv:2404.04647; Hurley & Rickard, 2009, arXiv:0811.4706"

@@ -16,6 +16,7 @@ class Hoyer(Metric):
     is: 0. Chance is the limit for many pixels.
     """
 
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Is the heatmap concentrated on few pixels?"
     blind_spot: ClassVar[str] = "Whether they are the right pixels; less even over scales than Gini."
     reference: ClassVar[str] = "Hoyer, 2004, arXiv:cs/0408058"

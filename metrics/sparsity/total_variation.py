@@ -15,6 +15,7 @@ class TotalVariation(Metric):
     pixels come near 0 and 1.
     """
 
+    is_property: ClassVar[bool] = True
     question: ClassVar[str] = "Is the heatmap smooth?"
     direction: ClassVar[Literal["higher", "lower"]] = "lower"
     blind_spot: ClassVar[str] = "Everything but smoothness; one outlier flattens all the rest of the map."

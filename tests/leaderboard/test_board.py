@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.errors import HeatmarkError
-from bench.leaderboard.build import board_of
+from bench.leaderboard.build import board_of, entry_board
 from bench.leaderboard.wins import overall_scores, wins
 from bench.results.result_set import read_results, write_results
 from tests.support.simulated_results import result_set
@@ -78,7 +78,7 @@ def test_a_method_that_a_metric_cannot_score_is_not_ranked_over_all() -> None:
 
 
 def test_seeds_of_networks_are_a_second_sample() -> None:
-    one, several = (board_of(result_set(60, seeds=seeds, recipes=("standard", "adversarial"))) for seeds in (1, 3))
+    one, several = (entry_board(result_set(60, seeds=seeds, recipes=("standard", "adversarial"))) for seeds in (1, 3))
     assert several.scores.shape[2] == 3
     assert set(several.run) == {0, 1}
     assert several.entries.label[0] == "standard / integrated_gradients"
@@ -89,7 +89,7 @@ def test_seeds_of_networks_are_a_second_sample() -> None:
 def test_seeds_are_counted_within_a_network_not_by_their_number() -> None:
     results = result_set(recipes=("standard", "adversarial"))
     results.scores.loc[results.scores.recipe.eq("adversarial"), "seed"] = 7
-    assert board_of(results).scores.shape[2] == 1
+    assert entry_board(results).scores.shape[2] == 1
 
 
 def test_results_read_from_disk_give_the_same_board(tmp_path) -> None:
@@ -112,4 +112,4 @@ def test_labels_have_settings_and_protocols_only_where_they_tell_apart() -> None
     assert list(board_of(results).entries.label)[:3] == ["a(steps=8)", "a(steps=9)", "b"]
     assert list(board_of(results).metrics.label) == ["gini"]
     several = result_set(4, methods=("b(steps=8)",), recipes=("standard", "madry"))
-    assert "madry / b" in set(board_of(several).entries.label)
+    assert "madry / b" in set(entry_board(several).entries.label)

@@ -1,0 +1,53 @@
+"""Names of entries and metrics: in code, and as people read them."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from bench.plugin_card import Card
+
+_VALUES = {"torchcam": "torch-cam", "rise2018": "RISE", "quantus": "Quantus", "latec": "LATEC"}
+_AT_COMMAS = re.compile(r", (?=\w+=)")
+
+
+def labels(frame: pd.DataFrame, cards: Sequence[Card], main: str, others: Sequence[str]) -> tuple[list[str], list[str]]:
+    """For each row its label in code and as people read it.
+
+    With what tells rows apart alone: settings of a plug-in that is there with several, the values of `others` where
+    there are several (for metrics, only of one that is there under several).
+    """
+    several = main == "attribution" or frame[main].duplicated().any()
+    telling = [column for column in others if several and len(set(frame[column])) > 1]
+    before = [[str(value) for value in row] for row in zip(*(frame[column] for column in telling), strict=True)]
+    before = before or [[] for _ in cards]
+    names = [card.name for card in cards]
+    variants = pd.Series(frame[main].to_numpy()).groupby(names).nunique()
+    code, shown = [], []
+    for values, value, card in zip(before, frame[main], cards, strict=True):
+        alone = variants[card.name] == 1
+        code.append(" / ".join([*values, card.name if alone else value]))
+        shown.append(" / ".join([*values, card.display if alone else display(value, card)]))
+    return code, shown
+
+
+def display(label: str, card: Card) -> str:
+    """The display name of a plug-in with the settings of its label: "Occlusion (window 16)"."""
+    inside = label.removeprefix(card.name)
+    said = [_setting(own) for own in _AT_COMMAS.split(inside[1:-1])] if inside[:1] == "(" else []
+    return f"{card.display} ({', '.join(said)})" if said else card.display
+
+
+def _setting(text: str) -> str:
+    """A word speaks for itself; a number needs to be called something."""
+    name, _, value = text.partition("=")
+    if value == "True":
+        return name.replace("_", " ")
+    if re.fullmatch(r"[a-z]\w*", value):
+        return _VALUES.get(value, value.replace("_", " "))
+    return f"{name.replace('_', ' ')} {value.removeprefix('(').removesuffix(')').rstrip(',')}"
+
+
+def display_names(manifest: Mapping[str, Mapping[str, Mapping[str, object]]], kind: str) -> dict[str, str]:
+    """The display name of every label of a kind ("attributions", "recipes", "metrics") that a manifest has."""
+    return {label: display(label, Card.read(label, card)) for label, card in manifest.get(kind, {}).items()}
