@@ -6,6 +6,8 @@ from dataclasses import fields
 from typing import Any, Literal, get_args
 
 Precision = Literal["fp32", "tf32", "bf16"]
+# How an image is resized; the names are those of Pillow, torchvision and timm.
+Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 Compiler = Literal["none", "inductor", "cudagraphs", "aot_eager"]
 # What a network returns: logits of classes; one logit, of class 1 against class 0; probabilities of classes; a logit
 # for each of several labels; a number.

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from bench.api import HeatmarkError
 from bench.data.folders import FolderDataset, Listing, class_folders, image_files
-from bench.data.imagenet_classes import WNIDS
+from bench.data.imagenet_classes import WNIDS, imagenet_names
 from bench.data.transforms import inside
 
 _POSITIONS = {wnid: position for position, wnid in enumerate(WNIDS)}
@@ -40,9 +40,12 @@ class Imagenet(FolderDataset):
     @property
     def classes(self) -> tuple[str, ...]:
         """Names in the order of the outputs of ImageNet's networks."""
-        from torchvision.models import ResNet18_Weights
+        return imagenet_names()
 
-        return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
+    @property
+    def wordnet_ids(self) -> tuple[str, ...]:
+        """The ids of all classes, which are the names of the folders."""
+        return WNIDS
 
     def listing(self, split: str) -> Listing:
         """The images of a split, by file name."""

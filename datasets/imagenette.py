@@ -34,12 +34,16 @@ class Imagenette(FolderDataset):
 
     reference: ClassVar[str] = "Howard, 2019, https://github.com/fastai/imagenette"
     layout: ClassVar[str] = "train/<wnid>/*.JPEG and val/<wnid>/*.JPEG"
-    imagenet_outputs: ClassVar[tuple[int, ...]] = (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Ten names, in the order of their wnids."""
         return tuple(_CLASSES.values())
+
+    @property
+    def wordnet_ids(self) -> tuple[str, ...]:
+        """The ids of the ten classes, which are the names of the folders."""
+        return tuple(_CLASSES)
 
     def listing(self, split: str) -> Listing:
         """The images of a split, from its CSV or from the folders."""

@@ -28,11 +28,13 @@ class Sample:
 class Dataset(Plugin):
     """Images in [0, 1] with labels, stable ids and, where there is one, a truth map or fixations.
 
-    Images that are not `redistributable` are shown in one's own report and left out of a published one.
+    Images that are not `redistributable` are shown in one's own report and left out of a published one. Where they
+    are not `labelled`, nobody has said what they show: every label is 0, and no accuracy is measured.
     """
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val")
     redistributable: ClassVar[bool] = False
+    labelled: ClassVar[bool] = True
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -43,6 +45,11 @@ class Dataset(Plugin):
     @abstractmethod
     def classes(self) -> tuple[str, ...]:
         """Class names; a label is a position in them."""
+
+    @property
+    def wordnet_ids(self) -> tuple[str, ...]:
+        """The WordNet id of each class, such as n01440764, by which networks find their output for it; or none."""
+        return ()
 
     @abstractmethod
     def ids(self, split: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.errors import HeatmarkError
 from bench.functional.outputs import logits_from, target_outputs
-from bench.settings import Compiler, OutputKind, Precision
+from bench.settings import Compiler, Interpolation, OutputKind, Precision
 
 _SINGLE = ("logit", "number")
 _MEANING: dict[OutputKind, str] = {
@@ -24,13 +24,16 @@ _MEANING: dict[OutputKind, str] = {
 class Preprocess:
     """How a network wants its input: resized, cut out of the centre, normalised.
 
-    `resize` is the length of the shorter side, or (height, width) to squash to; None means straight to `size`.
+    `resize` is the length of the shorter side, or (height, width) to squash to; None means straight to `size`. Images
+    are resized by this `interpolation`; without `antialias` nothing is smoothed before, however much smaller they get.
     """
 
     size: tuple[int, int] = (64, 64)
     resize: int | tuple[int, int] | None = None
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
 
 
 @dataclass(frozen=True)

@@ -94,3 +94,10 @@ n09468604 n09472597 n09835506 n10148035 n10565667 n11879895 n11939491 n12057211 
 n12768682 n12985857 n12998815 n13037406 n13040303 n13044778 n13052670 n13054560 n13133613 n15075141
 """
 WNIDS: tuple[str, ...] = tuple(_LINES.split())
+
+
+def imagenet_names() -> tuple[str, ...]:
+    """The names of the classes, in the same order, as torchvision has them."""
+    from torchvision.models import ResNet18_Weights  # its import takes a second
+
+    return tuple(ResNet18_Weights.DEFAULT.meta["categories"])

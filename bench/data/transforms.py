@@ -16,6 +16,11 @@ from torch import Tensor
 from bench.api import Preprocess, Sample
 from bench.api.network import from_pixels
 from bench.errors import HeatmarkError
+from bench.settings import Interpolation
+
+_USUAL = Preprocess()
+# What torch resizes in floating point; Pillow does the others.
+_TORCH = ("bilinear", "bicubic")
 
 _BITS = 258  # the tag of a TIFF file that holds its bits per sample
 
@@ -23,7 +28,7 @@ _BITS = 258  # the tag of a TIFF file that holds its bits per sample
 def prepare(sample: Sample, preprocess: Preprocess) -> Sample:
     """The sample as a network wants it: resized, cut out of the centre, its image normalised."""
     size = resized_size(sample.image.shape[-2:], preprocess)
-    cut = centre_crop(resize(sample, size), preprocess.size)
+    cut = centre_crop(resize(sample, size, preprocess), preprocess.size)
     return replace(cut, image=normalise(cut.image, preprocess))
 
 
@@ -38,30 +43,41 @@ def resized_size(shape: tuple[int, ...], preprocess: Preprocess) -> tuple[int, i
     return int(preprocess.resize * height / shorter), int(preprocess.resize * width / shorter)
 
 
-def resize(sample: Sample, size: tuple[int, int]) -> Sample:
-    """The sample at another (height, width), bilinear with antialiasing; itself when it has that size."""
+def resize(sample: Sample, size: tuple[int, int], preprocess: Preprocess = _USUAL) -> Sample:
+    """The sample at another (height, width); itself when it has that size.
+
+    Its image as `preprocess` says, its truth map bilinear with antialiasing.
+    """
     height, width = sample.image.shape[-2:]
     if (height, width) == size:
         return sample
     return replace(
         sample,
-        image=resized_image(sample.image, size),
+        image=resized_image(sample.image, size, preprocess.interpolation, preprocess.antialias),
         truth=None if sample.truth is None else _interpolated(sample.truth[None], size)[0],
         fixations=None if sample.fixations is None else _rescaled(sample.fixations, size[0] / height, size[1] / width),
     )
 
 
-def resized_image(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """An image (channel, height, width) at another size, bilinear with antialiasing.
+def resized_image(
+    image: Tensor, size: tuple[int, int], interpolation: Interpolation = "bilinear", antialias: bool = True
+) -> Tensor:
+    """An image (channel, height, width) in [0, 1] at another size.
 
     An image of 8-bit levels (every file) is resized by Pillow and keeps to levels, exactly as the usual
-    evaluation transform does; any other image in its own floating point.
+    evaluation transform does; any other image in its own floating point. Without `antialias` by torch.
     """
     levels = (image * 255).round()
-    if not torch.equal(levels / 255, image):
-        return _interpolated(image, size)
-    planes = [Image.fromarray(plane).resize(size[::-1], Image.Resampling.BILINEAR) for plane in levels.byte().numpy()]
-    return torch.from_numpy(np.stack([np.array(plane) for plane in planes])).to(image.dtype) / 255
+    whole = torch.equal(levels / 255, image)
+    if interpolation in _TORCH and not (whole and antialias):
+        resized = _interpolated(image, size, interpolation, antialias)
+        resized = resized.clamp(0, 1) if interpolation == "bicubic" else resized  # it goes beyond at edges
+        return (resized * 255).round() / 255 if whole else resized
+    filtered = Image.Resampling[interpolation.upper()]
+    given = levels.byte() if whole else image.float()
+    planes = [Image.fromarray(plane).resize(size[::-1], filtered) for plane in given.numpy()]
+    resized = torch.from_numpy(np.stack([np.array(plane) for plane in planes])).to(image.dtype)
+    return resized / 255 if whole else resized.clamp(0, 1)
 
 
 def centre_crop(sample: Sample, size: tuple[int, int]) -> Sample:
@@ -144,8 +160,10 @@ def _eight_bits(image: Image.Image, bits: tuple[int, ...] | None) -> Image.Image
     return Image.fromarray((values / top * 255).round().astype(np.uint8))
 
 
-def _interpolated(image: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(image[None], size, mode="bilinear", antialias=True, align_corners=False)[0]
+def _interpolated(
+    image: Tensor, size: tuple[int, int], mode: Interpolation = "bilinear", antialias: bool = True
+) -> Tensor:
+    return F.interpolate(image[None], size, mode=mode, antialias=antialias, align_corners=False)[0]
 
 
 def _rescaled(fixations: Tensor, vertical: float, horizontal: float) -> Tensor:

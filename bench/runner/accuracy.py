@@ -49,7 +49,8 @@ def robust_accuracy_of(network: Network, batch: Batch, attack: AttackTable, seed
 def network_row(run: Run, trained: Trained) -> dict[str, object]:
     """The network's row of the result set, with what it gets right untouched and under attack.
 
-    A network that returns a number gets nothing right or wrong: its accuracies are missing.
+    A network that returns a number, and one whose images nobody has labelled, get nothing right or wrong: their
+    accuracies are missing.
     """
     shares = {"images": 0, "accuracy": math.nan, "accuracy_among_classes": math.nan, "robust_accuracy": math.nan}
     return {
@@ -57,7 +58,7 @@ def network_row(run: Run, trained: Trained) -> dict[str, object]:
         "recipe": trained.recipe,
         "seed": trained.seed,
         "architecture": trained.architecture,
-        **(shares if trained.network.output == "number" else _shares(run, trained)),
+        **(shares if trained.network.output == "number" or not run.dataset.labelled else _shares(run, trained)),
         "parameters": sum(parameter.numel() for parameter in trained.network.module.parameters()),
         "weights": trained.weights,
         "log": trained.log,

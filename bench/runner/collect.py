@@ -102,6 +102,10 @@ def _manifest(run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.
         "looks": [
             {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, "kept": list(t.look)} for t, _ in shown
         ],
+        "weights": [
+            {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, "source": t.source, "hash": t.weights}
+            for t, _ in shown
+        ],
         "seed": table.seed,
         "attack": table.attack.model_dump(),
         "target": _rule(suite),

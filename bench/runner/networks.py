@@ -18,17 +18,22 @@ from bench.api import Dataset, Network, Preprocess, Recipe
 from bench.checks import trials
 from bench.checks.network_promises import LOOKED_AT, NETWORK_CHECKS, checks_for, look_at, sample, tried
 from bench.data.batches import Batch, evenly_spaced, load
+from bench.data.imagenet_classes import WNIDS, imagenet_names
+from bench.data.label_map import label_map_of
 from bench.errors import HeatmarkError, nearest
 from bench.files import key_of, locked, unsealed
+from bench.pretrained.by_name import pretrained
+from bench.pretrained.record import About
 from bench.progress import Progress
 from bench.runner.identity import code_hash, identity
 from bench.runner.records import Run, Trained
 from bench.suites.load import Suite
 from bench.suites.schema import NetworkTable
-from bench.training.architectures import build, call, code_of_callable, is_callable, load_weights, weights_hash
+from bench.training.architectures import SMALL, build, call, code_of_callable, is_callable
 from bench.training.checkpoints import read_trained, write_trained
 from bench.training.distributed import rank, wait
 from bench.training.loop import TrainingJob, train, training_identity
+from bench.training.weight_files import network_from, outputs_of, weights_hash
 
 LOOK = pa.schema([("promise", pa.string())])
 
@@ -58,13 +63,13 @@ class NetworkLoader:
         HeatmarkError where the entry has neither weights nor training, or a file does not fit.
         """
         table = self.table
-        if table.weights is not None and not (retrain and table.training):
+        if table.training is not None and (retrain or table.weights is None):
+            ready = [self._trained(seed) for seed in table.seeds]
+        elif table.weights is None or _names_weights(table):
+            ready = [self._of_library(table.seeds[0])]
+        else:
             seeds = table.seeds if "{seed}" in table.weights else table.seeds[:1]
             ready = [self._from_file(seed) for seed in seeds]
-        elif table.training is None:
-            raise HeatmarkError(f"networks[{self.number}] ({_name(table)}): neither weights nor training")
-        else:
-            ready = [self._trained(seed) for seed in table.seeds]
         if table.training is None:
             return ready
         return [
@@ -77,17 +82,27 @@ class NetworkLoader:
         recipes = tuple(recipe if recipe and i == self.number else own for i, own in enumerate(self.suite.recipes))
         return replace(self, suite=replace(self.suite, dataset=dataset, recipes=recipes))._trained(seed).network
 
+    def _of_library(self, seed: int) -> Trained:
+        """The network with the weights that its library, or somebody's own callable, gives it."""
+        table = self.table
+        if table.architecture in SMALL:
+            raise HeatmarkError(f"networks[{self.number}] ({_name(table)}): neither weights nor training")
+        if is_callable(table.architecture):
+            return self._ready(seed, call(table.architecture), "")
+        found = pretrained(table.architecture, table.weights or "DEFAULT", download=table.download)
+        return self._ready(seed, found.module, "", found.about)
+
     def _from_file(self, seed: int) -> Trained:
         table = self.table
         path = Path(str(table.weights).replace("{seed}", str(seed)))
         if is_callable(table.architecture):
             module = call(table.architecture, str(path))
         else:
-            module = build(table.architecture, self._outputs)
-            load_weights(module, path)
+            make = partial(build, table.architecture, download=table.download)
+            module = network_from(path, make, self._outputs, read_outputs=table.outputs is None)
         about = _beside(path)
         log = about.get("log")
-        trained = self._ready(seed, module, json.dumps(log) if log else "")
+        trained = replace(self._ready(seed, module, json.dumps(log) if log else ""), source=path.name)
         known = str(about.get("weights"))
         if re.fullmatch(r"[0-9a-f]{64}", known) and known != trained.weights:
             raise HeatmarkError(f"{path} does not hold the weights that {path.stem}.json beside it is about")
@@ -138,15 +153,31 @@ class NetworkLoader:
             make = call if is_callable(architecture) else build
             return make(architecture, self._outputs)
 
-    def _ready(self, seed: int, module: nn.Module, log: str) -> Trained:
+    def _ready(self, seed: int, module: nn.Module, log: str, about: About | None = None) -> Trained:
         table, recipe = self.table, self.suite.recipes[self.number].label
+        about = about or About(_preprocess(table), *self._known_outputs(module))
         module = module.to(self.device).to(memory_format=torch.channels_last).eval()
-        labels = _label_map(self.suite, table)
-        network = Network(module, _name(table), recipe, _preprocess(table), labels, output=table.output)
+        labels = _label_map(self.suite, table, about)
+        preprocess = _preprocess(table, about)
+        network = Network(module, _name(table), recipe, preprocess, labels, output=table.output)
         # Without the folder of somebody's own file, which differs from machine to machine.
         architecture = table.architecture.rpartition("/")[2] if is_callable(table.architecture) else table.architecture
         code = code_of_callable(table.architecture)
-        return Trained(network, architecture, recipe, seed, weights_hash(module), log, code)
+        return Trained(
+            *(network, architecture, recipe, seed, weights_hash(module), log, code),
+            source=about.weights,
+            categories=about.categories,
+        )
+
+    def _known_outputs(self, module: nn.Module) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names and WordNet ids of the outputs of weights that say nothing of them: ImageNet's if they are 1,000.
+
+        None where the network is trained here, or has an output for each class.
+        """
+        outputs = None if self.table.training else outputs_of(module)
+        if outputs != len(WNIDS) or len(self.suite.dataset.classes) == outputs:
+            return (), ()
+        return imagenet_names(), WNIDS
 
     @property
     def _outputs(self) -> int:
@@ -182,15 +213,27 @@ def _name(table: NetworkTable) -> str:
     return table.name or table.architecture.rpartition("/")[2].replace(":", "-")
 
 
-def _preprocess(table: NetworkTable) -> Preprocess:
-    return Preprocess(**table.preprocess.model_dump())
+def _names_weights(table: NetworkTable) -> bool:
+    """Whether `weights` are a library's by name, not a file."""
+    name = table.weights or ""
+    own = is_callable(table.architecture) or table.architecture in SMALL
+    return not own and re.fullmatch(r"\w+", name) is not None and not Path(name).exists()
 
 
-def _label_map(suite: Suite, table: NetworkTable) -> tuple[int, ...] | None:
-    """The output for each label: as listed, or from a JSON file of class numbers, counted from 1."""
+def _preprocess(table: NetworkTable, about: About | None = None) -> Preprocess:
+    """What the suite says, and else what the weights say."""
+    if about is None:
+        return Preprocess(**table.preprocess.model_dump())
+    return replace(about.preprocess, **table.preprocess.model_dump(include=table.preprocess.model_fields_set))
+
+
+def _label_map(suite: Suite, table: NetworkTable, about: About) -> tuple[int, ...] | None:
+    """The output for each label: as listed, from a JSON file of class numbers, counted from 1, or by meaning."""
     labels = len(suite.dataset.classes)
     if table.label_map is None:
-        return None
+        if not suite.dataset.labelled or not (about.categories or about.wordnet_ids):
+            return None
+        return label_map_of(suite.dataset, about.categories, about.wordnet_ids, _name(table))
     if not isinstance(table.label_map, str):
         if len(table.label_map) != labels:
             raise HeatmarkError(

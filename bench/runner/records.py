@@ -28,6 +28,7 @@ class Trained:
     `code` is a hash of somebody's own code that builds it. `training` is how the suite trains it, None where it comes
     as weights; `train_again` makes such a network on another data set, by another recipe than its own if not None.
     `look` names the promises it keeps (`bench.checks.network_promises`).
+    `source` says which weights they are, `categories` what the outputs are called, where their library says so.
     """
 
     network: Network
@@ -41,6 +42,8 @@ class Trained:
     train_again: Callable[[Dataset, Recipe | None], Network] | None = None
     audits: tuple[dict[str, Any], ...] = ()
     look: tuple[str, ...] = ()
+    source: str = ""
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.settings import Compiler, OutputKind
+from bench.settings import Compiler, Interpolation, OutputKind
 from bench.training.hyperparameters import Training
 
 Settings = dict[str, Any]
@@ -33,6 +33,8 @@ class PreprocessTable(_Table):
     resize: Positive | tuple[Positive, Positive] | None = None
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[Annotated[float, Field(gt=0)], ...] = (0.25, 0.25, 0.25)
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
 
     @model_validator(mode="after")
     def _as_many(self) -> "PreprocessTable":
@@ -42,17 +44,22 @@ class PreprocessTable(_Table):
 
 
 class NetworkTable(_Table):
-    """A network: an architecture, and weights from a file, or from training by a recipe.
+    """A network: an architecture, and weights of its library, from a file, or from training by a recipe.
 
-    `weights` with `{seed}` in it names a file for each seed. `outputs` defaults to the classes of the data set;
+    Without `weights` and `training` a network of a library comes with the library's weights, which `weights` may name
+    ("DEFAULT", or torchvision's such as "IMAGENET1K_V2"); they are fetched where they are not here only with
+    `download`. They say how they want images; `preprocess` overrides it key by key. `weights` may also be a file, with
+    `{seed}` in it one for each seed. `outputs` defaults to those of the weights, or to the classes of the data set;
     `output` is what the network returns (`bench.api.Network`). `label_map` lists the output for each label, or names
-    a JSON file from class number (counted from 1) to output. A suite's file may have `recipes` in the place of
-    `recipe`: a network for each of them.
+    a JSON file from class number (counted from 1) to output; it may be left out where the weights' outputs have
+    WordNet ids or names that the classes have. A suite's file may have `recipes` in the place of `recipe`: a network
+    for each of them.
     """
 
     architecture: str
     name: str | None = None
     weights: str | None = None
+    download: bool = False
     outputs: Positive | None = None
     output: OutputKind = "logits"
     label_map: tuple[int, ...] | str | None = None

@@ -102,8 +102,8 @@ def _adjusted(image: Tensor, name: str, amount: float) -> Tensor:
 def _cut(sample: Sample, augmentation: Augmentation, preprocess: Preprocess, rng: np.random.Generator) -> Sample:
     height, width = sample.image.shape[1:]
     if augmentation.crop == "random_resized":
-        return resize(crop(sample, *_window(height, width, rng)), preprocess.size)
-    resized = resize(sample, resized_size((height, width), preprocess))
+        return resize(crop(sample, *_window(height, width, rng)), preprocess.size, preprocess)
+    resized = resize(sample, resized_size((height, width), preprocess), preprocess)
     if augmentation.crop == "centre":
         return centre_crop(resized, preprocess.size)
     return _cropped_anywhere(resized, preprocess.size, rng)

@@ -21,12 +21,12 @@ from bench.errors import HeatmarkError
 from bench.files import file_hash
 from bench.functional.outputs import predictions
 from bench.progress import Progress
-from bench.training.architectures import load_weights
 from bench.training.augmentation import augmented
 from bench.training.checkpoints import State, read_checkpoint, write_checkpoint
 from bench.training.distributed import members, parallel, rank, share, weight
 from bench.training.hyperparameters import Training
 from bench.training.optimisers import optimiser_of, schedule_of
+from bench.training.weight_files import load_weights
 
 
 @dataclass(frozen=True)

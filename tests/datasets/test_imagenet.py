@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from bench import checks
+from bench.data.imagenet_classes import WNIDS
 from bench.datasets.imagenet import Imagenet
 from bench.datasets.imagenette import Imagenette
 from bench.errors import HeatmarkError
@@ -53,7 +54,7 @@ def test_conformance(folders: Path, check, split: str) -> None:
 def test_the_classes_are_the_outputs_of_imagenets_networks() -> None:
     names = Imagenet().classes
     assert len(names) == 1000
-    assert [names[output] for output in Imagenette.imagenet_outputs] == list(Imagenette().classes)
+    assert [names[WNIDS.index(wordnet_id)] for wordnet_id in Imagenette().wordnet_ids] == list(Imagenette().classes)
 
 
 def test_folders_are_read_in_the_order_of_file_names(folders: Path) -> None:

@@ -17,7 +17,8 @@ from bench.datasets.planted import Planted
 from bench.engine import clean_logits
 from bench.scoring.measure import explained_by, measure
 from bench.suites.read import SHIPPED
-from bench.training.architectures import build, load_weights
+from bench.training.architectures import build
+from bench.training.weight_files import load_weights
 
 METRICS = {name: plugin for name, plugin in find("metrics").items() if issubclass(plugin, ImageMetric)}
 # What these say depends on the order of the pixels alone.

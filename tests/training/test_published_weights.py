@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torchvision.models import get_model
 
-from bench.training.architectures import build, load_weights
+from bench.training.architectures import build
+from bench.training.weight_files import load_weights
 
 
 def test_googlenet_treats_its_input_as_its_published_weights_expect(tmp_path: Path) -> None:

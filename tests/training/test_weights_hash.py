@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from bench.training.architectures import weights_hash
+from bench.training.weight_files import weights_hash
 
 
 def test_the_hash_does_not_depend_on_the_memory_layout() -> None:

@@ -1,0 +1,55 @@
+"""Which output of a network stands for which class of a data set, found by what both are called."""
+
+import logging
+import re
+from collections.abc import Sequence
+
+from bench.api import Dataset
+from bench.errors import HeatmarkError
+
+_WORDNET_ID = re.compile(r"n\d{8}")
+_SHOWN = 5
+_log = logging.getLogger("heatmark")
+
+
+def label_map_of(
+    dataset: Dataset, categories: Sequence[str], wordnet_ids: Sequence[str], network_name: str
+) -> tuple[int, ...] | None:
+    """The output for each label, -1 where the network has none; None where labels are outputs.
+
+    By WordNet ids where both have them (classes may be named by theirs, as folders of ImageNet are), else by names:
+    `categories` may list several, parted by commas, and case, hyphens and the numbers before CUB's names do not
+    count. What has no output is said in the log; HeatmarkError where nothing has one.
+    """
+    classes = dataset.classes
+    own = dataset.wordnet_ids or (classes if all(_WORDNET_ID.fullmatch(name) for name in classes) else ())
+    if own and wordnet_ids:
+        outputs = {wordnet_id: output for output, wordnet_id in enumerate(wordnet_ids)}
+        found = tuple(outputs.get(wordnet_id, -1) for wordnet_id in own)
+    else:
+        outputs = _by_name(categories)
+        found = tuple(outputs.get(_plain(name), -1) for name in classes)
+    lacking = [name for name, output in zip(classes, found, strict=True) if output < 0]
+    some = ", ".join(lacking[:_SHOWN]) + (", ..." if len(lacking) > _SHOWN else "")
+    if len(lacking) == len(classes):
+        raise HeatmarkError(
+            f"no class of {dataset.name} is among the {len(categories) or len(wordnet_ids)} outputs of {network_name} "
+            f"by name or WordNet id ({some}); set `label_map`"
+        )
+    if lacking:
+        _log.warning("%s has no output for %d of %d classes: %s", network_name, len(lacking), len(classes), some)
+    return None if found == tuple(range(len(classes))) else found
+
+
+def _by_name(categories: Sequence[str]) -> dict[str, int]:
+    """The output of each name; names that two outputs share stand for none."""
+    outputs: dict[str, set[int]] = {}
+    for output, category in enumerate(categories):
+        for name in {category, *category.split(",")}:
+            outputs.setdefault(_plain(name), set()).add(output)
+    return {name: own.pop() for name, own in outputs.items() if len(own) == 1}
+
+
+def _plain(name: str) -> str:
+    unnumbered = re.sub(r"^\d+\.", "", name.strip())
+    return re.sub(r"[\s_-]+", " ", unnumbered).casefold()

@@ -1,0 +1,108 @@
+"""Files of weights as people have them: state dicts, inside checkpoints too, whatever their names begin with."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from bench.errors import HeatmarkError, nearest
+from bench.pretrained.hub_files import UNREADABLE
+
+# Where training scripts keep the state dict in a checkpoint.
+_INSIDE = ("state_dict", "model_state_dict", "model", "network", "net", "weights")
+# What DataParallel, Lightning and others put before every name.
+_PREFIXES = ("module.", "model.", "_orig_mod.")
+
+
+def network_from(path: Path, make: Callable[[int], nn.Module], outputs: int, *, read_outputs: bool) -> nn.Module:
+    """The network that `make` makes for a number of outputs, filled from a file of weights.
+
+    With `read_outputs` the number is that of the last layer in the file, where it is another than `outputs`.
+    HeatmarkError naming the file and the first name that does not fit.
+    """
+    module = make(outputs)
+    if read_outputs:
+        expected, state = module.state_dict(), _named_as(read_weights(path), module.state_dict())
+        pairs = [(values.shape, expected[name].shape) for name, values in state.items() if name in expected]
+        other = {given[0] for given, own in pairs if given != own and given[1:] == own[1:]}
+        module = make(other.pop()) if len(other) == 1 else module
+    load_weights(module, path)
+    return module
+
+
+def outputs_of(module: nn.Module) -> int | None:
+    """How many outputs the last layer of a network has; None where it has none that says so."""
+    counts = [
+        part.out_features if isinstance(part, nn.Linear) else part.out_channels
+        for part in module.modules()
+        if isinstance(part, nn.Linear | nn.Conv2d)
+    ]
+    return counts[-1] if counts else None
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Fill a network from a state dict file (safetensors, or a PyTorch file read with `weights_only`).
+
+    HeatmarkError naming the file and the first key that does not fit.
+    """
+    expected = module.state_dict()
+    state = _named_as(read_weights(path), expected)
+    missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
+    # A counter that files from before torch 0.4.1 lack, torchvision's among them.
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing:
+        raise HeatmarkError(f"{path} lacks the weight {missing[0]!r}; {nearest(missing[0], unknown or state)}")
+    if unknown:
+        raise HeatmarkError(f"{path} has the weight {unknown[0]!r}, which the network has not")
+    for name, values in state.items():
+        if values.shape != expected[name].shape:
+            raise HeatmarkError(
+                f"{path}: {name} has the shape {tuple(values.shape)}, the network's is {tuple(expected[name].shape)}"
+            )
+    module.load_state_dict(state)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file; HeatmarkError where it is missing or is not one."""
+    if not path.is_file():
+        raise HeatmarkError(f"no weights at {path}")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except UNREADABLE as error:
+        raise HeatmarkError(f"{path} is not a file of weights: {str(error).splitlines()[0]}") from error
+    inside: list[Any] = [state, *(state.get(key) for key in _INSIDE)] if isinstance(state, dict) else []
+    found: dict[str, Tensor] | None = next((own for own in inside if _is_state_dict(own)), None)
+    if found is None:
+        keys = f", its keys are {', '.join(map(str, list(state)[:5]))}" if isinstance(state, dict) and state else ""
+        raise HeatmarkError(f"{path} holds no state dict: expected weight names and tensors{keys}")
+    return found
+
+
+def weights_hash(module: nn.Module) -> str:
+    """The SHA-256 of all weights and buffers: names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, values in sorted(module.state_dict().items()):
+        array = values.detach().cpu().contiguous()
+        digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
+        digest.update(
+            array.reshape(-1).view(torch.uint8).numpy().tobytes() if array.ndim else str(array.item()).encode()
+        )
+    return digest.hexdigest()
+
+
+def _is_state_dict(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(own, Tensor) for own in value.values())
+
+
+def _named_as(state: dict[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict without what stands before every name, as far as the network's own names lack it."""
+    while expected.keys().isdisjoint(state):
+        prefix = next((own for own in _PREFIXES if all(name.startswith(own) for name in state)), None)
+        if prefix is None:
+            break
+        state = {name.removeprefix(prefix): values for name, values in state.items()}
+    return state

