@@ -149,7 +149,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class PerturbationMetric(ImageMetric):
-    """A metric that watches the output while pixels are replaced: it declares a plan, the engine runs it."""
+    """A metric that watches the output while pixels are replaced: it declares a plan, the engine runs it.
+
+    On another machine pixels that are nearly alike may change places in the order.
+    """
+
+    rounding: ClassVar[float] = 2e-3
 
     @property
     def takes(self) -> tuple[OutputKind, ...]:

@@ -25,13 +25,15 @@ class Plugin(ABC):
     `display` is the name that people read, by default made of `name`.
     `library` is the name and version of another library that does the work, where one does. `output_kinds` are the
     kinds of output of a network that it works with (`bench.api.Network.output`). A setting that is NaN or infinite is
-    refused with ValueError.
+    refused with ValueError. `rounding` is how far a score may be from the same score computed on another machine, as a
+    share of it (of 1, where it is smaller): what `heatmark verify` allows.
     """
 
     name: ClassVar[str] = ""
     display: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     library: ClassVar[str] = ""
+    rounding: ClassVar[float] = 1e-5
     output_kinds: ClassVar[tuple[OutputKind, ...]] = KINDS
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 

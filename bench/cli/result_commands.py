@@ -1,13 +1,14 @@
-"""`heatmark report`, `publish`, `pictures` and `compare`: commands that read result sets."""
+"""`heatmark report`, `publish`, `pictures`, `compare` and `verify`: commands that read result sets."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from bench.cli.console import console
-from bench.cli.options import Names, names_of, weights_of
+from bench.cli.options import Folder, Names, device_of, names_of, weights_of
 from bench.errors import HeatmarkError
 
 
@@ -78,6 +79,46 @@ def pictures(
 
     count = write_pictures(read_results(folder).heatmaps, out)
     console.print(f"{count} pictures: {out}", soft_wrap=True)
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it, or a published one.")],
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="The share of its cells to recompute; one at least.")
+    ] = 0.05,
+    seed: Annotated[int, typer.Option(min=0, help="Which cells are drawn.")] = 0,
+    device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
+    store: Folder = Path(".heatmark"),
+) -> None:
+    """Check a result set against its checksums and recompute a random sample of it; exit status 1 for a difference."""
+    from bench.results.result_set import has_checksums, read_results
+
+    results = read_results(folder)
+    sums = "checksums: right" if has_checksums(folder) else "checksums: none in the manifest, so none checked"
+    console.print(sums, highlight=False)
+    from bench.progress import progress
+    from bench.results.cell_store import Store
+    from bench.runner.records import Run
+    from bench.suites.load import with_plugins
+    from bench.suites.read import suite_of_settings
+    from bench.verification.recompute import drawn, origin, recomputed
+
+    where = device_of(device)
+    console.print(origin(results.manifest, where), markup=False, highlight=False, soft_wrap=True)
+    manifest = results.manifest
+    suite = with_plugins(suite_of_settings(manifest.get("settings", {}), manifest.get("command", ""), folder))
+    found: Counter[str] = Counter()
+    with progress() as bars:
+        run = Run(suite, Store(store), where, bars)
+        for finding in recomputed(results, run, drawn(results, run, share, seed)):
+            found[finding.verdict] += 1
+            line = f"{finding.verdict:<8}{finding.entry}: {finding.reason}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())), highlight=False)
+    if found["differs"]:
+        raise typer.Exit(1)
+    if found["cannot"] and not found["same"]:
+        raise HeatmarkError(f"{folder}: none of the cells that were drawn could be recomputed here")
 
 
 def compare(

@@ -33,8 +33,10 @@ def collect(
     parts: Sequence[Part],
     networks: Sequence[dict[str, object]],
     shown: Sequence[tuple[Trained, pd.DataFrame]],
+    *,
+    retrained: bool,
 ) -> Results:
-    """The result set of a run."""
+    """The result set of a run; `retrained`: whether networks were trained where weights are at hand."""
     suite = run.suite
     rows = [_rows(suite, part) for part in parts]
     scores = _frame("scores", rows)
@@ -45,7 +47,7 @@ def collect(
         curves=_frame("curves", [own[own.curve.notna()] for own in rows]),
         networks=_frame("networks", [own]),
         heatmaps=_frame("heatmaps", pictures),
-        manifest=_manifest(run, scores, shown),
+        manifest=_manifest(run, scores, shown, retrained=retrained),
     )
 
 
@@ -80,7 +82,15 @@ def _frame(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)
 
 
-def _manifest(run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.DataFrame]]) -> dict[str, Any]:
+def machine(device: torch.device) -> dict[str, Any]:
+    """What decides how sums are rounded: the instructions of the processor, how many threads, and the GPU."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {"cpu": torch.backends.cpu.get_cpu_capability(), "threads": torch.get_num_threads(), "gpu": gpu}
+
+
+def _manifest(
+    run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.DataFrame]], *, retrained: bool
+) -> dict[str, Any]:
     suite, table = run.suite, run.table
     unscored = scores[~scores.status.eq(OK)]
     failures = (
@@ -96,6 +106,7 @@ def _manifest(run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.
             "torchvision": torchvision.__version__,
         },
         "device": run.device.type,
+        "machine": machine(run.device),
         "audits": [
             {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, **own} for t, _ in shown for own in t.audits
         ],
@@ -106,6 +117,19 @@ def _manifest(run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.
             {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, "source": t.source, "hash": t.weights}
             for t, _ in shown
         ],
+        "networks": [
+            {
+                "network": t.network.name,
+                "recipe": t.recipe,
+                "seed": t.seed,
+                "weights": t.weights,
+                "chunk": t.network.chunk,
+                "precision": t.network.precision,
+                "compiler": t.network.compiler,
+            }
+            for t, _ in shown
+        ],
+        "retrained": retrained,
         "seed": table.seed,
         "attack": table.attack.model_dump(),
         "target": _rule(suite),

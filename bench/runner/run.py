@@ -52,7 +52,7 @@ def run_suite(run: Run, *, retrain: bool = False) -> Results:
             parts += _cells(run, [trained], _pairs(run, single), score_one)
         if comparing:
             parts += _cells(run, group, _pairs(run, comparing), score_across)
-    return collect(run, parts, networks, shown)
+    return collect(run, parts, networks, shown, retrained=retrain)
 
 
 def train_one(run: Run, number: int, out: Path | None) -> dict[str, Any]:

@@ -107,6 +107,18 @@ def read_suite(
     return suite
 
 
+def suite_of_settings(written: Settings, command: str, folder: Path) -> SuiteFile:
+    """The suite of a result set in `folder`, from the settings in its manifest and the command that ran it.
+
+    `$SUITE` stands for the folder of the suite that the command names, or for `folder` where that is not here.
+    """
+    name = next(iter(shlex.split(command)[2:]), "")
+    named = shipped_suites().get(name, Path(name))
+    path = named if named.is_file() else folder / "manifest.json"
+    table = _validated(_one_recipe_each(_expanded(written, path)), path.name)
+    return SuiteFile(path.name, command, written, table)
+
+
 def _path_of(name_or_path: str) -> Path:
     shipped = shipped_suites()
     if name_or_path in shipped:

@@ -1,0 +1,201 @@
+"""Recompute a random sample of the cells of a result set here, and compare."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from bench._version import version
+from bench.api import OK, Attribution, ImageMetric, NetworkMetric
+from bench.data.batches import SHARD, batches
+from bench.errors import HeatmarkError
+from bench.results.result_set import Results
+from bench.runner.collect import machine
+from bench.runner.explain import Explainer
+from bench.runner.identity import code_hash
+from bench.runner.networks import NetworkLoader, number_of
+from bench.runner.records import Run, Trained
+from bench.runner.score import rows, score_across, score_one
+
+# What the same code on the same kind of machine may differ by: other images go through the network together.
+SAME_MACHINE = 1e-5
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell's worth of a result set: a network of a recipe and seed, an attribution, a metric, a shard."""
+
+    network: str
+    recipe: str
+    seed: int
+    shard: int
+    attribution: str
+    metric: str
+
+    def __str__(self) -> str:
+        where = f"{self.network} by {self.recipe}, seed {self.seed}"
+        return f"{where}: {self.attribution}, {self.metric}, shard {self.shard}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of a cell: `same`, `differs`, `left` (measures the machine), `cannot`; and why, in one line."""
+
+    entry: Entry
+    verdict: str
+    reason: str
+
+
+def origin(manifest: Mapping[str, Any], device: torch.device) -> str:
+    """One line: which code and machine made the set, and what it is recomputed by."""
+    versions = manifest.get("versions", {})
+    made, here = str(manifest.get("code", "unknown")), code_hash()
+    by = f"made by heatmark {versions.get('heatmark')}, torch {versions.get('torch')}, code {made[:12]}"
+    if made != here or versions.get("torch") != torch.__version__:
+        return f"{by}; recomputed by other code: heatmark {version}, torch {torch.__version__}, code {here[:12]}"
+    if not made_here(manifest, device):
+        return f"{by}: the same as here, on another machine ({manifest.get('device')}, {manifest.get('machine')})"
+    return f"{by}: the same as here, on such a machine"
+
+
+def made_here(manifest: Mapping[str, Any], device: torch.device) -> bool:
+    """Whether a set was made by the code that is here, on a machine that rounds alike."""
+    made = [manifest.get("code"), manifest.get("versions", {}).get("torch"), manifest.get("device")]
+    same = made == [code_hash(), torch.__version__, device.type]
+    return same and manifest.get("machine") == machine(device)
+
+
+def drawn(results: Results, run: Run, share: float, seed: int) -> list[Entry]:
+    """A random sample of the cells of a set, one at least, so that those of a network and shard follow each other."""
+    positions, images = _positions(run), results.scores["image"].astype(str)
+    unknown = sorted(set(images) - positions.keys())
+    if unknown:
+        raise HeatmarkError(f"{run.dataset.name} {run.split!r} has no image {unknown[0]} here")
+    table = results.scores.assign(shard=images.map(positions) // SHARD)
+    columns = ["network", "recipe", "seed", "shard", "attribution", "metric"]
+    cells = table[columns].astype({"shard": int}).drop_duplicates().sort_values(columns)
+    count = max(1, round(share * len(cells)))
+    chosen = np.sort(np.random.default_rng(seed).choice(len(cells), count, replace=False))
+    return [Entry(*row) for row in cells.iloc[chosen].itertuples(index=False)]
+
+
+def recomputed(results: Results, run: Run, entries: Sequence[Entry]) -> Iterator[Finding]:
+    """What is found of each of these cells, in their order."""
+    for (network, recipe), own in groupby(entries, lambda entry: (entry.network, entry.recipe)):
+        mine = list(own)
+        try:
+            group = _networks(results, run, network, recipe)
+        except HeatmarkError as error:
+            yield from (Finding(entry, "cannot", str(error)) for entry in mine)
+            continue
+        for (seed, _), cells in groupby(mine, lambda entry: (entry.seed, entry.shard)):
+            trained = [one for one in group if one.seed == seed]
+            yield from _of_shard(results, run, group, trained, list(cells))
+
+
+def _networks(results: Results, run: Run, network: str, recipe: str) -> list[Trained]:
+    """The networks of an entry of the suite as they were explained; HeatmarkError where they are not at hand."""
+    manifest = results.manifest
+    number = number_of(run.suite, network, recipe)
+    loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, may_train=False)
+    group = []
+    for trained in loader.load(retrain=bool(manifest.get("retrained", False))):
+        own = results.networks
+        row = own[own["network"].eq(network) & own["recipe"].eq(recipe) & own["seed"].eq(trained.seed)]
+        if row["weights"].tolist() != [trained.weights]:
+            raise HeatmarkError(f"seed {trained.seed} has other weights here than in the set")
+        about: Mapping[str, Any] = next(
+            (a for a in manifest.get("networks", []) if a["weights"] == trained.weights), {}
+        )
+        names = ("chunk", "precision", "compiler")
+        settings = {name: about[name] for name in names if name in about}
+        group.append(replace(trained, network=replace(trained.network, **settings)))
+    return group
+
+
+def _of_shard(
+    results: Results, run: Run, group: Sequence[Trained], trained: Sequence[Trained], entries: Sequence[Entry]
+) -> Iterator[Finding]:
+    methods = {method.label: method for method in run.suite.attributions}
+    metrics = {metric.label: metric for metric in run.suite.metrics}
+    known = [entry for entry in entries if entry.attribution in methods and entry.metric in metrics]
+    pairs = {entry: (methods[entry.attribution], metrics[entry.metric]) for entry in known}
+    strict = made_here(results.manifest, run.device)
+    positions = sorted(_positions(run)[image] for image in _in_set(results, run, entries[0])["image"])
+    here = _scores(run, group, trained, positions, [pair for pair in pairs.values() if not _is_machine_bound(pair)])
+    for entry in entries:
+        if entry not in pairs or not trained:
+            yield Finding(entry, "cannot", "the suite in the manifest does not have it")
+        elif _is_machine_bound(pairs[entry]):
+            yield Finding(entry, "left", "it measures the machine")
+        else:
+            own = _in_set(results, run, entry)
+            yield _compared(entry, own, here[pairs[entry]], pairs[entry], strict=strict)
+
+
+Pair = tuple[Attribution, ImageMetric | NetworkMetric]
+
+
+def _scores(
+    run: Run, group: Sequence[Trained], trained: Sequence[Trained], positions: Sequence[int], pairs: Sequence[Pair]
+) -> dict[Pair, pd.DataFrame]:
+    """Scores of these images as rows of a cell, by pair."""
+    single = [(method, metric) for method, metric in pairs if isinstance(metric, ImageMetric)]
+    across = [(method, metric) for method, metric in pairs if isinstance(metric, NetworkMetric)]
+    parts: dict[Pair, list[pd.DataFrame]] = {pair: [] for pair in pairs}
+    network = group[0].network
+    for batch in batches(run.dataset, run.split, positions, run.table.batch, network, run.device) if pairs else []:
+        if single and trained:
+            scored = score_one([Explainer(run, trained[0])], batch, single)
+            for pair, own in scored.items():
+                parts[pair].append(rows(batch.ids, own))
+        if across:
+            compared = score_across([Explainer(run, one) for one in group], batch, across)
+            for among, own in compared.items():
+                parts[among].append(rows(batch.ids, own))
+    return {pair: pd.concat(own, ignore_index=True) for pair, own in parts.items() if own}
+
+
+def _compared(entry: Entry, there: pd.DataFrame, here: pd.DataFrame, pair: Pair, *, strict: bool) -> Finding:
+    """The cell in the set beside the cell made here; `strict` where both were made alike."""
+    both = there.merge(here, on="image", suffixes=("", "_here"), how="outer")
+    failed = both["status_here"].astype(str).str.startswith(("failed", "unsupported"))
+    if failed.any() and isinstance(pair[1], NetworkMetric):
+        return Finding(entry, "cannot", str(both["status_here"][failed].iloc[0]))
+    allowed = SAME_MACHINE if strict else max(pair[0].rounding, pair[1].rounding)
+    apart = (both["score"] - both["score_here"]).abs()
+    fine = both["status"].astype(str).eq(both["status_here"].astype(str)) & (
+        both["status"].ne(OK) | apart.le(allowed * both["score"].abs().clip(lower=1))
+    )
+    if fine.all():
+        return Finding(entry, "same", f"{len(both)} images, {apart.max():.1g} apart at most")
+    worst = both[~fine].iloc[0]
+    said, found = (_told(worst, suffix) for suffix in ("", "_here"))
+    return Finding(entry, "differs", f"image {worst['image']}: {said} in the set, {found} here")
+
+
+def _told(row: "pd.Series[Any]", suffix: str) -> str:
+    status = row[f"status{suffix}"]
+    return f"{row[f'score{suffix}']:.9g}" if status == OK else f"no score ({status})"
+
+
+def _in_set(results: Results, run: Run, entry: Entry) -> pd.DataFrame:
+    """The rows of the set's cell whose images lie in the entry's shard."""
+    own = results.scores
+    for column in ("network", "recipe", "seed", "attribution", "metric"):
+        own = own[own[column].eq(getattr(entry, column))]
+    own = own[["image", "score", "status"]].astype({"image": str, "status": str})
+    return own[own["image"].map(_positions(run)) // SHARD == entry.shard]
+
+
+def _is_machine_bound(pair: Pair) -> bool:
+    return isinstance(pair[1], ImageMetric) and pair[1].machine_bound
+
+
+def _positions(run: Run) -> dict[str, int]:
+    """The position of each image of the split."""
+    return {image: position for position, image in enumerate(run.dataset.ids(run.split))}
