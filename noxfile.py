@@ -81,3 +81,10 @@ def leaderboard(session: nox.Session) -> None:
     """Regenerate the reports under results/ from the per-image scores kept there."""
     _install(session)
     session.run("python", "-m", "bench.report", "results")
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Write the site of all published boards into site/."""
+    _install(session)
+    session.run("heatmark", "site", "results", "site")

@@ -18,11 +18,13 @@ def report(
         Literal["terminal", "markdown", "latex", "csv", "json"] | None,
         typer.Option(help="Print one table instead of writing the whole report."),
     ] = None,
-    metrics: Names = None,
+    metrics: Annotated[str | None, typer.Option("--metrics", "--columns", help="Only these, comma-separated.")] = None,
     entries: Names = None,
     weights: Annotated[
         str | None, typer.Option(help="Weights of metrics in the order over all, as deletion=2,gini=1; others 0.")
     ] = None,
+    short: Annotated[bool, typer.Option("--short", help="A LaTeX table without intervals.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="In the terminal every score with its interval.")] = False,
 ) -> None:
     """Write the report of a result set anew, or print its leaderboard, or a part of it, as a table."""
     chosen_weights = weights_of(weights)
@@ -37,20 +39,52 @@ def report(
         write_report(results, folder, chosen_weights)
         console.print(f"Report: {folder}", soft_wrap=True)
         return
-    from bench.leaderboard.build import board_of
-    from bench.leaderboard.metric_audit import audited
+    from bench.report.view import view_of
 
-    board = audited(board_of(results, chosen_weights)).select(names_of(metrics), names_of(entries))
+    view = view_of(results, chosen_weights, names_of(metrics), names_of(entries))
     if table == "terminal":
         from bench.report.terminal import show as show_board
-        from bench.report.terminal import show_networks
+        from bench.report.terminal import show_networks, show_scores
 
-        show_board(board, console)
-        show_networks(results.networks, console)
+        show_board(view, console)
+        if full:
+            show_scores(view, console)
+            show_networks(results.networks, console)
+    elif table == "latex":
+        from bench.report.paper_tables import latex
+
+        sys.stdout.write(latex(view, short=short))
     else:
         from bench.report.tables import render, table_of
 
-        sys.stdout.write(render(table_of(board), table))
+        sys.stdout.write(render(table_of(view.board), table))
+
+
+def figure(
+    folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it.")],
+    name: Annotated[str, typer.Argument(help="A figure by name, as place, ranks, gallery or curve_deletion.")],
+    width: Annotated[Literal["column", "page"], typer.Option(help="3.3 or 6.9 inches.")] = "column",
+    form: Annotated[Literal["pdf", "svg", "png"], typer.Option("--format", help="The kind of file.")] = "pdf",
+    out: Annotated[Path | None, typer.Option(help="The file; NAME.FORMAT here unless given.")] = None,
+) -> None:
+    """Draw one figure of a board for a paper, as wide as a column or a page, with its fonts inside."""
+    from bench.report.figures.paper import draw_file
+    from bench.results.result_set import read_results
+
+    path = out or Path(f"{name}.{form}")
+    draw_file(read_results(folder), name, width, form, path)
+    console.print(f"Figure: {path}", soft_wrap=True)
+
+
+def site(
+    folder: Annotated[Path, typer.Argument(help="A folder of published boards, such as results/.")],
+    out: Annotated[Path, typer.Argument(help="Where the site goes.")],
+) -> None:
+    """Write a site of all boards under a folder: an index of their questions, and every board below it."""
+    from bench.report.site import write_site
+
+    count = write_site(folder, out)
+    console.print(f"{count} boards: {out / 'index.html'}", soft_wrap=True)
 
 
 def publish(

@@ -32,11 +32,9 @@ def run(
         only={"attributions": names_of(attributions), "metrics": names_of(metrics)},
         quick=quick,
     )
-    from bench.leaderboard.build import board_of
-    from bench.leaderboard.metric_audit import audited
     from bench.progress import progress
     from bench.report.terminal import show as show_board
-    from bench.report.terminal import show_networks
+    from bench.report.view import view_of
     from bench.report.write import write_with_report
     from bench.results.cell_store import Store
     from bench.runner.records import Run
@@ -53,8 +51,7 @@ def run(
     results.manifest["created"] = datetime.now(UTC).date().isoformat()
     folder = out or store / "results" / loaded.table.name
     write_with_report(results, folder)
-    show_board(audited(board_of(results)), console)
-    show_networks(results.networks, console)
+    show_board(view_of(results), console)
     console.print(f"Result set and report: {folder}", soft_wrap=True)
 
 

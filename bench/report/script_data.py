@@ -7,22 +7,28 @@ import numpy as np
 
 from bench.leaderboard.board import Board
 from bench.leaderboard.means import Array, over_seeds, ratio, resampled
+from bench.report.view import View
 
 _REPLICATES = 200
 SMALL = 1e-3  # a p-value below is only said to be so
 
 
-def script_data(board: Board) -> dict[str, Any]:
+def script_data(view: View) -> dict[str, Any]:
     """What the script needs: shares won, their resamples for other weights, and the pairs of methods."""
-    rows = board.overall.rows
+    board, rows = view.board, view.board.overall.rows
     known = np.isfinite(board.wins)
     shares = np.where(known, board.wins, 0).sum((2, 3)) / np.maximum(known.sum((2, 3)), 1)
+    names = {line.entry: line.name for line in view.lines}
+    ends = {line.kind: line.entry for line in view.controls} if view.placed else {}
+    metrics = board.metrics
     return {
-        "entries": board.entries.label.to_list(),
-        "metrics": board.metrics.label.to_list(),
+        "entries": [names[row] for row in range(len(board.entries))],
+        "metrics": [str(metrics.shown[one]) for one in range(len(metrics))],
+        "codes": metrics.label.to_list(),
         "weights": [round(float(weight), 6) for weight in board.weights],
         "methods": rows,
-        "controls": {int(row): board.entries.attribution[row] for row in np.flatnonzero(board.entries.control)},
+        "floor": ends.get("random"),
+        "ceiling": ends.get("truth"),
         "shares": [[round(float(share), 5) for share in own] for own in shares],
         "replicates": _replicates(board, rows),
         "pairs": _pairs(board, rows),

@@ -12,10 +12,10 @@ from bench.leaderboard.metric_audit import audited, calibrated
 from bench.leaderboard.paired_tests import ALPHA
 from bench.results.result_set import Results
 
-Format = Literal["markdown", "latex", "csv", "json"]
+Format = Literal["markdown", "csv", "json"]
 ARROW = {"higher": "↑", "lower": "↓"}
 TIED = "≈"
-NOTE = f"In brackets 95% intervals over images; bold is best, {TIED} cannot be told from the best (paired tests, Holm)."
+NOTE = f"In brackets 95% intervals; bold is best, {TIED} cannot be told from the best (paired tests, Holm)."
 
 
 def leaderboard(
@@ -63,7 +63,7 @@ def table_of(board: Board) -> pd.DataFrame:
 
 
 def render(table: pd.DataFrame, form: Format) -> str:
-    """A leaderboard as text: Markdown and LaTeX to read, CSV and JSON with everything."""
+    """A leaderboard as text: Markdown to read, CSV and JSON with everything; `paper_tables` has LaTeX."""
     match form:
         case "csv":
             return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
@@ -72,8 +72,6 @@ def render(table: pd.DataFrame, form: Format) -> str:
             return "[\n" + ",\n".join(lines) + "\n]\n"
         case "markdown":
             return _markdown(table)
-        case "latex":
-            return _latex(table)
         case _:
             assert_never(form)
 
@@ -87,7 +85,7 @@ def number(value: float, low: float, high: float) -> str:
 
 
 def _short(value: float) -> str:
-    """Three decimals, or four digits of a large or very small number."""
+    """Three decimals, or three digits of a large or very small number."""
     return f"{value:.3f}" if value == 0 or 0.01 <= abs(value) < 1000 else f"{value:.3g}"
 
 
@@ -159,32 +157,3 @@ def plain(name: str) -> str:
     for sign in "\\|*_<>[]`":
         name = name.replace(sign, f"\\{sign}")
     return name
-
-
-_LATEX = str.maketrans(
-    {sign: f"\\{sign}" for sign in "&%$#_{}"}
-    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "|": r"\textbar{}"}
-    | {"<": r"\textless{}", ">": r"\textgreater{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "—": "---"}
-    | {TIED: r"$\approx$", "\n": " "}
-)
-
-
-def _latex(table: pd.DataFrame) -> str:
-    columns, rows = _rows(table)
-    lines = [f"% {NOTE}", r"% \usepackage{booktabs}", r"\begin{tabular}{l" + "r" * len(columns) + "}", r"\toprule"]
-    lines += [" & ".join(["entry", *(column.translate(_LATEX) for column in columns)]) + r" \\", r"\midrule"]
-    controls = False
-    for name, control, cells in rows:
-        if control and not controls:
-            lines.append(r"\midrule")
-            controls = True
-        written = [_latex_cell(cell) for cell in cells]
-        lines.append(" & ".join([name.translate(_LATEX), *written]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
-def _latex_cell(cell: _Cell) -> str:
-    text = cell.text.translate(_LATEX)
-    if cell.best:
-        return rf"\textbf{{{text}}}"
-    return text + r"$^\approx$" if cell.tied else text

@@ -1,33 +1,82 @@
-"""The leaderboard in a terminal."""
+"""The leaderboard in a terminal: one table that fits 80 columns, and every score on request."""
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.leaderboard.board import Board
-from bench.leaderboard.metric_audit import findings
 from bench.leaderboard.paired_tests import ALPHA
-from bench.report.tables import ARROW, TIED
-from bench.report.words import answer
+from bench.report.heat_table import MINUS, two
+from bench.report.short_names import shortened
+from bench.report.tables import TIED, number
+from bench.report.view import Line, View
 
-_WIDTH = 18
+_BAR = 16
+_SCORE = 22
+_FRAME = 2
 
 
-def show(board: Board, console: Console) -> None:
-    """Print what the board says and the leaderboard: best entry first, half an interval behind each mean."""
-    name = 4 + max((len(label) for label in board.entries.label), default=0)
-    fitting = max((console.width - name - _WIDTH) // _WIDTH, 1)
-    for start in range(0, max(len(board.metrics), 1), fitting):
-        console.print(_table(board, range(start, min(start + fitting, len(board.metrics)))))
+def show(view: View, console: Console) -> None:
+    """Print the finding and one table: rank, method, place as a bar, the mean place under each family of metrics."""
+    board, verdict = view.board, view.verdict
+    console.print(f"[bold]{escape(board.question.asks)}[/]", highlight=False)
+    console.print(f"{verdict.badge.text}: {verdict.sentence}", markup=False, highlight=False)
+    families = _families(view)
+    wide = 12 if len(families) < 4 else 7
+    room = console.width - (3 + _FRAME + 5 + _FRAME + _BAR + _FRAME) - (wide + _FRAME) * len(families) - 3
+    names = shortened([line.name for line in view.lines], max(room, 12))
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("method", no_wrap=True)
+    table.add_column("place", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for family in shortened(list(families), wide):
+        table.add_column(family, justify="right", no_wrap=True)
+    for line, name in zip(view.lines, names, strict=True):
+        style = "dim" if line.control else ""
+        place = "—" if np.isnan(line.place) else two(line.place)
+        cells = [_family_cell(view, line, columns) for columns in families.values()]
+        table.add_row(str(line.rank or ""), escape(name), place, _bar(line), *cells, style=style)
+    console.print(table, highlight=False)
+    scale = "place: random = 0, truth = 1" if view.placed else "place: share of comparisons won"
+    alike = [line.name for line in view.methods[1:] if set(line.group.split()) & set(view.methods[0].group.split())]
     console.print(
-        f"{len(board.images)} images; ± half a 95% interval; {TIED} cannot be told from the best.", style="dim"
+        f"{len(board.images):,} images; {scale}; 95% intervals over {verdict.over}; dim: controls.", style="dim"
     )
-    for sentence in answer(board, findings(board)).sentences:
-        console.print(sentence, markup=False, highlight=False)
+    if alike:
+        told = f"Cannot be told from the first (Holm): {', '.join(alike)}."
+        console.print(told, markup=False, highlight=False)
     refused = int((len(board.images) - board.means.images).sum())
     if refused:
         console.print(f"{refused} scores were refused; the report says which and why.")
+
+
+def _say_alike(view: View, console: Console) -> None:
+    first = set(view.methods[0].group.split()) if view.methods else set()
+    alike = [line.name for line in view.methods[1:] if first & set(line.group.split())]
+    if alike:
+        console.print(f"Cannot be told from the first (Holm): {', '.join(alike)}.", markup=False, highlight=False)
+
+
+def show_scores(view: View, console: Console) -> None:
+    """Print every mean with its interval: as many tables as the width asks for."""
+    metrics = view.board.metrics
+    name = 4 + max((len(line.name) for line in view.lines), default=0)
+    fitting = max((console.width - name) // _SCORE, 1)
+    singles = [column for column in view.columns if len(column.metrics) == 1]
+    for start in range(0, max(len(singles), 1), fitting):
+        shown = singles[start : start + fitting]
+        table = Table(box=None, pad_edge=False, padding=(0, 1))
+        table.add_column("method")
+        for column in shown:
+            unit = str(metrics.loc[column.metrics[0]].get("unit", ""))
+            table.add_column(f"{escape(column.name)} {column.arrow}{f' {unit}' if unit else ''}", justify="right")
+        for line in view.lines:
+            cells = [_score(view, line, column.metrics[0]) for column in shown]
+            table.add_row(escape(line.name), *cells, style="dim" if line.control else "")
+        console.print(table, "", highlight=False)
+    console.print(f"In brackets 95% intervals; {TIED} cannot be told from the best under the metric.", style="dim")
 
 
 def show_networks(networks: pd.DataFrame, console: Console) -> None:
@@ -41,34 +90,36 @@ def show_networks(networks: pd.DataFrame, console: Console) -> None:
     console.print(table)
 
 
-def _table(board: Board, metrics: range) -> Table:
-    table = Table(title=escape(str(board.manifest.get("suite", ""))), title_justify="left")
-    table.add_column("", justify="right")
-    table.add_column("entry")
-    table.add_column("wins ↑", justify="right")
-    for metric in metrics:
-        table.add_column(
-            f"{escape(board.metrics.label[metric])} {ARROW[board.metrics.direction[metric]]}", justify="right"
-        )
-    for place, entry in enumerate(board.order, 1):
-        control = bool(board.entries.control[entry])
-        if control and place > 1 and not board.entries.control[board.order[place - 2]]:
-            table.add_section()
-        cells = [_cell(board, entry, metric) for metric in (None, *metrics)]
-        name = escape(board.entries.label[entry])
-        table.add_row("" if control else str(place), f"[dim]{name}[/]" if control else name, *cells)
-    return table
+def _families(view: View) -> dict[str, list[int]]:
+    """The columns of each family that judges, folded protocols by their parent alone."""
+    found: dict[str, list[int]] = {}
+    for place, column in enumerate(view.columns):
+        if not column.is_property and column.parent is None:
+            found.setdefault(column.family, []).append(place)
+    return found
 
 
-def _cell(board: Board, entry: int, metric: int | None) -> str:
-    means, at = (board.overall_means, entry) if metric is None else (board.means, (entry, metric))
-    standing = board.overall if metric is None else board.standings[metric]
-    mean, half = means.mean[at], (means.high[at] - means.low[at]) / 2
-    if mean != mean:
-        return "—"
-    text = f"{mean:.3f}" + (f" [dim]±{half:.3f}[/]" if half == half else "")
-    if entry not in standing.rows:
+def _family_cell(view: View, line: Line, columns: list[int]) -> str:
+    places = [view.cell(line, view.columns[place]) for place in columns]
+    known = [place for place in places if np.isfinite(place)]
+    return two(float(np.mean(known))) if known else "—"
+
+
+def _bar(line: Line) -> str:
+    """The place as a bar from 0 to 1."""
+    if np.isnan(line.place):
+        return ""
+    full = min(max(line.place, 0), 1) * _BAR
+    eighths = round((full - int(full)) * 8)
+    return "█" * int(full) + " ▏▎▍▌▋▊▉█"[eighths].strip()
+
+
+def _score(view: View, line: Line, metric: int) -> str:
+    means, standing = view.board.means, view.board.standings[metric]
+    ends = means.mean[line.entry, metric], means.low[line.entry, metric], means.high[line.entry, metric]
+    text = escape(number(*map(float, ends)).replace("-", MINUS))
+    if line.entry not in standing.rows:
         return text
-    place = standing.rows.index(entry)
+    place = standing.rows.index(line.entry)
     tied = place > 0 and not standing.adjusted[0, place] < ALPHA
     return f"[bold]{text}[/]" if place == 0 else f"{text} {TIED}" if tied else text

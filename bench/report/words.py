@@ -1,16 +1,12 @@
-"""What a board says, in sentences: who is best, is it sure, which metrics to distrust."""
+"""What a page says beside its numbers: the facts, the protocols, what is missing, how to cite."""
 
-import math
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
-
-from bench.leaderboard.board import Board
-from bench.leaderboard.means import Array
-from bench.leaderboard.metric_audit import Finding
-from bench.leaderboard.paired_tests import ALPHA, images_needed, superiority
-from bench.leaderboard.place_stability import beside_the_truth, by_metric, by_network, chance, hangs_on
 from bench.leaderboard.wording import listed
+from bench.report.view import View
+from bench.results.result_set import Results
 
 PROTOCOLS = {
     "rise2018": "as published: a row of pixels a step, towards zero or from a blur, of the probability",
@@ -19,163 +15,86 @@ PROTOCOLS = {
     "attribench": "as attribench: 100 points, towards or from zero, of the logit, which has no bounds",
     "latec": "as LATEC: 50 pixels a step, towards zero or from a blur, without the ends of the curve",
 }
-# So many images are not to be had.
-MANY = 1e6
 TEST = "paired t-test corrected for skewness, Holm over all pairs"
+_MOST_NETWORKS = 3
 
 
-@dataclass(frozen=True)
-class Step:
-    """Two neighbours in the order over all metrics, and what it would take to tell them apart.
-
-    `sure` says whether the first is surely ahead; `effect` is the share of images on which it wins more of its
-    comparisons than the second, ties counting half; `more` how many more images would tell them apart, infinite where
-    none would, 0 where they are apart.
-    """
-
-    ahead: int
-    behind: int
-    sure: bool
-    p: float
-    effect: float
-    more: float
+def facts(results: Results, view: View) -> list[str]:
+    """One line: data, networks with their accuracy, the class explained, images, date, version."""
+    manifest, networks = view.board.manifest, results.networks.astype({"network": str})
+    said = [f"{len(view.board.images):,} images of {manifest['dataset'].get('label', 'a data set')}"]
+    accuracy = networks.groupby("network", sort=False).accuracy.mean()
+    told: list[str] = [
+        f"{name} ({share:.0%} right)" if share == share else str(name) for name, share in accuracy.items()
+    ]
+    said += [listed(told)] if len(told) <= _MOST_NETWORKS else [f"{len(told)} networks"] if told else []
+    said += [f"explaining the {manifest['target'].partition(',')[0]} class".replace("label class", "labelled class")]
+    said += [str(manifest["created"])] if manifest.get("created") else []
+    return [*said, f"heatmark {manifest['versions'].get('heatmark', '?')}"]
 
 
-def steps(board: Board) -> list[Step]:
-    """Every two neighbours in the order over all metrics, best first."""
-    standing = board.overall
-    count = len(standing.rows)
-    needed = images_needed(standing.pairs, count * (count - 1) // 2)
-    found = []
-    for place in range(count - 1):
-        ahead, behind = standing.rows[place], standing.rows[place + 1]
-        p = float(standing.adjusted[place, place + 1])
-        effect = float(superiority(board.overall_scores[[ahead, behind]])[0, 1])
-        more = float(np.ceil(needed[place, place + 1] - standing.pairs.images[place, place + 1]))
-        found.append(Step(ahead, behind, p < ALPHA, p, effect, 0.0 if p < ALPHA else max(more, 1.0)))
-    return found
+def bibtex(manifest: Mapping[str, Any], title: str) -> str:
+    """How to cite a board."""
+    key = re.sub(r"[^a-zA-Z0-9]+", "-", str(manifest["suite"])).strip("-") or "board"
+    year = str(manifest.get("created", ""))[:4]
+    lines = [
+        f"@misc{{heatmark-{key},",
+        f"  title = {{{{{_braced(title)}}}}},",
+        f"  note = {{Board {_braced(str(manifest['suite']))} of heatmark {manifest['versions'].get('heatmark', '')}}},",
+        *([f"  year = {{{year}}},"] if year else []),
+        "}",
+    ]
+    return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a reader came for: the best entry, whether it really beats the second, which metrics to distrust.
-
-    `best` is None where no method has a score under every metric; `beside` says what else there is to know of it;
-    `sure` is None where nothing can be tested; `by_metric` under which metrics it beats the second; `hangs_on` which
-    metric left out would change the first place or make it unsure; `care_share` is the weight of what asks for care.
-    """
-
-    best: str | None
-    first: str
-    distrust: list[tuple[str, str]]
-    care: list[tuple[str, str]]
-    care_share: float
-    uncounted: str
-    beside: list[str] = field(default_factory=list)
-    sure: bool | None = None
-    second: str = ""
-    by_metric: str = ""
-    hangs_on: list[str] = field(default_factory=list)
-    alike: list[str] = field(default_factory=list)
-
-    @property
-    def sentences(self) -> list[str]:
-        """The answer as text."""
-        said = [self.first, *self.beside, self.second, self.by_metric, *self.hangs_on]
-        if len(self.alike) > 1:
-            said.append(f"{len(self.alike)} methods cannot be told from the best: {listed(self.alike)}.")
-        named = [f"{metric} ({reason})" for metric, reason in self.distrust]
-        said.append(f"Distrust: {listed(named)}." if named else "No metric has to be distrusted outright.")
-        said.append(self.uncounted)
-        named = [metric for metric, _ in self.care]
-        said.append(f"Read with care ({self.care_share:.0%} of the weight): {listed(named)}." if named else "")
-        return [sentence for sentence in said if sentence]
+def _braced(text: str) -> str:
+    return re.sub(r"[{}\\]", "", text)
 
 
-def answer(board: Board, audit: list[Finding]) -> Answer:
-    """The answer of a board."""
-    standing, labels, share = board.overall, board.entries.label, board.overall_means
-    distrust, care = (
-        [(label, own.reasons[0]) for label, own in zip(board.metrics.label, audit, strict=True) if own.verdict == said]
-        for said in ("distrust", "care")
+def missing(results: Results, view: View) -> list[str]:
+    """What a reader may look for and not find, and why."""
+    board, audit = view.board, view.audit
+    entries, metrics, means = board.entries, board.metrics, board.means
+    said = []
+    if len(board.images) < 2:
+        said.append(f"{len(board.images)} image: a mean without interval, and no test, can be had from it.")
+    silent = [entries.label[row] for row in range(len(entries)) if not means.images[row].any()]
+    partly = [
+        entries.label[row]
+        for row in board.methods
+        if row not in board.overall.rows and entries.label[row] not in silent and board.weights.any()
+    ]
+    said += [f"No score at all: {listed(silent)}."] if silent else []
+    said += (
+        [f"Not in the order, because some metric that counts could not score them: {listed(partly)}."] if partly else []
     )
-    with_care = board.metrics.label.isin([metric for metric, _ in care]).to_numpy(bool)
-    share_with_care = float(board.weights[with_care].sum())
-    told = (distrust, care, share_with_care, _uncounted(board, [metric for metric, _ in distrust]))
-    if len(board.methods) == 1:
-        said = f"{labels[board.methods[0]]} is the only method: there is no other to win against."
-        return Answer(None, said, *told)
-    if not standing.rows:
-        return Answer(None, "No method has a score under every metric that counts.", *told)
-    best = standing.rows[0]
-    if len(standing.rows) == 1:
-        said = f"{labels[best]} is the only method with a score under every metric that counts."
-        return Answer(labels[best], said, *told)
-    wins = _interval(share.mean[best], share.low[best], share.high[best])
-    step = steps(board)[0]
-    return Answer(
-        labels[best],
-        f"{labels[best]} wins {wins} of its comparisons with the other methods, over the metrics that count.",
-        *told,
-        beside=[said for said in (by_network(board), beside_the_truth(board), _blind(board)) if said],
-        sure=None if math.isnan(step.p) else step.sure,
-        second=_second(board, step),
-        by_metric=by_metric(board) if not math.isnan(step.p) else "",
-        hangs_on=hangs_on(board),
-        alike=[labels[row] for row in standing.leaders if row != best],
-    )
+    for verdict, text in (
+        ("no scores", "Metrics without scores"),
+        ("all scores are the same", "Metrics that give every method the same score"),
+    ):
+        names = [
+            label for label, own in zip(metrics.label, audit, strict=True) if verdict in (own.verdict, *own.reasons)
+        ]
+        said += [f"{text}: {listed(names)}."] if names else []
+    if view.kind != "recipes":
+        said += _without_controls(view)
+    kinds = set(results.heatmaps.kind)
+    if "heatmap" not in kinds:
+        said.append("No sample heatmaps were stored.")
+    elif "image" not in kinds:
+        said.append(
+            "The images, and the heatmaps of controls that are drawn from them, are not part of these results: their "
+            "licence does not allow it. The methods' heatmaps stand alone; your own run shows everything."
+        )
+    said += ["No curves were stored."] if not len(results.curves) else []
+    trained = results.networks.log.astype(bool).any()
+    return said if trained else [*said, "No training logs: the networks were not trained by this run."]
 
 
-def _second(board: Board, step: Step) -> str:
-    name = board.entries.label[step.behind]
-    if math.isnan(step.p):
-        return f"With so few images it cannot be tested whether it beats the second, {name}."
-    effect = f"on {step.effect:.0%} of the images it wins more"
-    if step.sure:
-        return f"It surely beats the second, {name}: {effect} ({TEST}: {chance(step.p)})."
-    more = f"about {step.more:,.0f} more images would show a difference of this size"
-    if step.more > MANY:
-        more = "more images alone would not show it"
-    return f"It is not sure that it beats the second, {name}: {effect} ({TEST}: {chance(step.p)}); {more}."
-
-
-def _first_by(board: Board, weights: Array) -> int:
-    """The method that is first by these weights, of those in the order."""
-    own = board.wins[board.overall.rows]
-    known = np.isfinite(own)
-    shares = np.where(known, own, 0).sum((2, 3)) / np.maximum(known.sum((2, 3)), 1)
-    return board.overall.rows[int((shares @ weights).argmax())]
-
-
-def _blind(board: Board) -> str:
-    """Controls that know nothing of network or truth and win as much as the best method."""
-    share, controls = board.overall_means.mean, board.entries.control & ~board.entries.needs_truth
-    ahead = [row for row in np.flatnonzero(controls) if share[row] >= share[board.overall.rows[0]]]
-    named = listed([f"{board.entries.label[row]} ({share[row]:.0%})" for row in ahead])
-    return f"Against the same methods, controls that never saw the network win as much: {named}." if ahead else ""
-
-
-def _uncounted(board: Board, distrust: list[str]) -> str:
-    if not distrust:
-        return ""
-    weights = dict(zip(board.metrics.label, board.weights, strict=True))
-    if not any(weights[metric] for metric in distrust):
-        return f"What is to be distrusted does not count in the order{_if_it_did(board)}."
-    if all(metric in distrust for metric, weight in weights.items() if weight):
-        return "Every metric that counts is to be distrusted, so the order is too."
-    return "The weights that were asked for let metrics count that are to be distrusted."
-
-
-def _if_it_did(board: Board) -> str:
-    if not board.overall.rows:
-        return ""
-    first = _first_by(board, board.distrusting(frozenset()).weights)
-    return (
-        "; nor would it change who is first"
-        if first == board.overall.rows[0]
-        else (f"; if it did, {board.entries.label[first]} would be first")
-    )
-
-
-def _interval(mean: float, low: float, high: float) -> str:
-    return f"{mean:.0%}" if math.isnan(low) else f"{mean:.0%} (95% interval {low:.0%} to {high:.0%})"
+def _without_controls(view: View) -> list[str]:
+    entries, said = view.board.entries, []
+    if not (entries.control & entries.needs_truth).any():
+        said.append("No truth among the controls: the data set has none, or the suite leaves it out.")
+    if not entries.floor.any():
+        said.append("No random control: methods cannot be placed between random and truth.")
+    return said

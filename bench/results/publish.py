@@ -20,6 +20,6 @@ def publishable(results: Results) -> Results:
     curves = curves.assign(curve=curves.curve.map(lambda points: np.round(points, DECIMALS)))
     if not manifest["dataset"].get("redistributable", False):
         controls = [label for label, card in manifest["attributions"].items() if card["control"]]
-        kept = heatmaps.kind.eq("heatmap") & ~heatmaps.attribution.isin(controls)
+        kept = heatmaps.kind.isin(["heatmap", "ranks"]) & ~heatmaps.attribution.isin(controls)
         heatmaps = heatmaps[kept].reset_index(drop=True)
     return replace(results, curves=curves, heatmaps=heatmaps)

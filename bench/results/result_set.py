@@ -39,9 +39,12 @@ SCHEMAS = {
             ("kind", pa.string()),
             ("target", pa.string()),
             ("png", pa.binary()),
+            ("zero", pa.float32()),
         ]
     ),
 }
+
+LATER = ("zero",)  # columns that older result sets lack
 
 
 @dataclass(frozen=True)
@@ -114,12 +117,15 @@ def _read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise HeatmarkError(f"{path} is not a table of a result set: {reason}") from error
-    return frame
+    # What was published before has no columns that came later.
+    return frame.reindex(columns=[*frame.columns, *(name for name in schema.names if name not in frame)])
 
 
 def _check_columns(found: pa.Schema, expected: pa.Schema) -> None:
     """ValueError where a column is missing or holds something else."""
     for field in expected:
+        if field.name in LATER and field.name not in found.names:
+            continue
         if field.name not in found.names:
             raise ValueError(f"it has no column {field.name!r}")
         own = found.field(field.name).type

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from math import nan
 
 import pandas as pd
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from bench.api import Attribution, Explained, Network
 from bench.api.network import to_pixels
 from bench.data.batches import Batch, evenly_spaced, load
-from bench.functional.heatmaps import for_display
+from bench.functional.heatmaps import for_display, ranks
 from bench.results.pictures import PICTURES
 from bench.runner.explain import Explainer
 from bench.runner.identity import identity
@@ -19,23 +20,40 @@ from bench.runner.records import Run, Trained
 
 
 def pictures(trained: Trained, batch: Batch, explained: Mapping[Attribution, Explained | str]) -> pd.DataFrame:
-    """Rows of 8-bit pictures: each image, its truth where there is one, and each method's finite heatmaps."""
+    """Rows of 8-bit pictures: each image, its truth where there is one, each method's finite heatmaps and rank maps.
+
+    `zero` is the level of a signed heatmap's zero, NaN for others; a rank map is dark where the heatmap is highest.
+    """
     images = displayed(trained.network, batch.images)
-    rows = []
+    rows: list[tuple[str, str, str, bytes, float]] = []
     for row, image_id in enumerate(batch.ids):
-        rows.append((image_id, "image", "", png(images[row])))
+        rows.append((image_id, "image", "", png(images[row]), nan))
         if batch.truth is not None:
-            rows.append((image_id, "truth", "", png(batch.truth[row][None])))
+            rows.append((image_id, "truth", "", png(batch.truth[row][None]), nan))
     for method, own in explained.items():
         if isinstance(own, Explained):
-            shown = for_display(own.heatmaps.nan_to_num())
-            finite = own.heatmaps.flatten(1).isfinite().all(1)
-            rows += [
-                (image_id, "heatmap", method.label, png(shown[row][None]))
-                for row, image_id in enumerate(batch.ids)
-                if finite[row]
-            ]
+            for row, image_id in enumerate(batch.ids):
+                heatmap = own.heatmaps[row][None]
+                if heatmap.isfinite().all():
+                    shown, zero = signed(heatmap) if heatmap.min() < 0 else (for_display(heatmap), nan)
+                    rows.append((image_id, "heatmap", method.label, png(shown), zero))
+                    rows.append((image_id, "ranks", method.label, png(removal_order(heatmap)), nan))
     return pd.DataFrame(rows, columns=PICTURES.names)
+
+
+def signed(heatmap: Tensor) -> tuple[Tensor, float]:
+    """A heatmap (1, height, width) in [0, 1] with its zero in the middle, and the 8-bit level of the zero.
+
+    Clipped at the 99th percentile of its size, alike on both sides.
+    """
+    top = float(heatmap.abs().flatten().double().quantile(0.99)) or float(heatmap.abs().max())
+    return 0.5 + 0.5 * (heatmap / top).clamp(-1, 1), 127.5
+
+
+def removal_order(heatmap: Tensor) -> Tensor:
+    """When deletion takes each pixel of a heatmap (1, height, width), in [0, 1]: the highest first, at 0."""
+    order = ranks(heatmap).to(torch.float64)
+    return order / order.numel() * 256 / 255 - 0.5 / 255
 
 
 def displayed(network: Network, images: Tensor) -> Tensor:
@@ -56,7 +74,7 @@ def gallery_of(run: Run, trained: Trained) -> pd.DataFrame:
 
     if not shown:
         return pd.DataFrame(columns=PICTURES.names)
-    parts = identity(run, [trained], run.ids(shown), "pictures", *run.suite.attributions)
+    parts = identity(run, [trained], run.ids(shown), "pictures and rank maps", *run.suite.attributions)
     return run.stored(parts, PICTURES, compute)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from bench.report.style import PALETTE, TEXT, figures, svg
+from bench.report.figures.style import PALETTE, TEXT, figures, svg
 from tests.perf.contestants import RESULTS
 
 BOUND = "bare network"

@@ -1,6 +1,7 @@
 """What lies under results/ is what its per-image scores say."""
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def test_the_published_table_follows_from_the_published_scores(folder: Path) -> 
 def test_no_picture_is_published_that_is_not_ours(folder: Path) -> None:
     results = read_results(folder)
     if not results.manifest["dataset"].get("redistributable", False):
-        assert set(results.heatmaps.kind) <= {"heatmap"}
+        assert set(results.heatmaps.kind) <= {"heatmap", "ranks"}
 
 
 def test_regenerating_writes_every_report_and_the_list_of_them_and_the_same_bytes_again(tmp_path: Path) -> None:
@@ -48,4 +49,12 @@ def test_regenerating_writes_every_report_and_the_list_of_them_and_the_same_byte
 
 def test_all_boards_together_are_small() -> None:
     assert BOARDS
-    assert sum(path.stat().st_size for path in RESULTS.rglob("*") if path.is_file()) < 20e6
+    assert sum(path.stat().st_size for path in RESULTS.rglob("*") if path.is_file()) < 40e6
+
+
+@pytest.mark.parametrize("folder", BOARDS, ids=lambda folder: folder.name)
+def test_a_page_is_small_and_smaller_without_its_pictures(folder: Path) -> None:
+    text = (folder / "index.html").read_text()
+    assert len(text) < 3e6
+    assert len(re.sub(r"data:image/png;base64,[^\"]*", "", text)) < 1e6
+    assert (folder / "preview.png").stat().st_size < 60e3

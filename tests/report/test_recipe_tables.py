@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from bench.leaderboard.recipe_effects import compares_recipes, recipe_table
-from bench.report.recipe_figure import draw_recipes
+from bench.report.figures.effects import MOST_RECIPES, draw_effects, strongest
+from bench.report.figures.style import PAGE, figures
 from bench.report.recipe_tables import FALLS, RISES, WARNING, render_recipes
 from bench.report.write import write_report
 from bench.results.result_set import Results
@@ -164,22 +165,32 @@ def test_the_report_holds_tables_and_figure(tmp_path: Path) -> None:
     write_report(results, tmp_path)
     assert pd.read_csv(tmp_path / "recipes.csv").metric.nunique() == len(METRICS) + 2
     assert "sparse" in (tmp_path / "recipes.md").read_text()
-    assert (tmp_path / "figures" / "recipes_1.svg").read_text().count('<g id="axes_') == 5
-    assert "every recipe beside the first" in (tmp_path / "index.html").read_text()
+    drawn = {path.name.partition("_")[0] for path in (tmp_path / "figures").glob("*.svg")}
+    assert {"effect", "price"} <= drawn
+    text = (tmp_path / "index.html").read_text()
+    assert "Difference to the plain training of the same network (standard)" in text
+    assert 'id="scores"' not in text
 
 
-def test_the_figure_has_a_panel_for_each_measure_and_a_dot_for_each_seed() -> None:
-    results = trained()
-    figure = draw_recipes(recipe_table(results), results.manifest, "small_resnet", "simple_gradient")
-    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
-    assert titles == ["accuracy", "accuracy under attack", "gini", "mass", "own penalty, share of control"]
-    seeds = [line for line in figure.axes[2].lines if line.get_marker() == "."]
-    assert [len(line.get_xdata()) for line in seeds] == [3, 3]
+def test_the_figure_has_a_row_for_each_recipe_and_a_mark_for_each_seed() -> None:
+    table = recipe_table(trained())
+    with figures():
+        figure = draw_effects(table[table.metric.eq("gini")], "Gini", PAGE)
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["Sparse (strength 2)"]
+    (seeds,) = [line for line in axes.lines if line.get_marker() == "|"]
+    assert len(seeds.get_xdata()) == 3
+    np.testing.assert_allclose(np.mean(seeds.get_xdata()), 0.1, atol=0.02)
+
+
+def test_of_many_recipes_those_with_the_surest_effect_are_drawn() -> None:
+    table = recipe_table(trained())
+    (row,) = table[table.metric.eq("gini") & table.recipe.ne("standard")].to_dict("records")
+    many = pd.DataFrame([row | {"recipe": f"r{n}", "difference": n / 10} for n in range(40)])
+    assert set(strongest(many).recipe) == {f"r{n}" for n in range(40 - MOST_RECIPES, 40)}
 
 
 def test_a_network_that_is_trained_on_no_measure_has_no_place_for_one() -> None:
     results = trained()
     table = recipe_table(results).assign(own=False)
     assert "own penalty" not in render_recipes(table, results.manifest)
-    figure = draw_recipes(table, results.manifest, "small_resnet", "simple_gradient")
-    assert [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()][-1] == "mass"

@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from bench.errors import HeatmarkError
-from bench.leaderboard.build import board_of
+from bench.report.paper_tables import latex
 from bench.report.tables import leaderboard, render
-from bench.report.terminal import show, show_networks
+from bench.report.terminal import show, show_networks, show_scores
+from bench.report.view import view_of
 from tests.support.simulated_results import result_set
 
 
@@ -59,11 +60,13 @@ def test_csv_and_json_hold_the_same_rows() -> None:
 def test_markdown_and_latex_mark_the_best_and_escape_names() -> None:
     results = result_set(methods=("a_b|c", "<script>alert(1)</script>"), controls=("random_map",))
     table = leaderboard(results)
-    markdown, latex = render(table, "markdown"), render(table, "latex")
+    markdown, written = render(table, "markdown"), latex(view_of(results))
     assert "a\\_b\\|c" in markdown
     assert "<script>" not in markdown.replace("\\<script\\>", "")
-    assert markdown.count("**") == latex.count(r"\textbf") * 2 == 8
-    assert r"a\_b\textbar{}c" in latex
+    assert markdown.count("**") == 8
+    assert written.count(r"\bfseries") == 3
+    assert r"A b\textbar{}c" in written
+    assert "<script>" not in written
 
 
 def test_the_terminal_shows_what_networks_get_right() -> None:
@@ -75,11 +78,27 @@ def test_the_terminal_shows_what_networks_get_right() -> None:
         assert [cell.strip() for cell in line.split("│")[3:6]] == ["3", "97.0%", "31.0%"]
 
 
-def test_the_terminal_shows_every_entry() -> None:
-    console = Console(file=io.StringIO(), width=200, force_terminal=False)
-    show(board_of(result_set()), console)
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_terminal_shows_one_table_that_fits_and_cuts_nothing_that_tells_rows_apart(width: int) -> None:
+    methods = [f"a_method_with_a_very_long_name(setting={n}, other=quite_long_too)" for n in range(3)]
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    show(view_of(result_set(methods=methods)), console)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    rows = [line for line in lines if line[:2].strip() in {"1", "2", "3"}]
+    assert len({row[3:].split("  ")[0] for row in rows}) == 3
+    assert sum(" place " in f"{line} " for line in lines) == 1
+
+
+def test_the_terminal_shows_every_score_on_request() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    view = view_of(result_set())
+    show_scores(view, console)
     text = console.file.getvalue()
-    assert all(name in text for name in ("integrated_gradients", "oracle", "deletion ↓"))
+    assert all(f"{column.name} {column.arrow}" in text for column in view.columns)
+    assert max(map(len, text.splitlines())) <= 80
+    low, high = view.board.means.low[0, 0], view.board.means.high[0, 0]
+    assert f"[{low:.3f}, {high:.3f}]" in text
 
 
 def test_a_report_does_not_wait_for_torch() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.report.training import draw_training, training_log
+from bench.report.figures.style import COLUMN, PAGE
+from bench.report.figures.training import draw_training, training_log
 from bench.report.write import write_report
 from bench.results.result_set import Results
 from tests.support.simulated_results import result_set
@@ -29,15 +30,15 @@ def test_the_table_has_a_row_for_each_network_and_epoch() -> None:
 
 
 def test_a_penalty_is_drawn_as_a_share_of_what_it_was() -> None:
-    figure = draw_training(training_log(logged(penalty=True)))
+    figure = draw_training(training_log(logged(penalty=True)), PAGE)
     assert [axes.get_title(loc="left") for axes in figure.axes][2].startswith("penalty")
     (line,) = [line for line in figure.axes[2].lines if len(line.get_xdata())]
     np.testing.assert_allclose(line.get_ydata(), [-1, -0.75, -0.5])
-    assert len(draw_training(training_log(logged(penalty=False))).axes) == 2
+    assert len(draw_training(training_log(logged(penalty=False)), COLUMN).axes) == 2
 
 
 def test_a_recipe_looks_the_same_in_every_panel() -> None:
-    figure = draw_training(training_log(logged(penalty=True)))
+    figure = draw_training(training_log(logged(penalty=True)), PAGE)
     (drawn,) = [line for line in figure.axes[2].lines if len(line.get_xdata())]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     (named,) = [line for line, name in zip(figure.legends[0].get_lines(), names, strict=True) if "regularised" in name]

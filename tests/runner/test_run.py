@@ -87,7 +87,7 @@ def test_the_tables_fit_together(results: Results) -> None:
     assert 0 <= network["robust_accuracy"] <= 1
     assert results.manifest["attack"] == {"epsilon": 2 / 255, "steps": 10, "images": 64}
     kinds = results.heatmaps.groupby("kind").size().to_dict()
-    assert kinds == {"heatmap": 6, "image": 2, "truth": 2}
+    assert kinds == {"heatmap": 6, "image": 2, "ranks": 6, "truth": 2}
     assert results.manifest["attributions"]["oracle"]["control"]
     assert results.manifest["metrics"]["deletion(step=512)"]["direction"] == "lower"
 

@@ -162,7 +162,7 @@ def _heatmaps(scores: pd.DataFrame, images: Sequence[str]) -> pd.DataFrame:
         first.drop_duplicates(["recipe", "image"]).assign(attribution="", kind=kind, png=_picture(-1, kind))
         for kind in ("image", "truth")
     ]
-    return pd.concat([heatmaps, *others])[SCHEMAS["heatmaps"].names].reset_index(drop=True)
+    return pd.concat([heatmaps, *others]).assign(zero=np.nan)[SCHEMAS["heatmaps"].names].reset_index(drop=True)
 
 
 def _picture(number: int, kind: str = "heatmap") -> bytes:
