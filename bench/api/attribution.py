@@ -1,8 +1,8 @@
 """The contract of an attribution method: signed maps of the target's output."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, final
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from bench.api.module_state import frozen_for_evaluation
 from bench.api.network import Network
 from bench.api.plugin import Plugin
 from bench.api.request import Cost, Request
-from bench.errors import HeatmarkError
+from bench.errors import HeatmarkError, UnsupportedError
 from bench.functional.heatmaps import Reduction, reduce_channels
 from bench.plugin_card import AttributionCard
 from bench.settings import check_counts
@@ -25,7 +25,9 @@ class Attribution(Plugin):
     knows nothing at all, from which metrics are calibrated.
 
     A method that does not `follows_target` gives the same map for every target; one without `needs_gradient` takes
-    no gradient of the network, so that it works where none can be taken.
+    no gradient of the network, so that it works where none can be taken; `lowest_precision` is that of weights
+    in which it can be right: one that takes outputs from each other needs more than the three digits of bfloat16, one
+    that calculates inside the network float32. Images are float32 at least.
     """
 
     reduction: Reduction = "absolute_sum"
@@ -34,6 +36,7 @@ class Attribution(Plugin):
     needs_truth: ClassVar[bool] = False
     follows_target: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
+    lowest_precision: ClassVar[Literal["bfloat16", "float16", "float32"]] = "bfloat16"
 
     def __post_init__(self) -> None:
         check_counts(self)
@@ -62,10 +65,13 @@ class Attribution(Plugin):
         self.check_takes(network.output, network.name)
         if self.needs_truth and request.truth is None:
             raise HeatmarkError(f"attribution {self.name!r} needs a truth map, and this data set has none")
+        self._check_precision(network)
         parts = []
-        with frozen_for_evaluation(network.module), torch.enable_grad():
+        with torch.inference_mode(False), frozen_for_evaluation(network.module), torch.enable_grad():
             for part in request.split(network.chunk):
-                attributions = self.attribute(network, part.with_images(part.images.detach().clone()))
+                given = part.images.detach().to(torch.promote_types(part.images.dtype, torch.float32), copy=True)
+                own = replace(part, images=given, targets=part.targets.clone())
+                attributions = self.attribute(network, own)
                 self._check_shape(attributions, part.images)
                 parts.append(attributions.detach())
         return torch.cat(parts)
@@ -74,6 +80,17 @@ class Attribution(Plugin):
     def heatmaps(self, attributions: Tensor) -> Tensor:
         """Heatmaps (batch, height, width): the declared reduction over channels."""
         return reduce_channels(attributions, self.reduction)
+
+    def _check_precision(self, network: Network) -> None:
+        """Raises UnsupportedError where the network's weights are too coarse for the method to be right."""
+        dtype = next((weights.dtype for weights in network.module.parameters() if weights.is_floating_point()), None)
+        digits = ("bfloat16", "float16", "float32")
+        given = str(dtype).removeprefix("torch.")
+        if given in digits and digits.index(given) < digits.index(self.lowest_precision):
+            raise UnsupportedError(
+                f"attribution {self.name!r} cannot be right in {given}, the precision of "
+                f"network {network.name!r}; explain it in float32: module.float()"
+            )
 
     def _check_shape(self, attributions: Tensor, images: Tensor) -> None:
         batch, channels, height, width = images.shape

@@ -61,3 +61,14 @@ def frozen_for_evaluation(module: nn.Module) -> Iterator[None]:
             if current or before:
                 current.clear()
                 current.update(before)
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The network itself, without torch.compile, DataParallel or DistributedDataParallel around it."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            inner = module.module
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner

@@ -18,7 +18,8 @@ from bench.errors import UnsupportedError
 def attentions_of(network: Network, images: Tensor, targets: Tensor) -> tuple[list[Tensor], Tensor]:
     """The attention of every block (batch, head, token, token), from the first on, and the target logits (batch,).
 
-    Raises UnsupportedError naming the network when it has no attention, or attention over windows or other tokens.
+    Raises UnsupportedError naming the network when it has no attention, or attention over windows or other
+    tokens, or a head that reads others than the class token.
     """
     with _recorded() as seen:
         values = target_values(network, images.detach().requires_grad_(), targets)
@@ -27,6 +28,11 @@ def attentions_of(network: Network, images: Tensor, targets: Tensor) -> tuple[li
     batch, _, tokens, _ = seen[0].shape
     if any(one.shape[0] != batch or one.shape[2:] != (tokens, tokens) for one in seen) or batch != len(images):
         raise UnsupportedError(f"the blocks of network {network.name!r} do not all attend to all tokens of the image")
+    # After its last attention a block treats every token by itself, so that only what the head reads has a gradient.
+    (gradients,) = torch.autograd.grad(values.sum(), seen[-1], retain_graph=True)
+    read = gradients.abs().amax((0, 1, 3)) > 0
+    if not read[0] or read[1:].any():
+        raise UnsupportedError(f"the head of network {network.name!r} does not read its class token, and that alone")
     return seen, values
 
 

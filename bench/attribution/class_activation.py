@@ -1,23 +1,18 @@
 """The part of a network that class activation maps look at, and what happens there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from bench.api import Network
+from bench.api.module_state import unwrapped
 from bench.attribution.gradients import target_values
 from bench.errors import UnsupportedError, nearest
-
-
-@dataclass
-class _Seen:
-    """What a forward pass shows: the latest spatial map, and whether tokens came after it."""
-
-    features: Tensor | None = None
-    tokens_after: bool = field(default=False)
 
 
 @dataclass(frozen=True)
@@ -30,17 +25,24 @@ class Features:
 
 
 def features_of(network: Network, images: Tensor, targets: Tensor, layer: str = "") -> Features:
-    """The feature maps of a named layer, by default the last with a spatial map, and the gradients there.
+    """The feature maps of a named layer, by default the last spatial map on the way to the output, and the gradients.
 
-    Raises UnsupportedError naming the network when it has no such layer, or goes on with tokens after it (a
-    transformer), and HeatmarkError when it has no layer of that name.
+    The default is the last map that any operation gives, whether the network calls a module or a function for it. Maps
+    are taken as they were then, before what follows works on them in place, and as (batch, maps, height, width) also
+    where the network has channels last. Raises UnsupportedError naming the network when it has no such layer, or goes
+    on with tokens after it (a transformer), and when it has no layer of that name.
     """
-    with _watched(network, layer) as seen:
-        values = target_values(network, images.detach().requires_grad_(), targets)
-    if seen.features is None or seen.tokens_after:
+    own = replace(network, module=unwrapped(network.module))
+    watching = _Watching(images.shape, named=bool(layer))
+    with _hooked(own, layer, watching), watching:
+        values = target_values(own, images.detach().requires_grad_(), targets)
+    found = watching.found
+    if found is None or watching.tokens_after:
         raise UnsupportedError(f"network {network.name!r} does not end in a spatial map: nothing for a CAM to look at")
-    (gradients,) = torch.autograd.grad(values.sum(), seen.features)
-    return Features(seen.features.detach(), gradients, values.detach())
+    (gradients,) = torch.autograd.grad(values.sum(), found)
+    maps, gradients = (_channels_second(part, images.shape) for part in (found.detach(), gradients))
+    exact = torch.promote_types(maps.dtype, torch.float32)
+    return Features(maps.to(exact), gradients.to(exact), values.detach())
 
 
 def enlarged(maps: Tensor, like: Tensor) -> Tensor:
@@ -60,23 +62,69 @@ def enlarged(maps: Tensor, like: Tensor) -> Tensor:
     return maps
 
 
+class _Watching(TorchFunctionMode):
+    """Keeps the last spatial map of a forward pass, and hands a copy on, so that nothing works on it in place."""
+
+    def __init__(self, shape: torch.Size, *, named: bool) -> None:
+        super().__init__()
+        self.shape, self.named = shape, named
+        self.found: Tensor | None = None
+        self.copy: Tensor | None = None
+        self.tokens_after = False
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if self.named or not isinstance(result, Tensor) or not result.requires_grad:
+            return result
+        if result.ndim != 4 or result.shape[1:] == self.shape[1:] or not _is_spatial(result.shape, self.shape):
+            return result
+        fresh = not result._is_view() and not any(result is part for part in args)
+        self.found, self.tokens_after = result, False
+        self.copy = result.clone() if fresh else result
+        return self.copy
+
+    def watch(self, _: nn.Module, __: tuple[Tensor, ...], output: object) -> Tensor | None:
+        """A hook behind a layer: keep its map, unless it is the one that is kept already."""
+        if not isinstance(output, Tensor) or not output.requires_grad:
+            return None
+        if output.ndim == 3:
+            self.tokens_after = True
+        spatial = output.ndim == 4 and output.shape[2] * output.shape[3] > 1
+        if not spatial or (output is self.copy and not self.named):
+            return None
+        self.found, self.tokens_after = output, False
+        self.copy = output.clone()
+        return self.copy
+
+
+def _is_spatial(shape: torch.Size, image: torch.Size) -> bool:
+    """Whether the shape of a map is about that of an image: it has more than one place, and no more than the image."""
+    height, width = shape[1:3] if _channels_last(shape, image) else shape[2:]
+    ratio = (height * image[3]) / (width * image[2])
+    return height * width > 1 and height <= image[2] and width <= image[3] and 1 / 3 <= ratio <= 3
+
+
+def _channels_last(shape: torch.Size, image: torch.Size) -> bool:
+    """Whether a map (batch, 4 dimensions) is more like an image in its middle dimensions than in its last two."""
+    middle, last = (abs(shape[at] * image[3] - shape[at + 1] * image[2]) for at in (1, 2))
+    return middle < last and middle <= max(image[2:]) and shape[1] * shape[2] > 1
+
+
+def _channels_second(maps: Tensor, image: torch.Size) -> Tensor:
+    return maps.permute(0, 3, 1, 2) if _channels_last(maps.shape, image) else maps
+
+
 @contextmanager
-def _watched(network: Network, layer: str) -> Iterator[_Seen]:
+def _hooked(network: Network, layer: str, watching: _Watching) -> Iterator[None]:
     parts = {name: part for name, part in network.module.named_modules() if name}
     if layer and layer not in parts:
         raise UnsupportedError(f"network {network.name!r} has no layer {layer!r}; {nearest(layer, parts)}")
-    seen = _Seen()
-
-    def watch(_: nn.Module, __: tuple[Tensor, ...], output: object) -> None:
-        if isinstance(output, Tensor) and output.requires_grad:
-            if output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
-                seen.features, seen.tokens_after = output, False
-            elif output.ndim == 3:
-                seen.tokens_after = True
-
-    handles = [part.register_forward_hook(watch) for name, part in parts.items() if not layer or name == layer]
+    chosen = [part for name, part in parts.items() if not layer or name == layer]
+    handles = [part.register_forward_hook(watching.watch) for part in chosen]
     try:
-        yield seen
+        yield
     finally:
         for handle in handles:
             handle.remove()

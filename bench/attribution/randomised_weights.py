@@ -8,11 +8,16 @@ import torch
 from torch import nn
 
 from bench.api import ImageRandom, Network
+from bench.api.module_state import unwrapped
 
 
 def layers_of(module: nn.Module) -> list[str]:
-    """The names of the parts that own weights themselves, in order of definition, which is that of depth."""
-    return [name for name, part in module.named_modules() if any(True for _ in part.parameters(recurse=False))]
+    """The names of the parts that own weights themselves, in order of definition, which is that of depth.
+
+    They are those of the network itself, whatever is wrapped around it.
+    """
+    parts = unwrapped(module).named_modules()
+    return [name for name, part in parts if any(True for _ in part.parameters(recurse=False))]
 
 
 def randomised(network: Network, layers: Sequence[str], rng: ImageRandom) -> Network:
@@ -21,10 +26,12 @@ def randomised(network: Network, layers: Sequence[str], rng: ImageRandom) -> Net
     Normal numbers with the mean and the standard deviation of the weights that they replace, so that outputs keep
     their scale. Running statistics stay.
     """
-    module = copy.deepcopy(network.module)
+    module = copy.deepcopy(unwrapped(network.module))
     with torch.no_grad():
         for name in layers:
             for kind, weights in module.get_submodule(name).named_parameters(recurse=False):
-                draws = torch.from_numpy(rng.shared(f"{name}.{kind}").standard_normal(tuple(weights.shape)))
-                weights.copy_(draws.to(weights) * weights.std(correction=0) + weights.mean())
+                own = weights.to(torch.promote_types(weights.dtype, torch.float32))
+                purpose = f"{name}.{kind}".replace("_orig_mod.", "")  # a compiled part is the same part
+                draws = torch.from_numpy(rng.shared(purpose).standard_normal(tuple(weights.shape)))
+                weights.copy_(draws.to(own) * own.std(correction=0) + own.mean())
     return replace(network, module=module, compiler="none")

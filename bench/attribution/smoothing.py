@@ -31,23 +31,48 @@ class Smoothing:
 
     def mean(self, network: Network, request: Request, function: Callable[[Tensor], Tensor]) -> Tensor:
         """The mean over noisy copies of a function of their attributions, (batch, ...) as the function returns it."""
-        images, targets = request.images, request.targets
-        spread = self.noise * (images.amax((1, 2, 3)) - images.amin((1, 2, 3)))
 
         def term(owners: Tensor, node: Tensor) -> Tensor:
-            noise = [
-                request.rng.select([owner]).normal(tuple(images.shape[1:]), images, draw=sample)
-                for owner, sample in zip(owners.tolist(), node.tolist(), strict=True)
-            ]
-            copies = images[owners] + spread[owners, None, None, None] * torch.cat(noise)
-            return function(self._attributions(network, copies, targets[owners]))
+            return function(self._of_copies(network, request, owners, node))
 
-        return sum_over_nodes(term, images, self.samples, network.chunk) / self.samples
+        return sum_over_nodes(term, request.images, self.samples, network.chunk) / self.samples
+
+    def variance(self, network: Network, request: Request) -> Tensor:
+        """The population variance of the attributions of noisy copies, (batch, channel, height, width).
+
+        By differences from the first copy: the mean of squares less the square of the mean would be all rounding where
+        attributions are large beside their spread.
+        """
+        rows = torch.arange(len(request), device=request.images.device)
+        first = torch.cat(
+            [self._of_copies(network, request, own, torch.zeros_like(own)) for own in rows.split(network.chunk)]
+        )
+        if self.samples == 1:
+            return torch.zeros_like(first)
+
+        def term(owners: Tensor, node: Tensor) -> Tensor:
+            differences = self._of_copies(network, request, owners, node + 1) - first[owners]
+            return torch.stack([differences, differences.square()], 1)
+
+        sums = sum_over_nodes(term, request.images, self.samples - 1, network.chunk)
+        mean, squares = (sums / self.samples).unbind(1)
+        return (squares - mean.square()).clamp_min(0)
 
     def cost(self) -> Cost:
         """Passes through the network for each image."""
         gradients = self.samples * (self.nodes if self.of == "integrated_gradients" else 1)
         return Cost(gradients, gradients)
+
+    def _of_copies(self, network: Network, request: Request, owners: Tensor, node: Tensor) -> Tensor:
+        """Attributions of one noisy copy of each of these images, by their numbers."""
+        images, targets = request.images, request.targets
+        spread = self.noise * (images.amax((1, 2, 3)) - images.amin((1, 2, 3)))
+        noise = [
+            request.rng.select([owner]).normal(tuple(images.shape[1:]), images, draw=sample)
+            for owner, sample in zip(owners.tolist(), node.tolist(), strict=True)
+        ]
+        copies = images[owners] + spread[owners, None, None, None] * torch.cat(noise)
+        return self._attributions(network, copies, targets[owners])
 
     def _attributions(self, network: Network, images: Tensor, targets: Tensor) -> Tensor:
         match self.of:

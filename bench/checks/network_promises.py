@@ -35,6 +35,14 @@ def takes_the_images(network: Network, images: Tensor) -> None:
     assert len(outputs) == len(images), f"network {network.name!r} returns {len(outputs)} rows for {len(images)} images"
 
 
+def has_weights_for_gradients(network: Network, images: Tensor) -> None:  # noqa: ARG001
+    """No weight was made inside of torch.inference_mode(), where autograd cannot use it."""
+    made = [name for name, weights in network.module.named_parameters() if weights.is_inference()]
+    assert not made, (
+        f"network {network.name!r}: {made[0]} was made in inference mode; build it outside of torch.inference_mode()"
+    )
+
+
 def is_finite(network: Network, images: Tensor) -> None:
     """No weight or buffer is NaN or infinite, nor are the outputs of all images."""
     for name, weights in [*network.module.named_parameters(), *network.module.named_buffers()]:
@@ -139,6 +147,7 @@ def passes_a_gradient_to_the_image(network: Network, images: Tensor) -> None:
 
 
 NETWORK_CHECKS: tuple[Callable[[Network, Tensor], None], ...] = (
+    has_weights_for_gradients,
     takes_the_images,
     is_finite,
     leaves_the_images_alone,

@@ -167,7 +167,7 @@ def _pixels(image: Any, position: int) -> tuple[bool, Tensor]:
         return False, levels.expand(3 if len(levels) == 1 else len(levels), -1, -1).float() / 255
     if not image.is_floating_point() or image.ndim != 3 or image.device.type == "meta":
         raise HeatmarkError(f"{where}: {EXPECTED}; got {image.dtype} {tuple(image.shape)} on {image.device.type}")
-    return True, image.detach()
+    return True, image.detach().to(torch.promote_types(image.dtype, torch.float32))
 
 
 def _of(given: Any, position: int, own: Any, name: str) -> Any:

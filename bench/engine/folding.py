@@ -45,8 +45,11 @@ def folded(network: Network, images: Tensor) -> Network:
     parts = tuple(network.module.modules())
     if not any(isinstance(part, nn.BatchNorm2d) for part in parts) or not all(map(_only_computes, parts)):
         return network
+    dtype = next((own.dtype for own in network.module.parameters() if own.is_floating_point()), images.dtype)
+    if dtype in (torch.float16, torch.bfloat16):
+        return network  # the sums of folding would be rounded to it
     with evaluating(network.module), torch.no_grad():
-        traced = _traced(network.module, parts, images.shape[1:], images.dtype, images.device)
+        traced = _traced(network.module, parts, images.shape[1:], dtype, images.device)
         if traced is None:
             return network
         graph, foldings = traced

@@ -54,10 +54,11 @@ def evaluate(
         model, given, targets, attributions, references, preprocess, output, classes, batch, on_error, seed
     )
     frames = []
-    for request, explanations in work.explained(progress):
-        frames += [
-            _frame(request, method, metric, scored) for method, metric, scored in work.scored(explanations, scorers)
-        ]
+    with torch.inference_mode(False):
+        for request, explanations in work.explained(progress):
+            frames += [
+                _frame(request, method, metric, scored) for method, metric, scored in work.scored(explanations, scorers)
+            ]
     return _ordered(pd.concat(frames, ignore_index=True), work.methods, scorers)
 
 
@@ -86,10 +87,11 @@ def explain(
         model, given, targets, attributions, references, preprocess, output, classes, batch, "raise", seed
     )
     maps: dict[str, list[Tensor]] = {method.label: [] for method in work.methods}
-    for _, explanations in work.explained(progress):
-        for method, own in explanations.items():
-            assert isinstance(own, Explained)
-            maps[method.label].append(own.attributions.cpu())
+    with torch.inference_mode(False):
+        for _, explanations in work.explained(progress):
+            for method, own in explanations.items():
+                assert isinstance(own, Explained)
+                maps[method.label].append(own.attributions.cpu())
     return {label: torch.cat(parts) for label, parts in maps.items()}
 
 

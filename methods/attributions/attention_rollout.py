@@ -23,13 +23,13 @@ class AttentionRollout(Attribution):
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Rolled-out attention (batch, 1, height, width)."""
-        attentions, _ = attentions_of(network, request.images, request.targets)
-        identity = torch.eye(attentions[0].shape[-1]).to(attentions[0])
+        attentions, values = attentions_of(network, request.images, request.targets)
+        identity = torch.eye(attentions[0].shape[-1]).to(values)
         rollout = identity.expand(len(request), -1, -1)
         for attention in attentions:
-            rollout = (attention.detach().mean(1) + identity) / 2 @ rollout
+            rollout = (attention.detach().to(values).mean(1) + identity) / 2 @ rollout
         return class_token_map(network, rollout, request.images)
 
     def cost(self, network: Network, request: Request) -> Cost:
-        """One pass."""
-        return Cost(1, 0)
+        """One pass, and a gradient as far as the last attention: which token the head reads."""
+        return Cost(1, 1)

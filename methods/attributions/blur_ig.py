@@ -23,6 +23,7 @@ class BlurIg(Attribution):
     """
 
     display: ClassVar[str] = "Blur IG"
+    lowest_precision: ClassVar[Literal["bfloat16", "float16", "float32"]] = "float16"
     reference: ClassVar[str] = "Xu et al., 2020, arXiv:2004.03383"
 
     reduction: Reduction = "sum_absolute"

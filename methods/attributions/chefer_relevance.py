@@ -27,9 +27,10 @@ class CheferRelevance(Attribution):
         gradients = torch.autograd.grad(values.sum(), attentions)
         relevance = torch.eye(attentions[0].shape[-1]).to(values).expand(len(request), -1, -1)
         for attention, gradient in zip(attentions, gradients, strict=True):
-            relevance = relevance + (attention.detach() * gradient).clamp_min(0).mean(1) @ relevance
+            raised = (attention.detach().to(values) * gradient.to(values)).clamp_min(0)
+            relevance = relevance + raised.mean(1) @ relevance
         return class_token_map(network, relevance, request.images)
 
     def cost(self, network: Network, request: Request) -> Cost:
-        """One gradient, as far as the first attention."""
-        return Cost(1, 1)
+        """One gradient as far as the first attention, and one as far as the last: which token the head reads."""
+        return Cost(1, 2)

@@ -1,7 +1,7 @@
 """DeepLIFT with the rescale rule."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ class DeepLift(Attribution):
     """
 
     display: ClassVar[str] = "DeepLIFT"
+    lowest_precision: ClassVar[Literal["bfloat16", "float16", "float32"]] = "float32"
     reference: ClassVar[str] = "Shrikumar et al., 2017, arXiv:1704.02685"
 
     reduction: Reduction = "sum_absolute"

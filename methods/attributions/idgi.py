@@ -26,6 +26,7 @@ class Idgi(Attribution):
     """
 
     display: ClassVar[str] = "IDGI"
+    lowest_precision: ClassVar[Literal["bfloat16", "float16", "float32"]] = "float16"
     reference: ClassVar[str] = "Yang et al., 2023, arXiv:2303.14242"
 
     reduction: Reduction = "sum_absolute"

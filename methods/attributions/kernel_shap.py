@@ -1,7 +1,7 @@
 """Shapley values of superpixels by weighted regression."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ class KernelShap(Attribution):
 
     needs_gradient: ClassVar[bool] = False
     display: ClassVar[str] = "KernelSHAP"
+    lowest_precision: ClassVar[Literal["bfloat16", "float16", "float32"]] = "float16"
     reference: ClassVar[str] = "Lundberg and Lee, 2017, arXiv:1705.07874"
 
     reduction: Reduction = "sum"

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrize import is_parametrized
 
 from bench.api import Attribution, Cost, HeatmarkError, Network, OutputKind, Request, UnsupportedError
 from bench.attribution.relevance_rule import shared_relevance
@@ -28,6 +29,7 @@ class Lrp(Attribution):
 
     output_kinds: ClassVar[tuple[OutputKind, ...]] = ("logits", "logit", "labels", "number")
     display: ClassVar[str] = "LRP"
+    lowest_precision: ClassVar[Literal["bfloat16", "float16", "float32"]] = "float32"
     reference: ClassVar[str] = "Bach et al., 2015, doi:10.1371/journal.pone.0130140"
 
     reduction: Reduction = "sum"
@@ -42,6 +44,8 @@ class Lrp(Attribution):
             raise HeatmarkError("attribution 'lrp' needs zennit: pip install \"heatmark[zennit]\"") from error
         if any(isinstance(part, nn.LayerNorm | nn.MultiheadAttention) for part in network.module.modules()):
             raise UnsupportedError(f"zennit has no rules for the layer norms and attention of network {network.name!r}")
+        if any(is_parametrized(part) or hasattr(part, "weight_g") for part in network.module.modules()):
+            raise UnsupportedError(f"zennit has no rules for the parametrised weights of network {network.name!r}")
         name = "".join(word.capitalize() for word in self.composite.split("_"))
         images, module = request.images.requires_grad_(), copy.deepcopy(network.module)
         try:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ class Occlusion(Attribution):
     """
 
     needs_gradient: ClassVar[bool] = False
+    lowest_precision: ClassVar[Literal["bfloat16", "float16", "float32"]] = "float16"
     reference: ClassVar[str] = "Zeiler and Fergus, 2014, arXiv:1311.2901"
 
     reduction: Reduction = "sum"

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
@@ -31,12 +30,7 @@ class VarGrad(Attribution):
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Variances (batch, channel, height, width)."""
-        mean, mean_of_squares = (
-            self._smoothing()
-            .mean(network, request, lambda attributions: torch.stack([attributions, attributions.square()], 1))
-            .unbind(1)
-        )
-        return (mean_of_squares - mean.square()).clamp_min(0)
+        return self._smoothing().variance(network, request)
 
     def cost(self, network: Network, request: Request) -> Cost:
         """What the gradient method takes, for every copy."""
