@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import bench
-from bench.api import HeatmarkError, ImageRandom, Network, Request, UnsupportedError
+from bench.api import HeatmarkError, ImageRandom, Network, Preprocess, Request, UnsupportedError
 from bench.functional import outputs
 from bench.functional.outputs import probabilities_from
 from bench.methods.attributions.lrp import Lrp
@@ -216,3 +216,18 @@ def test_a_suite_names_the_kind_and_trains_logits_only(tmp_path) -> None:
 
 def _request(targets: Tensor) -> Request:
     return Request(IMAGES.clone(), targets, ImageRandom(0, "run", tuple("abcde")))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mean": (0.5, math.nan, 0.5)}, "mean .*expected finite numbers"),
+        ({"mean": (math.inf,)}, "mean .*expected finite numbers"),
+        ({"std": (0.0, 1.0, 1.0)}, "std .*expected finite numbers above 0"),
+        ({"std": (math.nan,)}, "std .*expected finite numbers above 0"),
+        ({"size": (0, 8)}, "size .*expected a height and a width"),
+    ],
+)
+def test_images_are_not_brought_to_a_network_by_what_is_no_number(settings, message: str) -> None:
+    with pytest.raises(HeatmarkError, match=message):
+        Preprocess(**settings)
