@@ -1,5 +1,6 @@
 """A classifier under test, what it expects of its input, and between its input and pixels in [0, 1]."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,14 @@ class Preprocess:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, self.mean)):
+            raise HeatmarkError(f"preprocess: mean {self.mean}: expected finite numbers")
+        if not all(math.isfinite(own) and own > 0 for own in self.std):
+            raise HeatmarkError(f"preprocess: std {self.std}: expected finite numbers above 0")
+        if min(self.size) < 1:
+            raise HeatmarkError(f"preprocess: size {self.size}: expected a height and a width of 1 or more")
 
 
 @dataclass(frozen=True)
