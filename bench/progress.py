@@ -25,6 +25,11 @@ class Progress:
             self.bars.update(task.id, advance=done, total=(task.total or 0) + more)
 
 
+def silent() -> Progress:
+    """Bars that nobody sees, for processes that others watch."""
+    return Progress(Bars(disable=True))
+
+
 @contextmanager
 def progress() -> Iterator[Progress]:
     """Bars on standard error while the block runs."""

@@ -22,6 +22,16 @@ def run(
     device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
     store: Folder = Path(".heatmark"),
     out: Annotated[Path | None, typer.Option(help="Where the result set and report go.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, each with a GPU or an equal share of the cores.")] = 1,
+    executor: Annotated[
+        str | None, typer.Option(help="dask:ADDRESS, ray:ADDRESS, slurm, or module:function that makes an executor.")
+    ] = None,
+    limit: Annotated[
+        float | None, typer.Option(min=1, help="Seconds that a worker may take for one batch of images.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Only part K of N, as 3/16; /16 takes K from a job array. `report` gathers.")
+    ] = None,
 ) -> None:
     """Carry out a suite and show its leaderboard; finished cells are not computed again."""
     from bench.suites.read import read_suite
@@ -32,24 +42,31 @@ def run(
         only={"attributions": names_of(attributions), "metrics": names_of(metrics)},
         quick=quick,
     )
+    from bench.parallel.carry_out import carried_out, one_shard
+    from bench.parallel.units import Job, shard_of
     from bench.progress import progress
     from bench.report.terminal import show as show_board
     from bench.report.view import view_of
     from bench.report.write import write_with_report
     from bench.results.cell_store import Store
     from bench.runner.records import Run
-    from bench.runner.run import run_suite
     from bench.suites.load import with_plugins
 
     said = {"--images": images, "--attributions": attributions, "--metrics": metrics}
     options = [part for name, value in said.items() if value is not None for part in (name, str(value))]
     flags = [name for name, on in {"--quick": quick, "--retrain": retrain}.items() if on]
     command = shlex.join([*shlex.split(file.command), *options, *flags])
-    loaded = with_plugins(replace(file, command=command))
+    file = replace(file, command=command)
+    place = device_of(device)
     with progress() as bars:
-        results = run_suite(Run(loaded, Store(store), device_of(device), bars), retrain=retrain)
+        job = Job(file, store, place.type, workers, retrain)
+        run = Run(with_plugins(file), Store(store), place, bars)
+        if shard is not None:
+            console.print(one_shard(job, run, *shard_of(shard)), soft_wrap=True)
+            return
+        results = carried_out(job, run, executor, limit)
     results.manifest["created"] = datetime.now(UTC).date().isoformat()
-    folder = out or store / "results" / loaded.table.name
+    folder = out or store / "results" / file.table.name
     write_with_report(results, folder)
     show_board(view_of(results), console)
     console.print(f"Result set and report: {folder}", soft_wrap=True)

@@ -41,6 +41,14 @@ class FinishedImages:
             for key, rows in table.to_pandas().groupby("key", sort=False):
                 self._take(str(key), rows.drop(columns="key"))
 
+    def take_parts(self) -> None:
+        """Take the rows that other processes have finished, as parts of the same name, once they are done."""
+        for path in sorted(self._path.parent.glob(f"{self.name}-*.parquet")):
+            part = FinishedImages(self.store, path.stem, self.schema, self.code)
+            for key, rows in part.rows.items():
+                for frame in rows:
+                    self._take(key, frame)
+
     def lacks(self, key: str, images: Sequence[str]) -> bool:
         """Whether a row of one of these images is still to be made for the table of this key."""
         return not self.images.get(key, set()).issuperset(images)
@@ -68,6 +76,8 @@ class FinishedImages:
         unchanged, self.rows = len(kept) == len(self.rows), kept
         if not kept:
             self._path.unlink(missing_ok=True)
+            for path in self._path.parent.glob(f"{self.name}-*.parquet"):
+                path.unlink(missing_ok=True)
         elif not unchanged and self._path.exists():
             self.keep()
 

@@ -1,7 +1,7 @@
 """The records that travel through a run: how the suite is carried out, and a network ready to be explained."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -48,12 +48,16 @@ class Trained:
 
 @dataclass(frozen=True)
 class Run:
-    """How a suite is carried out: where cells are kept, on which device, and who watches."""
+    """How a suite is carried out: where cells are kept, on which device, and who watches.
+
+    `given_up`: by the key of a cell, why some of its images could not be had from other processes.
+    """
 
     suite: Suite
     store: Store
     device: torch.device
     progress: Progress
+    given_up: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def dataset(self) -> Dataset:

@@ -106,7 +106,7 @@ def test_a_second_run_computes_nothing_and_gives_the_same(
     def forbidden(*_: object) -> None:
         raise AssertionError("this was in the store")
 
-    for name in ("run.score_one", "explain.explained_by", "accuracy.accuracy_of", "accuracy.robust_accuracy_of"):
+    for name in ("blocks.score_one", "explain.explained_by", "accuracy.accuracy_of", "accuracy.robust_accuracy_of"):
         monkeypatch.setattr(f"bench.runner.{name}", forbidden)
     monkeypatch.setattr("bench.runner.networks.train", forbidden)
     again = carry_out(suite, kept)

@@ -9,7 +9,7 @@ from bench.engine.predict import clean_logits, logits_in_chunks
 from bench.methods.attributions.random_map import RandomMap
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.deletion import Deletion
-from bench.runner.precision_audit import Audit, _flips, audit_precision
+from bench.runner.speed import Audit, _flips, audit_precision
 from bench.scoring.measure import explained_by
 
 

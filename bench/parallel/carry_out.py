@@ -1,0 +1,100 @@
+"""Carry out the units of a run: by an executor, or those of one shard in this process."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+
+import torch
+
+from bench.parallel.executors import Executor, executor_named, local_pool
+from bench.parallel.units import Job, Unit, compute, give_up, of_shard, units_of
+from bench.results.result_set import Results
+from bench.runner.records import Run
+from bench.runner.run import run_suite
+
+_log = logging.getLogger("heatmark")
+BAR = "images x cells"
+
+
+def by_executor(job: Job, run: Run, executor: Executor) -> int:
+    """Let an executor carry out every unit that is missing; how many had to be given up.
+
+    A unit that fails is tried once more, then its images get a status; all others go on.
+    """
+    units = [unit for unit in units_of(job, run) if unit.cells or unit.block is None]
+    run.progress.advance(BAR, 0, sum(unit.images * unit.cells for unit in units))
+    waiting, tried = _first_last(units), dict.fromkeys(units, 0)
+    running: dict[Future[int], Unit] = {}
+    lost = 0
+    while waiting or running:
+        while waiting:
+            unit = waiting.pop()
+            tried[unit] += 1
+            running[executor.submit(compute, job, unit)] = unit
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            unit = running.pop(future)
+            reason = _reason(future)
+            if reason is None:
+                run.progress.advance(BAR, unit.images * unit.cells)
+            elif tried[unit] == 1:
+                _log.warning("%s: once more", reason)
+                waiting.append(unit)
+            else:
+                _log.warning("%s: given up", reason)
+                give_up(run, unit, reason)
+                lost += 1
+    return lost
+
+
+def one_shard(job: Job, run: Run, number: int, count: int) -> str:
+    """Carry out one of `count` shards in this process; a line that says what was done and what comes next."""
+    units = list(units_of(job, run))
+    own = of_shard(units, number, count)
+    run.progress.advance(BAR, 0, sum(unit.images * unit.cells for unit in own))
+    for unit in own:
+        if unit.cells or unit.block is None:
+            compute(job, unit)
+        run.progress.advance(BAR, unit.images * unit.cells)
+    return (
+        f"Shard {number}/{count}: {len(own)} of {len(units)} units of work. When all shards are done: "
+        f"heatmark report {job.suite.table.name} --store {job.store}"
+    )
+
+
+def carried_out(job: Job, run: Run, executor: str | None, limit: float | None) -> Results:
+    """The result set of a run in this process, in processes of this machine, or by an executor of this name."""
+    if executor is not None:
+        with executor_named(executor) as carrier:
+            by_executor(job, run, carrier)
+    elif job.processes > 1 or limit is not None:
+        with threads_of(job), local_pool(job.processes, limit) as carrier:
+            by_executor(job, run, carrier)
+    return run_suite(run, retrain=job.retrain)
+
+
+@contextmanager
+def threads_of(job: Job) -> Iterator[None]:
+    """As many threads as each of the job's processes has, so that what is measured here holds there."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(job.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _first_last(units: Sequence[Unit]) -> list[Unit]:
+    """By network, so that a process seldom loads another; the last are taken first."""
+    return sorted(units, key=lambda unit: (unit.block is not None, unit.number, unit.block or 0, unit.batches))[::-1]
+
+
+def _reason(future: "Future[int]") -> str | None:
+    """Why a unit failed, in one line; None where it did not."""
+    error = future.exception()
+    if error is None:
+        return None
+    if isinstance(error, TimeoutError):
+        return "failed: a worker took longer than --limit and was stopped"
+    name, said = type(error).__name__, " ".join(str(error).split())
+    return f"failed: a worker died ({said})" if name == "ProcessExpired" else f"failed: {name}: {said}"

@@ -1,0 +1,166 @@
+"""The cells of one network, or of a group that is compared, on one shard of images: listed, computed, gathered."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from bench.api import Attribution, ImageMetric, NetworkMetric, Scored
+from bench.data.batches import Batch, batches, shards
+from bench.files import key_of
+from bench.results.cell_store import CELL
+from bench.results.finished_images import FinishedImages, failed
+from bench.runner.explain import Explainer
+from bench.runner.identity import code_hash, identity
+from bench.runner.records import Run, Trained
+from bench.runner.score import rows, score_across, score_one
+
+Pair = tuple[Attribution, Any]
+Score = Callable[[Sequence[Explainer], Batch, Sequence[Pair]], dict[Pair, Scored]]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """All cells of a group of networks on one shard: one for each attribution and metric."""
+
+    explainers: tuple[Explainer, ...]
+    shard: tuple[int, ...]
+    pairs: tuple[Pair, ...]
+    score: Score
+
+    @property
+    def run(self) -> Run:
+        """The run that it belongs to."""
+        return self.explainers[0].run
+
+    @property
+    def group(self) -> list[Trained]:
+        """The networks."""
+        return [explainer.trained for explainer in self.explainers]
+
+    @property
+    def label(self) -> str:
+        """The network and its recipe."""
+        return f"{self.group[0].network.name} by {self.group[0].recipe}"
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The ids of the shard's images."""
+        return self.run.ids(self.shard)
+
+    @cached_property
+    def name(self) -> str:
+        """A key for these networks on these images, whatever explains and scores them."""
+        return key_of(identity(self.run, self.group, self.ids))
+
+    @cached_property
+    def keys(self) -> dict[Pair, str]:
+        """The key of each cell."""
+        return {pair: key_of(identity(self.run, self.group, self.ids, *pair)) for pair in self.pairs}
+
+    @property
+    def batches(self) -> list[tuple[int, ...]]:
+        """The positions that are explained and scored together."""
+        return [tuple(part) for part in self.run.batches_of(self.shard)]
+
+    def lock_name(self) -> str:
+        """What is said while another run works on it."""
+        return f"{self.label}, images {self.ids[0]} to {self.ids[-1]}"
+
+    def stored(self) -> dict[Pair, pd.DataFrame]:
+        """The cells that are in the store."""
+        return self.run.cells(self.keys, self.ids)
+
+    def compute(self, chosen: Sequence[int], part: str) -> None:
+        """The images of some batches, by number, for the cells that lack them, kept as a part of its own."""
+        missing = {pair: key for pair, key in self.keys.items() if pair not in self.stored()}
+        with self.run.store.lock(f"{self.name}-{part}", self.lock_name()):
+            finished = FinishedImages(self.run.store, f"{self.name}-{part}", CELL, code_hash())
+            self._add(finished, missing, [self.batches[number] for number in chosen])
+            finished.keep()
+
+    def give_up(self, chosen: Sequence[int], reason: str) -> None:
+        """Rows with this status for the images of some batches, in this run alone: the next one tries them again."""
+        ids = [image for number in chosen for image in self.run.ids(self.batches[number])]
+        for key in self.keys.values():
+            self.run.given_up.setdefault(key, {}).update(dict.fromkeys(ids, reason))
+
+    def cells(self) -> dict[Pair, pd.DataFrame]:
+        """All cells: read, gathered from parts of other processes, or computed from where a killed run has left off.
+
+        A run that was killed goes on with the same batches, methods and metrics together, so that the last bit of a
+        score is the same. HeatmarkError where something is missing that the run may not compute.
+        """
+        cells = self.stored()
+        self.run.progress.advance(self.label, len(cells) * len(self.shard), len(self.pairs) * len(self.shard))
+        if len(cells) == len(self.pairs):
+            return cells
+        with self.run.store.lock(self.name, self.lock_name()):
+            cells |= self.run.cells({pair: key for pair, key in self.keys.items() if pair not in cells}, self.ids)
+            missing = {pair: key for pair, key in self.keys.items() if pair not in cells}
+            return cells | self._finish(missing)
+
+    def lacking(self) -> int:
+        """How many cells are neither in the store nor can be gathered from parts."""
+        missing = {pair: key for pair, key in self.keys.items() if pair not in self.stored()}
+        if not missing:
+            return 0
+        finished = self._with_parts()
+        return sum(finished.lacks(key, self.ids) for key in missing.values())
+
+    def _finish(self, missing: Mapping[Pair, str]) -> dict[Pair, pd.DataFrame]:
+        if not missing:
+            return {}
+        finished = self._with_parts()
+        for key in missing.values():
+            reasons = self.run.given_up.get(key, {})
+            lost = [image for image in reasons if finished.lacks(key, [image])]
+            if lost:
+                finished.add({key: rows(lost, Scored.none([reasons[image] for image in lost]))})
+        self._add(finished, missing, self.batches)
+        cells = {pair: finished.table(key, self.ids) for pair, key in missing.items()}
+        # Before the first cell is written: the others would else be computed again without it, and rounded differently.
+        finished.keep()
+        for pair, key in missing.items():
+            if not failed(cells[pair]).any():
+                self.run.store.write(key, cells[pair], CELL, code_hash())
+        finished.drop(list(missing.values()))
+        return cells
+
+    def _with_parts(self) -> FinishedImages:
+        finished = FinishedImages(self.run.store, self.name, CELL, code_hash())
+        finished.take_parts()
+        return finished
+
+    def _add(self, finished: FinishedImages, missing: Mapping[Pair, str], parts: Sequence[tuple[int, ...]]) -> None:
+        """The rows of some batches that are not there yet."""
+        run, network = self.run, self.explainers[0].network
+        todo = {
+            part: own
+            for part in parts
+            if (own := [pair for pair, key in missing.items() if finished.lacks(key, run.ids(part))])
+        }
+        known = sum(len(part) * len(missing) for part in parts) - sum(len(p) * len(own) for p, own in todo.items())
+        run.progress.advance(self.label, known)
+        positions = [position for part in todo for position in part]
+        coming = batches(run.dataset, run.split, positions, run.table.batch, network, run.device)
+        for batch, pairs in zip(coming, todo.values(), strict=True):
+            scored = self.score(self.explainers, batch, pairs)
+            finished.add({missing[pair]: rows(batch.ids, own) for pair, own in scored.items()})
+            run.progress.advance(self.label, len(pairs) * len(batch.ids))
+
+
+def blocks_of(run: Run, group: Sequence[Trained]) -> Iterator[Block]:
+    """The blocks of the networks of one entry: of each by itself, and of all together for metrics that compare them."""
+    methods, metrics = run.suite.attributions, run.suite.metrics
+    single = tuple((method, metric) for method in methods for metric in metrics if isinstance(metric, ImageMetric))
+    across = tuple((method, metric) for method in methods for metric in metrics if isinstance(metric, NetworkMetric))
+    explainers = tuple(Explainer(run, trained) for trained in group)
+    positions = [run.chosen(trained.network, run.table.dataset.images) for trained in group]
+    for explainer, chosen in zip(explainers, positions, strict=True):
+        for shard in shards(chosen) if single else []:
+            yield Block((explainer,), tuple(shard), single, score_one)
+    for shard in shards(positions[0]) if across else []:
+        yield Block(explainers, tuple(shard), across, score_across)
