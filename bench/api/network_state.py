@@ -142,13 +142,10 @@ def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 _STATES: WeakKeyDictionary[nn.Module, NetworkState] = WeakKeyDictionary()
 
 
-def keep_state(module: nn.Module) -> None:
-    """Remember the network as it is, for `kept_state`: when a run, or an evaluation, begins with it."""
-    _STATES[module] = NetworkState.of(module)
-
-
 def kept_state(module: nn.Module) -> NetworkState:
-    """The remembered state of the network; as it is now where none was remembered."""
-    if module not in _STATES:
-        keep_state(module)
-    return _STATES[module]
+    """The network as it is now; a copy that is still right is used again."""
+    known = _STATES.get(module)
+    if known is None or known.parts.keys() != dict(module.named_modules()).keys() or known.change() is not None:
+        known = NetworkState.of(module)
+        _STATES[module] = known
+    return known

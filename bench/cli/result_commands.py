@@ -13,7 +13,7 @@ from bench.errors import HeatmarkError
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it.")],
+    folder: Annotated[Path, typer.Argument(help="A result set, or a suite whose shards are to be gathered.")],
     table: Annotated[
         Literal["terminal", "markdown", "latex", "csv", "json"] | None,
         typer.Option(help="Print one table instead of writing the whole report."),
@@ -25,13 +25,20 @@ def report(
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="A LaTeX table without intervals.")] = False,
     full: Annotated[bool, typer.Option("--full", help="In the terminal every score with its interval.")] = False,
+    store: Folder = Path(".heatmark"),
 ) -> None:
-    """Write the report of a result set anew, or print its leaderboard, or a part of it, as a table."""
+    """Write the report of a result set anew, or print its leaderboard, or a part of it, as a table.
+
+    Given a suite, first gathers what its shards have left in the store.
+    """
     chosen_weights = weights_of(weights)
     if table is None and (metrics or entries):
         raise HeatmarkError("--metrics and --entries choose what a table shows; expected --table with them")
     from bench.results.result_set import read_results
+    from bench.suites.read import shipped_suites
 
+    if not folder.is_dir() and (folder.suffix == ".toml" or str(folder) in shipped_suites()):
+        folder = _gathered(str(folder), store)
     results = read_results(folder)
     if table is None:
         from bench.report.write import write_report
@@ -85,6 +92,28 @@ def site(
 
     count = write_site(folder, out)
     console.print(f"{count} boards: {out / 'index.html'}", soft_wrap=True)
+
+
+def _gathered(suite: str, store: Path) -> Path:
+    """The result set of a suite's shards, written where `heatmark run` would write it."""
+    from bench.suites.read import read_suite
+
+    file = read_suite(suite)
+    from bench.cli.options import device_of
+    from bench.parallel.carry_out import gathered
+    from bench.parallel.units import Job
+    from bench.progress import progress
+    from bench.results.cell_store import Store
+    from bench.results.result_set import write_results
+    from bench.runner.records import Run
+    from bench.suites.load import with_plugins
+
+    place = device_of("auto")
+    with progress() as bars:
+        results = gathered(Job(file, store, place.type), Run(with_plugins(file), Store(store), place, bars))
+    folder = store / "results" / file.table.name
+    write_results(results, folder)
+    return folder
 
 
 def publish(

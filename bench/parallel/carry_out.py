@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 import torch
 
+from bench.errors import HeatmarkError
 from bench.parallel.executors import Executor, executor_named, local_pool
 from bench.parallel.units import Job, Unit, compute, give_up, of_shard, units_of
 from bench.results.result_set import Results
+from bench.runner.blocks import blocks_of
 from bench.runner.records import Run
-from bench.runner.run import run_suite
+from bench.runner.run import ready_networks, run_suite
 
 _log = logging.getLogger("heatmark")
 BAR = "images x cells"
@@ -71,6 +73,20 @@ def carried_out(job: Job, run: Run, executor: str | None, limit: float | None) -
         with threads_of(job), local_pool(job.processes, limit) as carrier:
             by_executor(job, run, carrier)
     return run_suite(run, retrain=job.retrain)
+
+
+def gathered(job: Job, run: Run) -> Results:
+    """The result set of what shards have left in the store; HeatmarkError that says what is missing."""
+    missing = 0
+    for number in range(len(run.suite.recipes)):
+        group = ready_networks(run, number, may_train=False)
+        missing += sum(block.lacking() for block in blocks_of(run, group))
+    if missing:
+        raise HeatmarkError(
+            f"{missing} cells of suite {job.suite.table.name} are not in {job.store}; "
+            f"{job.suite.command} --store {job.store} computes them, or the shards that are not done yet"
+        )
+    return run_suite(run)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Attribution, Explained, ImageMetric, ImageRandom, Network, OutputKind, Preprocess, Request, Scored
-from bench.api.network_state import keep_state
 from bench.checks.network_promises import look_at
 from bench.data.batches import Batch
 from bench.data.given_images import GivenImages
@@ -53,7 +52,6 @@ class Evaluation:
     def explained(self, progress: bool) -> Iterator[tuple[Request, dict[Attribution, Explained | str]]]:
         """Each batch's request, and its explanation by every method or why there is none."""
         methods, network = self.methods, self._network()
-        keep_state(network.module)
         device = next((weights.device for weights in network.module.parameters()), torch.device("cpu"))
         seen: Counter[str] = Counter()
         with progress_bars() if progress else nullcontext() as bars:

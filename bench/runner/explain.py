@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Explained, ImageRandom, Network, Request
-from bench.api.network_state import keep_state
 from bench.data.batches import Batch
 from bench.engine import clean_logits
 from bench.errors import HeatmarkError, UnsupportedError
@@ -32,9 +31,6 @@ class Explainer:
     def network(self) -> Network:
         """The network that is explained."""
         return self.trained.network
-
-    def __post_init__(self) -> None:
-        keep_state(self.network.module)
 
     @cached_property
     def references(self) -> Batch | None:

@@ -42,9 +42,12 @@ def run_suite(run: Run, *, retrain: bool = False) -> Results:
     return collect(run, parts, networks, shown, retrained=retrain)
 
 
-def ready_networks(run: Run, number: int, *, retrain: bool = False) -> list[Trained]:
-    """The networks of one entry of the suite, loaded or trained, set up to go fast."""
-    loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress)
+def ready_networks(run: Run, number: int, *, retrain: bool = False, may_train: bool = True) -> list[Trained]:
+    """The networks of one entry of the suite, loaded or trained, set up to go fast.
+
+    HeatmarkError where one would have to be trained and may not.
+    """
+    loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, may_train)
     return [tuned(run, looked_at(run, trained)) for trained in loader.load(retrain=retrain)]
 
 

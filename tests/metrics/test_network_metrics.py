@@ -156,7 +156,7 @@ def test_a_second_run_trains_and_scores_nothing(suite, results, kept, monkeypatc
         raise AssertionError("computed again")
 
     monkeypatch.setattr("bench.runner.networks.train", forbidden)
-    monkeypatch.setattr(running, "score_across", forbidden)
+    monkeypatch.setattr("bench.runner.blocks.score_across", forbidden)
     again = carry_out(suite, kept)
     np.testing.assert_array_equal(again.scores.score, results.scores.score)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.errors import HeatmarkError
-from bench.parallel.carry_out import carried_out, one_shard
+from bench.parallel.carry_out import carried_out, gathered, one_shard
 from bench.parallel.units import Job, Unit, of_shard, shard_of, units_of
 from bench.progress import silent
 from bench.results.cell_store import Store
@@ -101,10 +101,12 @@ def test_shards_together_are_the_whole(folder: Path, alone: Results, monkeypatch
     job = job_of(folder, SUITE.format(weights=TRAINED), "shards")
     assert "heatmark report small --store" in one_shard(job, run_of(job), 1, 2)
     lacking = sum(unit.cells for unit in units_of(job, run_of(job)))
+    with pytest.raises(HeatmarkError, match=r"\d+ cells of suite small are not in .*; heatmark run .* computes them"):
+        gathered(job, run_of(job))
     one_shard(job, run_of(job), 2, 2)
     assert lacking > 0
     monkeypatch.setattr("bench.runner.blocks.score_one", None)
-    assert_same(carried_out(job, run_of(job), None, None), alone)
+    assert_same(gathered(job, run_of(job)), alone)
 
 
 def test_shards_share_all_units_evenly(folder: Path, alone: Results) -> None:
