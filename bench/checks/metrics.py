@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 
 from bench.api import Attribution, ImageMetric, Network, PerturbationMetric, Request
-from bench.api.network_state import keep_state
 from bench.checks.common import TOLERANCE, close, explained_on, state
 from bench.engine.perturbation_curves import end_passes
 from bench.scoring.measure import measure
@@ -62,7 +61,6 @@ def leaves_everything_as_it_was(metric: ImageMetric, network: Network, request: 
     """Weights, gradients, modes, hooks, images and maps are untouched, also of a network in training mode."""
     explained = explained_on(network, request, method)
     network.module.train()
-    keep_state(network.module)
     before, images, heatmaps = state(network.module), explained.images.clone(), explained.heatmaps.clone()
     measure([(metric, explained)])
     assert state(network.module) == before, f"{metric.name} changed the network"
