@@ -120,6 +120,7 @@ class Run:
         with self.store.lock(key, f"a table of suite {self.table.name}"):
             table = self.store.read(key, schema)
             if table is None:
-                table = compute()
+                # As it would be read: other types would tell a fresh table from a stored one.
+                table = pa.Table.from_pandas(compute(), schema, preserve_index=False).to_pandas()
                 self.store.write(key, table, schema, identity["code"])
         return table

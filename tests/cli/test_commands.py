@@ -64,7 +64,7 @@ def ran(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_run_ends_with_a_leaderboard_and_a_result_set(ran: subprocess.CompletedProcess[str], folder: Path) -> None:
     assert ran.returncode == 0, ran.stderr
-    assert "oracle" in ran.stdout
+    assert "Truth" in ran.stdout
     assert "pointing_game" in ran.stdout
     assert ran.stderr == ""
     scores = pd.read_parquet(folder / "board" / "scores.parquet")
@@ -93,7 +93,10 @@ def test_pictures_are_written_as_files(ran: subprocess.CompletedProcess[str], fo
     written = heatmark("pictures", "board", "pictures", folder=folder)
     assert written.returncode == 0, written.stderr
     (place,) = (folder / "pictures" / "small_plain-standard-0").iterdir()
-    assert {path.name for path in place.iterdir()} == {"image.png", "truth.png", "simple_gradient.png", "oracle.png"}
+    assert {path.name for path in place.iterdir()} == {
+        *("image.png", "truth.png", "simple_gradient.png", "oracle.png"),
+        *("simple_gradient-ranks.png", "oracle-ranks.png"),
+    }
     with Image.open(place / "simple_gradient.png") as picture:
         assert picture.size == (64, 64)
 
