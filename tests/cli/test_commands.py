@@ -65,7 +65,7 @@ def ran(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_run_ends_with_a_leaderboard_and_a_result_set(ran: subprocess.CompletedProcess[str], folder: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "Truth" in ran.stdout
-    assert "pointing_game" in ran.stdout
+    assert "agreement" in ran.stdout
     assert ran.stderr == ""
     scores = pd.read_parquet(folder / "board" / "scores.parquet")
     assert len(scores) == 4 * 2 * 2
