@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from bench._version import version
-from bench.cli import plugin_commands, result_commands, run_commands
+from bench.cli import plugin_commands, result_commands, run_commands, store_commands
 from bench.cli.console import console
 from bench.errors import HeatmarkError
 
@@ -30,6 +30,7 @@ app.command()(result_commands.site)
 app.command("list")(plugin_commands.list_plugins)
 app.command()(plugin_commands.check)
 app.command()(run_commands.show)
+app.add_typer(store_commands.app, name="store")
 
 
 def _show_version(wanted: bool) -> None:

@@ -77,14 +77,19 @@ def _remembered(file: Path, name: str, measure: Callable[[], T]) -> T:
 def read_notes(file: Path) -> dict[str, Any]:
     """Chunk sizes and compilers by name; a damaged file is set aside. One without a checksum is somebody's own."""
     try:
-        notes = unsealed(file.read_bytes(), must=False)
-        for name, value in notes.items():
-            _check(name, value)
+        return checked_notes(file.read_bytes())
     except FileNotFoundError:
         return {}
     except ValueError as error:
         set_aside(file, str(error))
         return {}
+
+
+def checked_notes(content: bytes) -> dict[str, Any]:
+    """The notes in a file of this content; ValueError where it is damaged."""
+    notes = unsealed(content, must=False)
+    for name, value in notes.items():
+        _check(name, value)
     return notes
 
 

@@ -86,9 +86,16 @@ def read_table(path: Path, key: str, schema: pa.Schema) -> pa.Table | None:
     ValueError where one bit of it was changed, or it is the table of another key or schema.
     """
     try:
-        content = path.read_bytes()
+        table = checked_table(path.read_bytes(), key)
     except FileNotFoundError:
         return None
+    if not table.schema.remove_metadata().equals(schema.remove_metadata()):
+        raise ValueError("it has other columns")
+    return table
+
+
+def checked_table(content: bytes, key: str) -> pa.Table:
+    """The table of this key in a file of this content; ValueError where one bit of it was changed."""
     start = content.rfind(_MARK) + len(_MARK)
     digest, blank = content[start : start + 64], content[:start] + _BLANK + content[start + 64 :]
     # Before anything is decoded: what decodes damaged bytes may do anything.
@@ -100,8 +107,6 @@ def read_table(path: Path, key: str, schema: pa.Schema) -> pa.Table | None:
         raise ValueError(str(error).splitlines()[0]) from error
     if (table.schema.metadata or {}).get(b"key") != key.encode():
         raise ValueError("it belongs to something else")
-    if not table.schema.remove_metadata().equals(schema.remove_metadata()):
-        raise ValueError("it has other columns")
     return table
 
 

@@ -21,9 +21,8 @@ def commit(folder: Path, sometimes: Sequence[str] = ()) -> Iterator[Path]:
     block fails nothing changes.
     """
     with locked(folder / ".lock", f"the result set {folder}"):
-        _finish(folder)
+        _settle(folder)
         staged = folder / _STAGED
-        shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir()
         try:
             yield staged
@@ -34,6 +33,17 @@ def commit(folder: Path, sometimes: Sequence[str] = ()) -> Iterator[Path]:
             _finish(folder)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
+
+
+def settle(folder: Path) -> None:
+    """Finish or remove what a killed commit has left in a folder."""
+    with locked(folder / ".lock", f"the result set {folder}"):
+        _settle(folder)
+
+
+def _settle(folder: Path) -> None:
+    _finish(folder)
+    shutil.rmtree(folder / _STAGED, ignore_errors=True)
 
 
 def current(folder: Path, name: str) -> Path:

@@ -89,10 +89,7 @@ def read_suite(
     suite's settings where it has them. Raises HeatmarkError naming file, key and nearest valid name.
     """
     path = _path_of(name_or_path)
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise HeatmarkError(f"{path} cannot be read as a suite: {error}") from error
+    raw = _raw(path)
     small = raw.pop("quick", None)
     if quick and small is None:
         raise HeatmarkError(f"{path.name} has no table [quick], and so no size of its own for --quick")
@@ -117,6 +114,18 @@ def suite_of_settings(written: Settings, command: str, folder: Path) -> SuiteFil
     path = named if named.is_file() else folder / "manifest.json"
     table = _validated(_one_recipe_each(_expanded(written, path)), path.name)
     return SuiteFile(path.name, command, written, table)
+
+
+def has_quick(name_or_path: str) -> bool:
+    """Whether a suite has a small size of its own."""
+    return "quick" in _raw(_path_of(name_or_path))
+
+
+def _raw(path: Path) -> Settings:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise HeatmarkError(f"{path} cannot be read as a suite: {error}") from error
 
 
 def _path_of(name_or_path: str) -> Path:

@@ -48,20 +48,28 @@ def read_checkpoint(path: Path, state: State) -> None:
 
     A damaged checkpoint, or another training's, is set aside, and the state left as it is.
     """
-    content = path.read_bytes()
-    content, digest = content[:-_DIGEST], content[-_DIGEST:]
-    if hashlib.sha256(content).digest() != digest:
-        set_aside(path, "its checksum does not match")
-        return
-    parts = torch.load(io.BytesIO(content), "cpu", weights_only=True)
-    if parts["name"] != path.name:
-        set_aside(path, "it belongs to another training")
+    try:
+        parts = checked_checkpoint(path)
+    except ValueError as error:
+        set_aside(path, str(error))
         return
     state.module.load_state_dict(parts["module"])
     state.optimiser.load_state_dict(parts["optimiser"])
     state.schedule.load_state_dict(parts["schedule"])
     state.log = json.loads(parts["log"])
     state.best = parts["best"]
+
+
+def checked_checkpoint(path: Path) -> dict[str, Any]:
+    """All that a checkpoint holds; ValueError where it is damaged or another training's."""
+    content = path.read_bytes()
+    content, digest = content[:-_DIGEST], content[-_DIGEST:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError("its checksum does not match")
+    parts: dict[str, Any] = torch.load(io.BytesIO(content), "cpu", weights_only=True)
+    if parts["name"] != path.name:
+        raise ValueError("it belongs to another training")
+    return parts
 
 
 def write_trained(path: Path, module: nn.Module, about: dict[str, Any]) -> None:
@@ -83,14 +91,20 @@ def read_trained(path: Path, module: nn.Module, identity: dict[str, Any]) -> dic
     if not (path.exists() and beside.exists()):
         return None
     try:
-        about, content = unsealed(beside.read_bytes()), path.read_bytes()
+        about, content = checked_trained(path)
         if {name: about.get(name) for name in identity} != json.loads(json.dumps(identity)):
             raise ValueError("it belongs to another training")
-        if hashlib.sha256(content).hexdigest() != about.get("file"):
-            raise ValueError("its checksum does not match")
     except ValueError as error:
         for damaged in (path, beside):
             set_aside(damaged, str(error))
         return None
     module.load_state_dict(load(content))
     return about
+
+
+def checked_trained(path: Path) -> tuple[dict[str, Any], bytes]:
+    """What is kept beside trained weights, and their file's content; ValueError where one of them is damaged."""
+    about, content = unsealed(path.with_suffix(".json").read_bytes()), path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != about.get("file"):
+        raise ValueError("its checksum does not match")
+    return about, content

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+
+from bench.results.result_set import read_results
+
 ROOT = Path(__file__).parents[2]
 SUITE = """
 name = "tiny"
@@ -59,3 +63,11 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A command carried out to its end."""
     command = [sys.executable, "-m", "bench", *arguments]
     return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+
+
+def check_same_set(first: Path, second: Path) -> None:
+    """Fail where one bit of two result sets differs, but for the seconds in the log of a training."""
+    networks = [read_results(folder).networks.drop(columns="log") for folder in (first, second)]
+    pd.testing.assert_frame_equal(*networks, check_exact=True)
+    for name in ("scores", "curves", "heatmaps"):
+        assert (first / f"{name}.parquet").read_bytes() == (second / f"{name}.parquet").read_bytes(), name
