@@ -13,15 +13,17 @@ from bench.errors import HeatmarkError, nearest
 from bench.leaderboard.means import Array, Counts, Mask, Means, means, over_seeds, ratio
 from bench.leaderboard.paired_tests import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
 from bench.leaderboard.question import METHODS, Question
+from bench.leaderboard.scale import NETWORK, heights
 from bench.leaderboard.wins import overall_scores, wins
 
-RUN = ["network", "recipe"]
+RUN = NETWORK
 ENTRY = [*RUN, "attribution"]
 COLUMN = ["metric", "protocol", "target"]
 FEW = 0.5
 OK = "ok"
 Level = Literal["images", "seeds", "networks"]
 COST = "cost"
+SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ class Standing:
     """The competing methods under one metric, or over all: what is sure about their order.
 
     `rows` are their entries, best first, and everything else is in that order; `adjusted` p-values by Holm over
-    all their pairs; `first` and `last` the ends of the rank intervals; `groups` hold positions in `rows`.
+    all their pairs, 1 where a pair is `equal`: nearer to each other than the smallest difference that matters; `first`
+    and `last` the ends of the rank intervals; `groups` hold positions in `rows`.
     """
 
     rows: list[int]
     pairs: Pairs
     adjusted: Array
+    equal: Mask
     first: Counts
     last: Counts
     groups: list[list[int]]
@@ -62,7 +66,7 @@ class Board:
     `distrusted` metrics by label, which count nothing in it unless asked for. `question` is what the board answers;
     `level` what its intervals and tests are over beside the images: the trainings of a network (`seeds`), or several
     networks, called `blocks`; the third axis of `scores` holds either. `whole` has each network's entries by
-    themselves, where they are averaged here.
+    themselves, where they are averaged here; `effects` is the table of what recipes change, on boards of recipes.
     """
 
     entries: pd.DataFrame
@@ -76,6 +80,7 @@ class Board:
     level: Level = "images"
     blocks: tuple[str, ...] = ()
     whole: "Board | None" = None
+    effects: pd.DataFrame | None = None
 
     @cached_property
     def quality(self) -> Array:
@@ -105,7 +110,51 @@ class Board:
     @cached_property
     def standings(self) -> list[Standing]:
         """The order of the methods under each metric."""
-        return [self._standing(self.quality[:, m], pairs) for m, pairs in enumerate(self.pairs)]
+        return [self._standing(self.quality[:, m], pairs, self.equal[m]) for m, pairs in enumerate(self.pairs)]
+
+    @cached_property
+    def height(self) -> Array:
+        """How far the ceiling is above the floor under each metric; NaN where not significantly so, or without both."""
+        board = self.whole or self
+        quality = board.means.mean * np.where(board.metrics.direction.eq("lower"), -1.0, 1.0)
+        return heights(board.entries, quality, np.array([pairs.p for pairs in board.pairs]) < ALPHA)
+
+    @cached_property
+    def ways(self) -> Array:
+        """A length to judge differences by under each metric.
+
+        The height; else from floor to the best end of the range; else half of the range; else 0.
+        """
+        floors = np.flatnonzero(self.entries.floor)
+        ways = []
+        for metric, (height, ends) in enumerate(zip(self.height, self.metrics.range, strict=True)):
+            low, high = ends or (None, None)
+            best = low if self.metrics.direction[metric] == "lower" else high
+            start = self.means.mean[floors[0], metric] if len(floors) else np.nan
+            way = np.nan if best is None else abs(best - start)
+            width = np.nan if low is None or high is None else (high - low) / 2
+            ways.append(next((one for one in (height, way, width) if one > 0), 0.0))
+        return np.array(ways)
+
+    @cached_property
+    def smallest(self) -> Array:
+        """The smallest difference that matters under each metric, on its own scale.
+
+        What the suite says, or the metric; else a fiftieth of the way from floor to ceiling, where the board has both;
+        else of that from floor to the best that there can be; else a hundredth of the metric's range; else nothing.
+        """
+        said = self.manifest.get("smallest") or {}
+        found = []
+        for row, way in zip(self.metrics.to_dict("records"), self.ways, strict=True):
+            asked = said.get(row["metric"], said.get(row["name"], row["smallest"]))
+            found.append(SHARE * way if asked is None or asked != asked else float(asked))
+        return np.array(found)
+
+    @cached_property
+    def equal(self) -> Mask:
+        """Which pairs of entries are nearer than the smallest difference that matters, (metric, entry, entry)."""
+        apart = np.array([pairs.difference for pairs in self.pairs])
+        return np.asarray(np.abs(apart) < self.smallest[:, None, None])
 
     @cached_property
     def superiority(self) -> Array:
@@ -182,7 +231,9 @@ class Board:
     def standing_by(self, weights: Array) -> Standing:
         """The order of the methods over all metrics by weights that sum to 1."""
         scores = overall_scores(self.wins, weights)
-        return self._standing(scores, paired(scores, self.run))
+        counted = np.flatnonzero(weights)
+        equal = np.asarray(self.equal[counted].all(0) & (len(counted) > 0))
+        return self._standing(scores, paired(scores, self.run), equal)
 
     def place(self, metric: int, entry: int) -> int | None:
         """Where an entry stands in the order under a metric, 0 for the first; None for controls and no score."""
@@ -217,15 +268,17 @@ class Board:
             whole = whole.rows([int(row) for row in np.flatnonzero(whole.entries.attribution.isin(own.attribution))])
         return replace(self, entries=own, scores=self.scores[list(rows)], whole=whole)
 
-    def _standing(self, scores: Array, everyone: Pairs) -> Standing:
+    def _standing(self, scores: Array, everyone: Pairs, equal: Mask) -> Standing:
         own = over_seeds(scores)
         known = np.isfinite(own)
         centre = np.where(known, own, 0).sum(1) / np.maximum(known.sum(1), 1)
         rows = sorted((row for row in self.methods if known[row].any()), key=lambda row: -centre[row])
         pairs = everyone.among(rows)
+        alike = equal[np.ix_(rows, rows)]
         adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
+        adjusted[alike & np.isfinite(adjusted)] = 1
         first, last = rank_intervals(pairs.difference, adjusted)
-        return Standing(rows, pairs, adjusted, first, last, groups(adjusted < ALPHA))
+        return Standing(rows, pairs, adjusted, alike, first, last, groups(adjusted < ALPHA))
 
 
 def _chosen(wanted: Sequence[str] | None, frame: pd.DataFrame, columns: list[str], what: str) -> list[int]:

@@ -12,6 +12,7 @@ from bench.leaderboard.board import COLUMN, ENTRY, OK, RUN, Board
 from bench.leaderboard.means import Counts, over_seeds
 from bench.leaderboard.names import labels
 from bench.leaderboard.question import question_of
+from bench.leaderboard.recipe_effects import recipe_table
 from bench.plugin_card import AttributionCard, Card, MetricCard
 from bench.results.result_set import Results
 
@@ -24,7 +25,9 @@ def board_of(results: Results, weights: Mapping[str, float] | None = None) -> Bo
     scores, or one is there twice.
     """
     board = entry_board(results, weights)
-    return board if board.question.kind == "recipes" else _over_networks(board)
+    if board.question.kind == "recipes":
+        return replace(board, effects=recipe_table(results))
+    return _over_networks(board)
 
 
 def network_boards(results: Results, weights: Mapping[str, float] | None = None) -> dict[str, Board]:

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.leaderboard.board import COST, FEW, RUN, Board, Standing
+from bench.leaderboard.board import COST, FEW, Board, Standing
 from bench.leaderboard.means import Array, Mask, over_seeds
 from bench.leaderboard.paired_tests import ALPHA, holm
+from bench.leaderboard.scale import ceiling_of, only, runs_of
 from bench.leaderboard.wording import listed
 
 SPLITS = 200
@@ -62,12 +63,12 @@ def calibrated(board: Board) -> Array:
         return of_entries.loc[board.entries.attribution].to_numpy(float)
     quality = np.where(board.metrics.direction.eq("lower"), -1.0, 1.0) * board.means.mean
     place = np.full(quality.shape, np.nan)
-    for rows in _runs(board):
-        floor = _only(rows, board.entries.floor)
+    for rows in runs_of(board.entries):
+        floor = only(rows, board.entries.floor)
         if floor is None:
             continue
         for metric in range(quality.shape[1]):
-            ceiling = _ceiling(board, rows, floor, quality[:, metric])
+            ceiling = ceiling_of(board.entries, rows, floor, quality[:, metric])
             if ceiling is not None and board.pairs[metric].p[ceiling, floor] < ALPHA:
                 height = quality[ceiling, metric] - quality[floor, metric]
                 if height > 0:
@@ -195,7 +196,7 @@ def _beaten(board: Board, metric: int) -> tuple[dict[str, list[str]], list[str]]
     same = board.run[:, None] == board.run[None, :]
     adjusted = holm(pairs.p, same & ((blind[:, None] & real[None, :]) | (real[:, None] & blind[None, :])))
     sure: Mask = (adjusted < ALPHA) & (pairs.difference > 0)
-    best = [next((row for row in board.standings[metric].rows if row in run), None) for run in _runs(board)]
+    best = [next((row for row in board.standings[metric].rows if row in run), None) for run in runs_of(board.entries)]
     named: dict[str, list[str]] = {}
     over_best = []
     for control in np.flatnonzero(blind):
@@ -213,10 +214,10 @@ def _first_and_last(board: Board, metric: int) -> tuple[float | None, float | No
     """
     mean = board.means.mean[:, metric] * (-1 if board.metrics.direction[metric] == "lower" else 1)
     first, last = [], []
-    for rows in _runs(board):
+    for rows in runs_of(board.entries):
         known = [row for row in rows if np.isfinite(mean[row])]
-        oracle = _only(known, board.entries.control & board.entries.needs_truth)
-        floor = _only(known, board.entries.floor)
+        oracle = only(known, board.entries.control & board.entries.needs_truth)
+        floor = only(known, board.entries.floor)
         if oracle is not None:
             truths = board.entries.control & board.entries.needs_truth
             first.append(mean[oracle] > max((mean[row] for row in known if not truths[row]), default=-np.inf))
@@ -224,20 +225,6 @@ def _first_and_last(board: Board, metric: int) -> tuple[float | None, float | No
             seeing = ~board.entries.control | board.entries.needs_truth
             last.append(mean[floor] <= min((mean[row] for row in known if seeing[row]), default=np.inf))
     return (float(np.mean(first)) if first else None, float(np.mean(last)) if last else None)
-
-
-def _ceiling(board: Board, rows: list[int], floor: int, quality: Array) -> int | None:
-    controls = [row for row in rows if board.entries.control[row] and row != floor and np.isfinite(quality[row])]
-    oracle = _only(controls, board.entries.needs_truth)
-    return oracle if oracle is not None else max(controls, key=lambda row: quality[row], default=None)
-
-
-def _runs(board: Board) -> list[list[int]]:
-    return [[int(row) for row in own.index] for _, own in board.entries.groupby(RUN, sort=False)]
-
-
-def _only(rows: list[int], chosen: "pd.Series[bool]") -> int | None:
-    return next((row for row in rows if chosen[row]), None)
 
 
 def _or_nan(share: float | None) -> float:

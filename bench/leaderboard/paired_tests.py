@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from bench.leaderboard.means import Array, Counts, Mask, over_seeds, ratio, seed_covariances
+from bench.leaderboard.means import Array, Counts, Mask, over_seeds, ratio
 
 ALPHA = 0.05
 POWER = 0.8
+_HALVINGS = 34
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,12 @@ def paired(scores: Array, run: Counts) -> Pairs:
     """Paired tests of the means of all entries, for scores (entry, seed, image).
 
     `run` says by which trainings an entry came about: entries of one run share its seeds, those of different
-    runs do not. The p-value is the larger of two: Student's t, and t with Hall's (1992) correction for skewness.
-    Either alone is too small for some distributions. No p-value is below that of the sign test whose images all
-    agree, 2^(1 - images that differ), so that few or tied images never pass for certainty.
+    runs do not. What is said of seeds holds for networks as blocks, which all entries share. The p-value is the larger
+    of two: Student's t, and t with Hall's (1992) correction for skewness. Either alone is too small for some
+    distributions. Within a run of several seeds it is no smaller than that of the interval that joins images and seeds,
+    each by its own t (MOVER; Zou and Donner, 2008): Welch's degrees of freedom are too many for two or three seeds.
+    No p-value is below that of the sign test whose images all agree, 2^(1 - images that differ), so that few or tied
+    images never pass for certainty.
     """
     flat = over_seeds(scores)
     known = np.isfinite(flat)
@@ -65,6 +69,8 @@ def paired(scores: Array, run: Counts) -> Pairs:
     offset = (centre[:, None] - centre[None, :]) / spread
     freedom = _freedom(variance / n, n - 1, of_seeds, seed_freedom)
     p = _p_values(shift + offset, np.sqrt(total), skewness, n, freedom)
+    shared = (run[:, None] == run[None, :]) & (of_seeds > 0)
+    p[shared] = np.maximum(p, _joined(shift + offset, variance / n, n - 1, of_seeds, seed_freedom, shared))[shared]
     p = np.maximum(p, np.minimum(1, 2.0 ** (1 - _differing(flat, count))))
     p[count < 2] = np.nan
     difference = np.where(count > 0, (shift + offset) * spread, np.nan)
@@ -81,6 +87,24 @@ def _p_values(difference: Array, error: Array, skewness: Array, n: Array, freedo
     return np.asarray(2 * stats.t.sf(np.minimum(np.abs(t), np.abs(hall)), freedom))
 
 
+def _joined(
+    difference: Array, images: Array, images_freedom: Array, seeds: Array, seeds_freedom: Array, where: Mask
+) -> Array:
+    """The p-value at which the interval that joins both variances, each by its own t, ends at 0; 1 elsewhere."""
+    p = np.ones(difference.shape)
+    rows = np.nonzero(np.triu(where, 1))
+    squared, image, seed = difference[rows] ** 2, images[rows], seeds[rows]
+    freedom, few = np.maximum(images_freedom[rows], 1), np.maximum(seeds_freedom[rows], 1)
+    low, high = np.full(len(squared), -60.0), np.zeros(len(squared))
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        half = np.exp(middle) / 2
+        reach = stats.t.isf(half, freedom) ** 2 * image + stats.t.isf(half, few) ** 2 * seed
+        low, high = np.where(reach > squared, middle, low), np.where(reach > squared, high, middle)
+    p[rows] = np.exp(high)
+    return np.minimum(p, p.T)
+
+
 def _freedom(images: Array, images_freedom: Array, seeds: Array, seeds_freedom: Array) -> Array:
     """Degrees of freedom of a sum of two variances (Welch and Satterthwaite)."""
     parts = images**2 / np.maximum(images_freedom, 1) + seeds**2 / np.maximum(seeds_freedom, 1)
@@ -92,8 +116,8 @@ def _of_seeds(scores: Array, run: Counts) -> tuple[Array, Array]:
     """The variance of each difference that comes from training anew, and its degrees of freedom.
 
     Those of the run with fewer seeds: Welch's are too many for tests as strict as Holm's with three seeds. For the
-    same reason the part that images alone would cause is taken off only within a run: the difference of two
-    estimates from three seeds is too often close to nothing.
+    same reason the part that images alone would cause is not taken off: the difference of two estimates from three
+    seeds is too often close to nothing.
     """
     entries, seeds, _ = scores.shape
     own, freedom = np.zeros(entries), np.ones(entries)
@@ -101,14 +125,41 @@ def _of_seeds(scores: Array, run: Counts) -> tuple[Array, Array]:
     for number in np.unique(run) if seeds > 1 else []:
         rows = np.flatnonzero(run == number)
         part = scores[rows][:, np.isfinite(scores[rows]).any((0, 2))]
-        part = part[:, :, np.isfinite(part).all((0, 1))]
-        if part.shape[1] < 2 or part.shape[2] < 2:
+        if part.shape[1] < 2:
             continue
-        seeds_too, images_only = seed_covariances(part)
-        own[rows], freedom[rows] = seeds_too.diagonal(), part.shape[1] - 1
-        within[np.ix_(rows, rows)] = _of_differences(seeds_too - images_only)
+        freedom[rows] = part.shape[1] - 1
+        if np.isfinite(part).all():
+            by_seed = part.mean(2)
+            deviation = by_seed - by_seed.mean(1, keepdims=True)
+            covariance = deviation @ deviation.T / (part.shape[1] - 1) / part.shape[1]
+            own[rows], within[np.ix_(rows, rows)] = covariance.diagonal(), _of_differences(covariance)
+        else:
+            own[rows], within[np.ix_(rows, rows)], freedom[rows] = _with_gaps(part)
     together = run[:, None] == run[None, :]
     return np.where(together, within, own[:, None] + own[None, :]), np.minimum(freedom[:, None], freedom[None, :])
+
+
+def _with_gaps(part: Array) -> tuple[Array, Array, Array]:
+    """For scores (entry, seed, image) of a run: variances by seeds of means and differences, and degrees of freedom.
+
+    Of each pair from the seeds that have both, and the images that all of these have.
+    """
+    entries = len(part)
+    own, within, freedom = np.zeros(entries), np.zeros((entries, entries)), np.ones(entries)
+    for row in range(entries):
+        own[row], seeds = _by_seeds(part[row])
+        freedom[row] = max(seeds - 1, 1)
+        for other in range(row):
+            within[row, other] = within[other, row] = _by_seeds(part[row] - part[other])[0]
+    return own, within, freedom
+
+
+def _by_seeds(scores: Array) -> tuple[float, int]:
+    """The variance by seeds of the mean of scores (seed, image), and how many seeds there are."""
+    known = scores[np.isfinite(scores).any(1)]
+    known = known[:, np.isfinite(known).all(0)]
+    seeds = len(known)
+    return (float(known.mean(1).var(ddof=1) / seeds) if seeds > 1 and known.shape[1] else 0.0), seeds
 
 
 def _of_differences(covariance: Array) -> Array:

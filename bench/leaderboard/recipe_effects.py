@@ -35,8 +35,8 @@ def recipe_table(results: Results) -> pd.DataFrame:
     """One row for each network, recipe, attribution and metric, and for both accuracies of each network.
 
     Columns: mean, low, high (95%), `points` (the seeds' means, parted by blanks), `seeds`; `difference` to the control
-    with its interval, `change` (the difference as a share of the control's mean); `own`, whether it is what the
-    recipe's training asks for; `control`, the recipe compared with: the network's first.
+    with its interval and its seeds' own (`apart`), `change` (the difference as a share of the control's mean); `own`,
+    whether it is what the recipe's training asks for; `control`, the recipe compared with: the network's first.
     """
     rows = list(_accuracies(results))
     scores = results.scores.loc[results.scores.status.eq(OK), [*_GROUP, "recipe", "image", "seed", "score"]]
@@ -93,6 +93,7 @@ def _row(value: Estimate, difference: Estimate | None, control: str, of_control:
         "difference": apart.mean,
         "difference_low": apart.low,
         "difference_high": apart.high,
+        "apart": " ".join(f"{point:.6g}" for point in apart.points),
         "change": apart.mean / abs(of_control) if of_control else np.nan,
         "control": control,
     }

@@ -9,9 +9,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bench.leaderboard.means import Array, means, over_seeds
 from bench.leaderboard.paired_tests import ALPHA, groups, holm, paired, rank_intervals
+from bench.leaderboard.places import between
+from bench.leaderboard.replicates import seeds_needed
 from bench.leaderboard.wins import overall_scores, wins
 
 IMAGES = 128
@@ -155,3 +158,63 @@ def wins_of_an_equal_entry() -> Array:
 
 def _chance(shares: Array) -> float:
     return float(shares.mean())
+
+
+def _on_blocks(boards: int, entries: int, blocks: int, share: float, rng_seed: int = 0) -> Array:
+    """Scores (board, entry, block, image) on networks as blocks that differ, and favour methods by chance.
+
+    `share` is the variance of a mean by the blocks over that by images.
+    """
+    rng = np.random.default_rng(rng_seed)
+    images = rng.standard_normal((boards, entries, 1, IMAGES)) * 0.8
+    both = rng.standard_normal((boards, entries, blocks, IMAGES)) * 0.6 * np.sqrt(blocks)
+    own = rng.standard_normal((boards, entries, blocks, 1)) * np.sqrt(share * blocks / IMAGES)
+    return images + both + own + rng.standard_normal((boards, 1, blocks, 1)) * 2
+
+
+@pytest.mark.parametrize("blocks", [2, 5])
+def test_networks_that_favour_methods_by_chance_tell_no_methods_apart_in_a_few_boards(blocks: int) -> None:
+    wrong, split = _errors(_on_blocks(100, ENTRIES, blocks, 4), np.zeros(ENTRIES, np.int64))
+    assert max(wrong, split) <= _limit(100)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", [0.0, 1.0, 4.0, 100.0])
+@pytest.mark.parametrize("blocks", [2, 3, 5])
+def test_networks_that_favour_methods_by_chance_tell_no_methods_apart(blocks: int, share: float) -> None:
+    wrong, split = _errors(_on_blocks(2000, ENTRIES, blocks, share), np.zeros(ENTRIES, np.int64))
+    print(f"family-wise error on {blocks} blocks, {share}: {wrong:.4f}")  # noqa: T201
+    assert max(wrong, split) <= _limit(2000)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", [0.0, 1.0, 4.0, 100.0])
+def test_intervals_of_places_over_five_networks_cover(share: float) -> None:
+    """The place of a method half way between floor and ceiling, all three of which networks favour by chance."""
+    ends = np.array([0.0, 4.0, 8.0])[:, None, None]
+    own = [between(scores + ends, 0, 2) for scores in _on_blocks(2000, 3, 5, share)]
+    covered = np.mean([low[1] <= 0.5 <= high[1] for _, low, high in own])
+    print(f"coverage of places over 5 networks, {share}: {covered:.4f}")  # noqa: T201
+    assert 0.93 <= covered <= 0.97
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("effect", "tests"), [(0.5, 1), (1, 1), (1, 12), (2, 1), (3, 12)])
+@pytest.mark.parametrize("of_images", [0.0, 0.01])
+def test_as_many_seeds_as_are_said_find_an_effect(effect: float, tests: int, of_images: float) -> None:
+    said = seeds_needed(effect, 1.0, tests, of_images, IMAGES)
+    power = {count: _power(effect, count, tests, of_images) for count in range(2, 60)}
+    found = next(count for count, share in power.items() if share >= 0.8)
+    print(f"effect {effect}, {tests} tests, images {of_images}: said {said:.0f}, found {found}")  # noqa: T201
+    assert abs(said - found) <= max(0.2 * found, 1)
+
+
+def _power(effect: float, seeds: int, tests: int, of_images: float) -> float:
+    """How often the interval that joins the variances of seeds and images leaves out 0, at the level over `tests`."""
+    rng = np.random.default_rng(seeds)
+    points = rng.normal(effect, 1, (8000, seeds))
+    mean = points.mean(1) + rng.normal(0, np.sqrt(of_images), 8000)
+    by_images = of_images * rng.chisquare(IMAGES - 1, 8000) / (IMAGES - 1)
+    tail = ALPHA / 2 / tests
+    reach = stats.t.isf(tail, seeds - 1) ** 2 * points.var(1, ddof=1) / seeds
+    return float(np.mean(mean**2 > reach + stats.t.isf(tail, IMAGES - 1) ** 2 * by_images))

@@ -65,8 +65,8 @@ def test_places_lie_between_random_and_truth(name: str) -> None:
     verdict = _verdict(read_results(RESULTS / name))
     assert verdict.scale == "random to truth"
     ends = {own.method: own.place for own in verdict.controls}
-    assert ends["random_map"] == pytest.approx(0)
-    assert ends["oracle"] == pytest.approx(1)
+    assert ends["Random"] == pytest.approx(0)
+    assert ends["Truth"] == pytest.approx(1)
     assert [own.place for own in verdict.rows] == sorted((own.place for own in verdict.rows), reverse=True)
     assert all(own.low < own.place < own.high for own in verdict.rows)
 
@@ -75,6 +75,82 @@ def test_a_board_without_controls_says_that_it_was_not_tested() -> None:
     assert _verdict(result_set(60, controls=())).badge.text == "cannot be tested: no controls on this board"
 
 
-def test_a_lead_that_one_metric_carries_is_not_clear() -> None:
-    badge = _verdict(read_results(RESULTS / "protocols")).badge
-    assert (badge.kind, badge.text) == ("hangs", "hangs on relevance_mass and auc_judd")
+PUBLISHED = sorted(path.parent for path in RESULTS.rglob("scores.parquet"))
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
+def test_a_published_board_says_its_finding_in_forty_words(folder: Path) -> None:
+    verdict = _verdict(read_results(folder))
+    assert len(verdict.sentence.split()) <= 40
+    assert verdict.sentence.endswith(".")
+    assert "surely" not in verdict.sentence
+
+
+def test_gnl2020_answers_its_question_in_its_headline() -> None:
+    verdict = _verdict(read_results(RESULTS / "gnl2020-imagenette"))
+    assert verdict.sentence.startswith("GNL-IG wins 79% of its comparisons, IG 21%, on each of the 2 networks, sig")
+    assert verdict.badge.text == "hangs on these networks"
+    assert "more networks, not images" in " ".join(verdict.reasons)
+    assert [own.method for own in verdict.rows] == ["GNL-IG", "IG"]
+
+
+RECIPES = [folder for folder in PUBLISHED if "recipes" in str(folder)]
+
+
+@pytest.mark.parametrize("folder", RECIPES, ids=lambda folder: folder.name)
+def test_recipes_have_effects_and_prices_and_no_winner(folder: Path) -> None:
+    verdict = _verdict(read_results(folder))
+    assert not verdict.rows
+    assert "points of accuracy" in verdict.sentence
+    assert any(effect.recipe in verdict.sentence and effect.metric in verdict.sentence for effect in verdict.effects)
+    assert not any(word in verdict.sentence for word in ("best", "wins", "ahead"))
+    assert verdict.badge.kind == "cannot be tested"
+    assert all(np.isfinite(effect.p) == (len(effect.points) > 1) for effect in verdict.effects)
+
+
+def test_protocols_says_first_what_its_winner_hangs_on_and_that_it_is_no_better_than_the_truth() -> None:
+    verdict = _verdict(read_results(RESULTS / "protocols"))
+    start = "The winner, Guided backprop, hangs on Relevance mass and AUC-Judd and is level with the truth itself; "
+    assert verdict.sentence.startswith(start)
+    assert (verdict.badge.kind, verdict.badge.text) == ("hangs", "hangs on Relevance mass and AUC-Judd")
+
+
+def test_a_clear_lead_is_called_clear_and_has_a_size() -> None:
+    verdict = _verdict(result_set(100))
+    assert verdict.badge.kind == "clear"
+    assert "significantly (p < .05, Holm)" in verdict.sentence
+    assert "of the way from random to truth ahead of" in verdict.sentence
+    lead = next(lead for lead in verdict.leads if lead.metric == "Insertion")
+    assert lead.judgement == "ahead"
+    assert lead.difference > 0 < lead.share < 1
+
+
+def test_a_winner_that_loses_to_a_blind_control_is_told_so_in_the_headline() -> None:
+    results = result_set(100, controls=("random_map", "edges"))
+    edges = results.scores.attribution.eq("edges")
+    results.scores.loc[edges, "score"] += np.where(results.scores.metric[edges].eq("deletion"), -0.9, 0.9)
+    board = board_of(results)
+    assert "loses to Edges" in verdict_of(board).sentence
+
+
+def test_what_is_nearer_than_matters_is_equal_whatever_its_p() -> None:
+    results = result_set(100)
+    assert _verdict(results).badge.kind == "clear"
+    results.manifest["smallest"] = dict.fromkeys(results.manifest["metrics"], 10.0)
+    verdict = _verdict(results)
+    assert "are equal: nearer than matters under every metric" in verdict.sentence
+    assert {lead.judgement for lead in verdict.leads} == {"equal"}
+    assert {own.group for own in verdict.rows} == {"a"}
+
+
+def test_where_seeds_decide_it_takes_more_of_them_not_images() -> None:
+    rng = np.random.default_rng(0)
+    results = result_set(60, methods=("a", "b"), seeds=3)
+    key = ["attribution", "seed"]
+    pairs = results.scores[key].drop_duplicates().itertuples(index=False, name=None)
+    luck = {pair: rng.normal(0, 3) for pair in pairs}
+    moved = [luck[row] for row in results.scores[key].itertuples(index=False, name=None)]
+    sign = np.where(results.scores.metric.eq("deletion"), -1, 1)
+    results.scores["score"] += np.where(results.scores.attribution.isin(["a", "b"]), moved, 0) * sign
+    verdict = _verdict(results)
+    assert verdict.badge.text.startswith("not told apart: more seeds, not images")

@@ -1,0 +1,223 @@
+"""The finding of a board in one sentence, how sure it is, and why it is no surer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench.leaderboard.board import Board
+from bench.leaderboard.effects import Effect
+from bench.leaderboard.metric_audit import flips
+from bench.leaderboard.paired_tests import ALPHA, adjusted_by_holm, holm, images_needed, paired
+from bench.leaderboard.place_stability import left_out
+from bench.leaderboard.places import Place, Scale, fair_scores
+from bench.leaderboard.replicates import seeds_needed
+from bench.leaderboard.wording import listed
+
+Sureness = Literal["clear", "hangs", "not told apart", "cannot be tested"]
+SIGNIFICANTLY = "significantly (p < .05, Holm)"
+TOLD = frozenset({"better", "worse", "more", "less"})
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Badge:
+    """How sure the answer is, and in a few words why it is no surer."""
+
+    kind: Sureness
+    text: str
+
+
+Finding = tuple[str, Badge, list[str]]
+
+
+def methods_finding(board: Board, scale: Scale, rows: Sequence[Place]) -> Finding:
+    """What a board of methods, or of protocols, finds: the sentence, the badge, the reasons."""
+    if len(rows) < 2:
+        return _nothing_to_compare(board, rows)
+    first, second = rows[:2]
+    standing = board.overall
+    warnings = beside_controls(board, first.entry)
+    if not np.isfinite(standing.adjusted[0, 1]):
+        said = f"{first.method} is before {second.method}, but one image is no test."
+        return said, Badge("cannot be tested", "cannot be tested: too few images"), []
+    told = bool(standing.adjusted[0, 1] < ALPHA)
+    each = not told and ahead_on_each_network(board, first.entry, second.entry)
+    carrying = carried_by(board)
+    reasons = [f"It {warning}." for warning in warnings]
+    if not told and not each:
+        return _not_told(board, scale, rows, warnings, reasons)
+    lead = _lead(scale, first, second)
+    sure = f"on each of the {len(board.blocks)} networks, {SIGNIFICANTLY}" if each else SIGNIFICANTLY
+    but = [f"hangs on {listed(carrying, _MOST_NAMED)}"] if carrying else []
+    said = f"{first.method} {lead}, {sure}{_but([*but, *warnings])}."
+    if board.question.kind == "protocols":
+        said = _of_protocols(board, first.method, [*but, *warnings])
+    if each:
+        reasons.append(f"{len(board.blocks)} networks say nothing of others: more networks, not images.")
+    if carrying:
+        reasons.append(_carried(board, carrying))
+    if not board.entries.control.any():
+        return said, Badge("cannot be tested", "cannot be tested: no controls on this board"), reasons
+    on = carrying or (["what the metrics reward"] if warnings else ["these networks"] if each else [])
+    if on:
+        return said, Badge("hangs", f"hangs on {listed(on, _MOST_NAMED)}"), reasons
+    return said, Badge("clear", "clear"), reasons
+
+
+def recipes_finding(board: Board, effects: Sequence[Effect]) -> Finding:
+    """What a board of recipes finds: an effect with its price, and no winner."""
+    if not effects:
+        return "There are no two recipes to compare.", Badge("cannot be tested", "cannot be tested: one recipe"), []
+    shown = _most_telling(effects)
+    price = f"{100 * shown.price:+.1f} points of accuracy"
+    said = f"Under {shown.attribution}, {shown.recipe} changes {shown.metric} by {_signed(shown.effect)} for {price}"
+    told = [effect for effect in effects if effect.judgement in TOLD]
+    tested = [effect for effect in effects if effect.judgement != "untested"]
+    reasons = []
+    if not tested:
+        said += ": one training each, so chance of training cannot be told from the recipe."
+        badge = Badge("cannot be tested", "cannot be tested: one seed; more seeds, not images")
+    else:
+        said += ", significantly" if shown.judgement in TOLD else ", not significantly"
+        said += f"; {len(told)} of {len(effects)} effects differ from plain training (p < .05, Holm)."
+        badge = Badge("clear", f"{len(told)} of {len(effects)} effects told from none")
+        unsure = [effect.seeds_needed for effect in tested if effect.judgement == "not told apart"]
+        if unsure and np.isfinite(np.median(unsure)):
+            half = f"half of the others would take {np.median(unsure):.0f} or more"
+            reasons.append(f"More seeds, not images: {half}.")
+        if not told:
+            badge = Badge("not told apart", "not told apart: more seeds, not images")
+    if any(effect.own for effect in effects):
+        reasons.append("Some measures are what a recipe trains on: lowering them is no worth.")
+    if badge.kind != "cannot be tested" and not board.entries.control.any():
+        reasons.append("No controls: what these metrics are worth was not tested.")
+        badge = Badge("cannot be tested", "cannot be tested: no controls on this board")
+    return said, badge, reasons
+
+
+def beside_controls(board: Board, best: int) -> list[str]:
+    """That the best method is no worse than the truth, or significantly worse than a control that sees no network."""
+    rows = [best, *(int(row) for row in np.flatnonzero(board.entries.control))]
+    pairs = paired(fair_scores(board)[rows], board.run[rows])
+    adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
+    said = []
+    for at, row in list(enumerate(rows))[1:]:
+        told, above = adjusted[0, at] < ALPHA, pairs.difference[0, at] > 0
+        if board.entries.needs_truth[row] and (above or not told):
+            said.append("beats the truth itself" if above and told else "is level with the truth itself")
+        elif not board.entries.needs_truth[row] and told and not above:
+            said.append(f"loses to {board.entries.shown[row]}")
+    return said
+
+
+def carried_by(board: Board) -> list[str]:
+    """The metrics without any one of which the first would be another, or not told from the second."""
+    counted = np.flatnonzero(board.weights)
+    shown = dict(zip(board.metrics.label, board.metrics.shown, strict=True))
+    if len(counted) == 1:
+        return [board.metrics.shown[int(counted[0])]]
+    best = board.overall.rows[0]
+    alone = board.overall.leaders == [best]
+    return [shown[own.metric] for own in left_out(board) if own.first != best or (own.tied and alone)]
+
+
+def _carried(board: Board, carrying: list[str]) -> str:
+    if np.count_nonzero(board.weights) == 1:
+        return f"{carrying[0]} alone counts in the order."
+    which = carrying[0] if len(carrying) == 1 else f"any one of {listed(carrying)}"
+    return f"Without {which} the first would be another, or not told from the second."
+
+
+def ahead_on_each_network(board: Board, best: int, second: int) -> bool:
+    """Whether one method is significantly ahead of another on every network by itself (Holm over the networks)."""
+    if board.level != "networks":
+        return False
+    scores = board.overall_scores[[best, second]]
+    each = [paired(scores[:, [block]], np.zeros(2, np.int64)) for block in range(len(board.blocks))]
+    p = np.array([own.p[0, 1] for own in each])
+    ahead = all(own.difference[0, 1] > 0 for own in each)
+    return bool(ahead and np.isfinite(p).all() and (adjusted_by_holm(p) < ALPHA).all())
+
+
+def _not_told(board: Board, scale: Scale, rows: Sequence[Place], warnings: list[str], reasons: list[str]) -> Finding:
+    first, second = rows[:2]
+    standing = board.overall
+    alike = sum(not p < ALPHA for p in standing.adjusted[0])
+    best = f"{first.method} {_lead(scale, first, second)}"
+    if standing.equal[0, 1]:
+        said, why = f"{first.method} and {second.method} are equal: nearer than matters under every metric", "equal"
+    else:
+        said, why = f"{best}, but cannot be told from it", _more(board)
+        said += f": {why}" if why else ""
+        reasons = [*reasons, f"{alike} methods cannot be told from the first."] if alike > 2 else reasons
+    kind = Badge("not told apart", f"not told apart{f': {why}' if why else ''}")
+    return f"{said}{_but(warnings)}.", kind, reasons
+
+
+def _more(board: Board) -> str:
+    """How many more images would tell the first from the second, or that seeds or networks decide."""
+    pairs, count = board.overall.pairs, len(board.overall.rows)
+    tests = count * (count - 1) // 2
+    needed = float(images_needed(pairs, tests)[0, 1])
+    of_seeds, blocks = float(pairs.of_seeds[0, 1]), board.scores.shape[2]
+    if board.level == "images" or needed < 10 * pairs.images[0, 1]:
+        more = np.ceil(needed - pairs.images[0, 1])
+        return f"about {max(more, 1):,.0f} more images would" if more < 1e5 else ""
+    of_images = float(pairs.error[0, 1] ** 2) - of_seeds
+    seeds = seeds_needed(
+        float(pairs.difference[0, 1]),
+        float(np.sqrt(of_seeds * blocks)),
+        tests,
+        max(of_images, 0),
+        int(pairs.images[0, 1]),
+    )
+    return f"more {board.level}, not images" + (f" (about {seeds:.0f})" if np.isfinite(seeds) else "")
+
+
+def _lead(scale: Scale, first: Place, second: Place) -> str:
+    if scale == "wins":
+        return f"wins {first.place:.0%} of its comparisons, {second.method} {second.place:.0%}"
+    return f"is {first.place - second.place:.0%} of the way from random to truth ahead of {second.method}"
+
+
+def _but(warnings: Sequence[str]) -> str:
+    return f", but {listed(list(warnings), _MOST_NAMED)}" if warnings else ""
+
+
+def _of_protocols(board: Board, best: str, warnings: list[str]) -> str:
+    table = flips(board)
+    own = table[table.what.isin(board.metrics.name)]
+    turned = ""
+    if own.pairs.sum():
+        share, surely = own.flipped.sum() / own.pairs.sum(), own.surely.sum() / own.pairs.sum()
+        turned = f"; another protocol turns {share:.0%} of the pairs of methods, {surely:.0%} significantly"
+    return f"The winner, {best}, {listed(warnings or ['stays first whichever metric is left out'], 4)}{turned}."
+
+
+def _nothing_to_compare(board: Board, rows: Sequence[Place]) -> Finding:
+    if not board.weights.any():
+        said, why = "No metric of this board says what a map is worth.", "nothing counts"
+    elif len(board.methods) == 1:
+        said, why = f"{board.entries.shown[board.methods[0]]} is the only method.", "one method"
+    elif rows:
+        said, why = f"{rows[0].method} alone has a score under every metric that counts.", "one method"
+    else:
+        said, why = "No method has a score under every metric that counts.", "no scores"
+    return said, Badge("cannot be tested", f"cannot be tested: {why}"), []
+
+
+def _most_telling(effects: Sequence[Effect]) -> Effect:
+    """The surest effect, before all on something that is a worth and that its recipe does not train on."""
+
+    def size(effect: Effect) -> tuple[bool, bool, bool, float]:
+        half = (effect.high - effect.low) / 2
+        surest = -effect.p if effect.p == effect.p else abs(effect.effect) / half if half > 0 else 0.0
+        return not effect.own, effect.judgement in TOLD, not effect.is_property, surest
+
+    return max(effects, key=size)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}" if 0.1 <= abs(value) < 1000 else f"{value:+.2g}"

@@ -1,0 +1,93 @@
+"""Where methods and controls stand in the order over all metrics, between the random map and the truth."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench.leaderboard.board import Board, Standing
+from bench.leaderboard.means import Array, means, over_seeds
+from bench.leaderboard.paired_tests import ALPHA, paired
+
+Scale = Literal["random to truth", "wins"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row of the chart: where a method or a control stands, with its 95% interval (NaN where there is none).
+
+    `entry` is its row on the board; `group` the letters of its groups, empty for controls: methods that share one
+    cannot be told apart. `first` and `last` are the ranks it may have, 0 for controls.
+    """
+
+    entry: int
+    method: str
+    place: float
+    low: float
+    high: float
+    group: str
+    first: int
+    last: int
+
+
+def places(board: Board) -> tuple[Scale, list[Place], list[Place]]:
+    """Where methods and controls stand in the order over all metrics.
+
+    Between the random map (0) and the truth (1), where the board has both and they can be told apart; the share of
+    comparisons won otherwise. A method that meets all methods, itself as a tie, is what controls are compared with.
+    """
+    ends = _ends(board)
+    if ends is None:
+        own = board.overall_means
+        mean, low, high = own.mean, own.low, own.high
+    else:
+        mean, low, high = between(fair_scores(board), *ends)
+    standing = board.overall
+    told = {row: k for k, row in enumerate(standing.rows)}
+    found = [_place(board, row, (mean[row], low[row], high[row]), standing, told.get(row)) for row in board.order]
+    known = [place for place in found if np.isfinite(place.place)]
+    shown = [place for place in known if place.entry in told]
+    controls = [place for place in known if board.entries.control[place.entry]]
+    return "wins" if ends is None else "random to truth", shown, controls
+
+
+def fair_scores(board: Board) -> Array:
+    """Shares won (entry, seed, image) where methods and controls all meet the same methods.
+
+    A method meets itself too, as a tie; so a control that is better than all has a higher share than all.
+    """
+    scores = board.overall_scores.copy()
+    count = len(board.methods)
+    scores[board.methods] = (scores[board.methods] * (count - 1) + 0.5) / max(count, 1)
+    return scores
+
+
+def between(scores: Array, floor: int, ceiling: int) -> tuple[Array, Array, Array]:
+    """Places between two entries, with intervals of the ratio: linearised, so that the ends are uncertain too."""
+    centre = np.array([np.nanmean(own) if np.isfinite(own).any() else np.nan for own in scores])
+    height = centre[ceiling] - centre[floor]
+    place = (centre - centre[floor]) / height
+    way = scores[ceiling] - scores[floor]
+    rest = (scores - scores[floor] - place[:, None, None] * way) / height
+    around = means(rest)
+    return place, place + around.low, place + around.high
+
+
+def _ends(board: Board) -> tuple[int, int] | None:
+    """The random map and the truth, where each is there once and the truth is significantly above."""
+    floors = np.flatnonzero(board.entries.floor)
+    truths = np.flatnonzero(board.entries.control & board.entries.needs_truth)
+    if len(floors) != 1 or len(truths) != 1:
+        return None
+    both = [int(truths[0]), int(floors[0])]
+    # On these very networks: over blocks, few as they are, even the truth would not be told from noise.
+    pairs = paired(over_seeds(board.overall_scores[both])[:, None], board.run[both])
+    return (both[1], both[0]) if pairs.p[0, 1] < ALPHA and pairs.difference[0, 1] > 0 else None
+
+
+def _place(board: Board, row: int, interval: tuple[float, float, float], standing: Standing, at: int | None) -> Place:
+    mean, low, high = map(float, interval)
+    name = str(board.entries.shown[row])
+    if at is None:
+        return Place(row, name, mean, low, high, "", 0, 0)
+    return Place(row, name, mean, low, high, standing.letters[at], int(standing.first[at]), int(standing.last[at]))
