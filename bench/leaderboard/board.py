@@ -52,7 +52,7 @@ class Standing:
 
     @property
     def leaders(self) -> list[int]:
-        """The entries that are not surely worse than any other."""
+        """The entries that are not significantly worse than any other."""
         return [row for row, first in zip(self.rows, self.first, strict=True) if first == 1]
 
 

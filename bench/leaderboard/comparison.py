@@ -28,7 +28,7 @@ class Comparison:
 
     @property
     def regressed(self) -> bool:
-        """Whether anything is surely worse, refused or gone."""
+        """Whether anything is significantly worse, refused or gone."""
         return bool(self.missing) or bool(self.table.verdict.isin(["worse", "refused"]).any())
 
 

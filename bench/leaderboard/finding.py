@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 
 from bench.leaderboard.board import Board
-from bench.leaderboard.effects import Effect
 from bench.leaderboard.metric_audit import flips
+from bench.leaderboard.names import listed
 from bench.leaderboard.paired_tests import ALPHA, adjusted_by_holm, holm, images_needed, paired
 from bench.leaderboard.place_stability import left_out
 from bench.leaderboard.places import Place, Scale, fair_scores
+from bench.leaderboard.recipe_effects import Effect
 from bench.leaderboard.replicates import seeds_needed
-from bench.leaderboard.wording import listed
 
 Sureness = Literal["clear", "hangs", "not told apart", "cannot be tested"]
 SIGNIFICANTLY = "significantly (p < .05, Holm)"
@@ -191,8 +191,8 @@ def _of_protocols(board: Board, best: str, warnings: list[str]) -> str:
     own = table[table.what.isin(board.metrics.name)]
     turned = ""
     if own.pairs.sum():
-        share, surely = own.flipped.sum() / own.pairs.sum(), own.surely.sum() / own.pairs.sum()
-        turned = f"; another protocol turns {share:.0%} of the pairs of methods, {surely:.0%} significantly"
+        share, sure = own.flipped.sum() / own.pairs.sum(), own.surely.sum() / own.pairs.sum()
+        turned = f"; another protocol turns {share:.0%} of the pairs of methods, {sure:.0%} significantly"
     return f"The winner, {best}, {listed(warnings or ['stays first whichever metric is left out'], 4)}{turned}."
 
 

@@ -9,9 +9,9 @@ from scipy import stats
 
 from bench.leaderboard.board import COST, FEW, Board, Standing
 from bench.leaderboard.means import Array, Mask, over_seeds
+from bench.leaderboard.names import listed
 from bench.leaderboard.paired_tests import ALPHA, holm
 from bench.leaderboard.scale import ceiling_of, only, runs_of
-from bench.leaderboard.wording import listed
 
 SPLITS = 200
 RELIABLE = 0.8
@@ -25,7 +25,7 @@ class Finding:
 
     `verdict` is "trust", "care", "distrust", "untried" where too little could be tried to trust, "no scores" or, for
     what is no worth, "cost" and "property"; `reasons` say why in plain words;
-    `beaten` holds for each blind control the methods that it surely beats on their own network. Numbers are
+    `beaten` holds for each blind control the methods that it significantly beats on their own network. Numbers are
     NaN where they cannot be had: `oracle_first` and `random_last` are the shares of networks on which the oracle's
     mean is above all others, and no method's is below that of the floor.
     """
@@ -55,7 +55,7 @@ def calibrated(board: Board) -> Array:
     """Where each mean lies between floor and ceiling, (entry, metric): 0 as random, 1 as the oracle.
 
     Floor and ceiling are those of the same network: the control that declares itself the floor; the oracle, and
-    where there is none (or it has no score) the best other control. NaN unless the ceiling is surely above the floor.
+    where there is none (or it has no score) the best other control. NaN unless the ceiling is significantly above it.
     Over several networks the mean of a method's places on each.
     """
     if board.whole is not None:
@@ -159,15 +159,19 @@ def _finding(board: Board, metric: int) -> Finding:
     beaten, best_beaten = _beaten(board, metric)
     oracle, random = _first_and_last(board, metric)
     reliability, alpha = split_half(own), krippendorff_alpha(own)
-    beats = "beats" if len(best_beaten) == 1 else "beat"
-    distrust = [f"{listed(best_beaten)} surely {beats} the best method"] if best_beaten else []
+    beats, shown = "beats" if len(best_beaten) == 1 else "beat", _display_names(board)
+    named = listed([shown[control] for control in best_beaten])
+    distrust = [f"{named} significantly {beats} the best method"] if best_beaten else []
     scored = float(board.scored[metric])
     said = f"only {scored:.0%} of the images could be scored"
     if scored < FEW:
         distrust.insert(0, said)
     floors = set(board.entries.attribution[board.entries.floor])
     count = len(board.methods)
-    told = {control: f"{control} surely beats {len(methods)} of {count} methods" for control, methods in beaten.items()}
+    told = {
+        control: f"{shown[control]} significantly beats {len(methods)} of {count} methods"
+        for control, methods in beaten.items()
+    }
     many = [c for c in told if c in floors.difference(best_beaten) and 2 * len(beaten[c]) >= count]
     distrust += [told[control] for control in many]
     if np.nanmin(own) == np.nanmax(own):
@@ -188,8 +192,12 @@ def _finding(board: Board, metric: int) -> Finding:
     return Finding(verdict, distrust + care + untried, beaten, _or_nan(oracle), _or_nan(random), reliability, alpha)
 
 
+def _display_names(board: Board) -> dict[str, str]:
+    return dict(zip(board.entries.attribution, board.entries.display, strict=True))
+
+
 def _beaten(board: Board, metric: int) -> tuple[dict[str, list[str]], list[str]]:
-    """Which methods each blind control surely beats on their own network, and which controls beat the best of one."""
+    """Which methods each blind control beats significantly on their network, and which of them beat the best of one."""
     pairs, labels = board.pairs[metric], board.entries.label
     blind = (board.entries.control & ~board.entries.needs_truth).to_numpy(bool)
     real = ~board.entries.control.to_numpy(bool)

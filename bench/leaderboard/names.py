@@ -51,3 +51,9 @@ def _setting(text: str) -> str:
 def display_names(manifest: Mapping[str, Mapping[str, Mapping[str, object]]], kind: str) -> dict[str, str]:
     """The display name of every label of a kind ("attributions", "recipes", "metrics") that a manifest has."""
     return {label: display(label, Card.read(label, card)) for label, card in manifest.get(kind, {}).items()}
+
+
+def listed(names: list[str], most: int = 6) -> str:
+    """Names in a sentence; the last ones only counted where there are many."""
+    shown = names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else "none"

@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 
 from bench.leaderboard.board import Board
-from bench.leaderboard.effects import Effect, effects_of
 from bench.leaderboard.finding import Badge, methods_finding, recipes_finding
 from bench.leaderboard.paired_tests import ALPHA
 from bench.leaderboard.places import Place, Scale, places
 from bench.leaderboard.question import Question
+from bench.leaderboard.recipe_effects import Effect, effects_of
 
 __all__ = ["Badge", "Effect", "Lead", "Place", "Verdict", "places", "verdict_of"]
 

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from bench.leaderboard.board import ENTRY
 from bench.leaderboard.comparison import Comparison
+from bench.leaderboard.names import listed
 from bench.leaderboard.place_stability import chance
-from bench.leaderboard.wording import listed
 
 _COLOUR = {"worse": "red", "refused": "red", "better": "green"}
 

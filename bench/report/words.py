@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bench.leaderboard.wording import listed
+from bench.leaderboard.names import listed
 from bench.report.view import View
 from bench.results.result_set import Results
 

@@ -39,7 +39,7 @@ def test_a_metric_under_which_a_control_beats_the_best_method_is_to_be_distruste
     results.scores.loc[edges, "score"] += 1
     finding = _finding(results, "insertion")
     assert finding.verdict == "distrust"
-    assert finding.reasons[0] == "edges surely beats the best method"
+    assert finding.reasons[0] == "Edges significantly beats the best method"
     assert len(finding.beaten["edges"]) == 3
     assert _finding(results, "deletion").verdict != "distrust"
 
@@ -50,7 +50,7 @@ def test_a_metric_that_puts_random_above_others_is_to_be_distrusted() -> None:
     results.scores.loc[random, "score"] = 0.55
     finding = _finding(results, "deletion")
     assert finding.verdict == "distrust"
-    assert finding.reasons[0] == "random_map surely beats 2 of 3 methods"
+    assert finding.reasons[0] == "Random map significantly beats 2 of 3 methods"
     assert "random is not last" in finding.reasons
     assert finding.random_last == 0
 
@@ -61,7 +61,7 @@ def test_one_method_behind_random_speaks_against_the_method_and_calls_for_care()
     results.scores.loc[lost, "score"] += 0.5
     finding = _finding(results, "deletion")
     assert finding.verdict == "care"
-    assert {"random_map surely beats 1 of 3 methods", "random is not last"} < set(finding.reasons)
+    assert {"Random map significantly beats 1 of 3 methods", "random is not last"} < set(finding.reasons)
 
 
 def test_random_need_not_stay_behind_controls_that_look_away() -> None:

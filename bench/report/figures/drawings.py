@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import Figure
 
+from bench.leaderboard.names import listed
 from bench.leaderboard.recipe_effects import ACCURACY, compares_recipes, recipe_table
-from bench.leaderboard.wording import listed
 from bench.report.figures.cost import draw_cost, front, priced
 from bench.report.figures.curves import axis_names, curves_of, draw_curves
 from bench.report.figures.effects import draw_effects, draw_price
