@@ -1,11 +1,21 @@
 """Errors that are meant for people: one line, what was expected, and the nearest valid choice."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
+def printable(text: object) -> str:
+    """One line without control characters, which a terminal would obey: what is none is written as an escape."""
+    line = re.sub(r"\s*[^\S ]+\s*", " ", str(text)).strip()
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
+
+
 class HeatmarkError(Exception):
-    """Something the user can mend. Its message is one line and names the file, key or plug-in."""
+    """Something the user can mend. Its message is one printable line and names the file, key or plug-in."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(printable(message))
 
 
 class UnsupportedError(HeatmarkError):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, Literal, get_args
 
 Precision = Literal["fp32", "tf32", "bf16"]
@@ -13,6 +13,10 @@ Compiler = Literal["none", "inductor", "cudagraphs", "aot_eager"]
 # for each of several labels; a number.
 OutputKind = Literal["logits", "logit", "probabilities", "labels", "number"]
 KINDS: tuple[OutputKind, ...] = get_args(OutputKind)
+LARGEST = 2**63 - 1
+LONGEST_NAME = 100
+# What a library's networks are named by; another name with a colon is somebody's own callable.
+LIBRARIES = ("timm:", "hf:")
 CLASSIFYING: tuple[OutputKind, ...] = ("logits", "logit", "probabilities", "labels")
 
 
@@ -20,9 +24,12 @@ def check_counts(settings: Any) -> None:
     """Raises ValueError for a whole number of a dataclass below 1, unless its default is."""
     for field in fields(settings):
         value = getattr(settings, field.name)
+        if field.default is MISSING:  # no setting that a suite names
+            continue
         least = min(1, field.default) if isinstance(field.default, int) else 1
-        if field.type in (int, int | None) and value is not None and value < least:
-            raise ValueError(f"{field.name} {value}: expected {least} or more")
+        if field.type in (int, int | None) and value is not None and not least <= value <= LARGEST:
+            most = "" if value < least else " and less than 2**63"
+            raise ValueError(f"{field.name} {_short(value)}: expected {least} or more{most}")
 
 
 def check_finite(settings: Any) -> None:
@@ -43,3 +50,21 @@ def _numbers(value: Any) -> Iterator[float]:
     elif isinstance(value, dict):
         for part in value.values():
             yield from _numbers(part)
+
+
+def check_name(name: str) -> str:
+    """The name, which can stand in a path, a table and a terminal as it is; ValueError otherwise."""
+    if not name.strip() or name != name.strip() or len(name) > LONGEST_NAME:
+        expected = f"1 to {LONGEST_NAME} characters, no blank at an end"
+        raise ValueError(f"{name[:LONGEST_NAME]!r} is no name: expected {expected}")
+    if not name.isprintable():
+        raise ValueError(f"{name!r} is no name: expected no control character")
+    if name[0] in "=+-@.":
+        raise ValueError(f"{name!r} is no name: expected another first character than {name[0]!r}")
+    if found := [sign for sign in "/\\|<>" if sign in name]:
+        raise ValueError(f"{name!r} is no name: expected no {found[0]!r}")
+    return name
+
+
+def _short(value: int) -> str:
+    return str(value) if abs(value) < 10**20 else f"of {len(hex(abs(value)))} hexadecimal digits"

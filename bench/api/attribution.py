@@ -14,7 +14,6 @@ from bench.api.request import Cost, Request
 from bench.errors import HeatmarkError, UnsupportedError
 from bench.functional.heatmaps import Reduction, reduce_channels
 from bench.plugin_card import AttributionCard
-from bench.settings import check_counts
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,6 @@ class Attribution(Plugin):
     follows_target: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
     lowest_precision: ClassVar[Literal["bfloat16", "float16", "float32"]] = "bfloat16"
-
-    def __post_init__(self) -> None:
-        check_counts(self)
 
     @property
     def card(self) -> AttributionCard:

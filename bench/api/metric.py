@@ -15,7 +15,7 @@ from bench.functional.curve_areas import Area, area_of
 from bench.functional.heatmaps import Ties
 from bench.functional.outputs import Output
 from bench.plugin_card import MetricCard
-from bench.settings import CLASSIFYING, OutputKind, check_counts
+from bench.settings import CLASSIFYING, OutputKind
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,6 @@ class AnyMetric(Plugin):
         folder = re.fullmatch(r"bench\.metrics\.(\w+)\.\w+", cls.__module__)
         if folder and "family" not in vars(cls):
             cls.family = folder[1]
-
-    def __post_init__(self) -> None:
-        check_counts(self)
 
     @property
     def card(self) -> MetricCard:

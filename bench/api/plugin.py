@@ -15,7 +15,7 @@ from pydantic import ConfigDict
 
 from bench.errors import UnsupportedError
 from bench.plugin_card import Card, display_of
-from bench.settings import CLASSIFYING, KINDS, OutputKind, check_finite
+from bench.settings import CLASSIFYING, KINDS, OutputKind, check_counts, check_finite
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Plugin(ABC):
             cls.__post_init__ = _checked_before(own)  # type: ignore[assignment, method-assign]
 
     def __post_init__(self) -> None:
-        check_finite(self)
+        _check(self)
 
     @property
     def takes(self) -> tuple[OutputKind, ...]:
@@ -85,11 +85,16 @@ class Plugin(ABC):
         return (cls.__doc__ or "").strip().splitlines()[0]
 
 
+def _check(plugin: Any) -> None:
+    check_finite(plugin)
+    check_counts(plugin)
+
+
 def _checked_before(own: Callable[[Any], None]) -> Callable[[Any], None]:
     """A plug-in's own check of its settings, behind the one that all share."""
 
     def check(self: Any) -> None:
-        check_finite(self)
+        _check(self)
         own(self)
 
     return check

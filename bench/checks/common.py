@@ -15,6 +15,8 @@ TOLERANCE = 1e-9
 def says_what_it_is(plugin: Plugin) -> None:
     """A frozen dataclass with a default for every setting, a docstring and a public name."""
     assert plugin.name, f"{type(plugin).__name__} has no public name"
+    own = "__dataclass_fields__" in vars(type(plugin))
+    assert own, f"{type(plugin).__name__} is no dataclass, so that its settings do not exist: @dataclass(frozen=True)"
     assert type(plugin).__doc__, f"{plugin.name}: the class has no docstring"
     assert plugin.summary().endswith("."), f"{plugin.name}: the first line of the docstring is not a sentence"
     assert type(plugin)() == type(plugin)(), f"{plugin.name}: two instances with default settings differ"

@@ -5,11 +5,10 @@ import sys
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from bench._version import version
 from bench.cli import plugin_commands, result_commands, run_commands, store_commands
-from bench.cli.console import console
+from bench.cli.console import OneLine, complain, console
 from bench.errors import HeatmarkError
 
 app = typer.Typer(
@@ -47,18 +46,27 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, also of plug-ins that failed.")] = False,
 ) -> None:
     del show_version  # its callback has done all of it
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
+    lines = logging.StreamHandler()
+    lines.setFormatter(OneLine("%(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[lines])
     logging.getLogger("heatmark").setLevel(logging.DEBUG if debug else logging.INFO)
 
 
 def main() -> NoReturn:
-    """Run the command; an error that the user can mend is one line."""
+    """Run the command; an error is one line, and the exit status 2.
+
+    Of an error that nobody foresaw the line says so, and how to see where it came from.
+    """
     try:
         app()
     except (HeatmarkError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        said = Console(stderr=True, emoji=False)
-        said.print(f"heatmark: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise SystemExit(2) from error
-    raise SystemExit(0)
+        complain(error)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        complain(f"unexpected {type(error).__name__}: {error}; `heatmark --debug ...` shows where")
+    else:
+        raise SystemExit(0)
+    raise SystemExit(2)

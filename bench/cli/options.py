@@ -1,6 +1,7 @@
 """What is said on the command line, as values."""
 
 import math
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 SuiteName = Annotated[str, typer.Argument(help="A shipped suite by name, or a TOML file.")]
 Folder = Annotated[Path, typer.Option(help="Where finished cells and trained networks are kept.")]
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Run code that the suite names for its networks; read it first.")
+]
 Names = Annotated[str | None, typer.Option(help="Only these, comma-separated.")]
 
 
@@ -44,6 +48,17 @@ def device_of(name: str) -> "torch.device":
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise HeatmarkError(f"--device {name}: {str(error).splitlines()[0]}") from error
+        one = torch.ones(1, device=name)
+        one.item()  # which a device without values, as `meta`, cannot
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+        raise HeatmarkError(f"--device {name}: {(str(error).splitlines() or ['no such device'])[0]}") from error
+    return one.device
+
+
+def writable(folder: Path) -> None:
+    """Raises HeatmarkError where the folder for results is none, before anything is computed."""
+    for path in (folder, *folder.parents):
+        if path.exists():
+            if not path.is_dir() or not os.access(path, os.W_OK):
+                raise HeatmarkError(f"{folder} cannot be written: {path} is no folder that you may write to")
+            return

@@ -8,8 +8,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cli.console import console
-from bench.cli.options import Folder
+from bench.cli.console import console, say
+from bench.cli.options import AllowCode, Folder
 from bench.errors import HeatmarkError
 
 
@@ -56,28 +56,28 @@ def check(
     name: Annotated[str, typer.Argument(help="A plug-in of any kind by name, or a suite: by name, or a .toml file.")],
     settings: Annotated[str, typer.Option(help="A plug-in's settings, as a JSON object.")] = "{}",
     store: Folder = Path(".heatmark"),
+    allow_code: AllowCode = False,
 ) -> None:
     """Try everything that a plug-in, or the networks and the data set of a suite, promise; status 1 for a breach."""
     from bench.suites.read import shipped_suites
 
     is_suite = name in shipped_suites() or name.endswith(".toml")
     broken = 0
-    for promise, trial in _suite_trials(name, store) if is_suite else _trials(name, settings):
+    for promise, trial in _suite_trials(name, store, allow_code=allow_code) if is_suite else _trials(name, settings):
         words = promise.replace("_", " ")
         if trial is None:
-            console.print(f"left    {words}: it has no weights before it is trained", markup=False, soft_wrap=True)
+            say(f"left    {words}: it has no weights before it is trained")
             continue
         try:
             trial()
         except AssertionError as breach:
             broken += 1
-            console.print(f"broken  {words}: {breach}", markup=False, soft_wrap=True)
-        except Exception as error:  # noqa: BLE001 - whatever fails has broken its promise, and the others are tried
+            say(f"broken  {words}: {breach}")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever fails has broken its promise, and the others are tried
             broken += 1
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            console.print(f"broken  {words}: {reason}", markup=False, soft_wrap=True)
+            say(f"broken  {words}: {type(error).__name__}: {error}")
         else:
-            console.print(f"kept    {words}", markup=False, soft_wrap=True)
+            say(f"kept    {words}")
     if broken:
         raise typer.Exit(1)
 
@@ -94,10 +94,10 @@ def _trials(name: str, settings: str) -> Trials:
 
     try:
         own = json.loads(settings)
-    except ValueError:
+    except (ValueError, RecursionError):
         own = None
     if not isinstance(own, dict):
-        raise HeatmarkError(f"--settings: expected a JSON object such as '{{\"steps\": 8}}', got {settings}")
+        raise HeatmarkError(f"--settings: expected a JSON object such as '{{\"steps\": 8}}', got {settings[:60]}")
     kind, table = kind_of(name), {**own, "name": name}
     check_plugin(kind, table, "--settings")
     from bench.checks import trials
@@ -106,7 +106,7 @@ def _trials(name: str, settings: str) -> Trials:
     yield from trials(make_plugin(kind, table, "--settings"))
 
 
-def _suite_trials(name: str, store: Path) -> Trials:
+def _suite_trials(name: str, store: Path, *, allow_code: bool) -> Trials:
     """The checks of a suite's networks and data set."""
     import torch
 
@@ -117,4 +117,4 @@ def _suite_trials(name: str, store: Path) -> Trials:
     from bench.suites.load import load_suite
 
     with progress() as bars:
-        yield from suite_trials(Run(load_suite(name), Store(store), torch.device("cpu"), bars))
+        yield from suite_trials(Run(load_suite(name, allow_code=allow_code), Store(store), torch.device("cpu"), bars))

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import console
-from bench.cli.options import Folder, Names, device_of, names_of, weights_of
+from bench.cli.console import console, say
+from bench.cli.options import AllowCode, Folder, Names, device_of, names_of, weights_of
 from bench.errors import HeatmarkError
 
 
@@ -26,6 +26,7 @@ def report(
     short: Annotated[bool, typer.Option("--short", help="A LaTeX table without intervals.")] = False,
     full: Annotated[bool, typer.Option("--full", help="In the terminal every score with its interval.")] = False,
     store: Folder = Path(".heatmark"),
+    allow_code: AllowCode = False,
 ) -> None:
     """Write the report of a result set anew, or print its leaderboard, or a part of it, as a table.
 
@@ -38,13 +39,13 @@ def report(
     from bench.suites.read import shipped_suites
 
     if not folder.is_dir() and (folder.suffix == ".toml" or str(folder) in shipped_suites()):
-        folder = _gathered(str(folder), store)
+        folder = _gathered(str(folder), store, allow_code=allow_code)
     results = read_results(folder)
     if table is None:
         from bench.report.write import write_report
 
         write_report(results, folder, chosen_weights)
-        console.print(f"Report: {folder}", soft_wrap=True)
+        say(f"Report: {folder}")
         return
     from bench.report.view import view_of
 
@@ -80,7 +81,7 @@ def figure(
 
     path = out or Path(f"{name}.{form}")
     draw_file(read_results(folder), name, width, form, path)
-    console.print(f"Figure: {path}", soft_wrap=True)
+    say(f"Figure: {path}")
 
 
 def site(
@@ -91,14 +92,14 @@ def site(
     from bench.report.site import write_site
 
     count = write_site(folder, out)
-    console.print(f"{count} boards: {out / 'index.html'}", soft_wrap=True)
+    say(f"{count} boards: {out / 'index.html'}")
 
 
-def _gathered(suite: str, store: Path) -> Path:
+def _gathered(suite: str, store: Path, *, allow_code: bool) -> Path:
     """The result set of a suite's shards, written where `heatmark run` would write it."""
     from bench.suites.read import read_suite
 
-    file = read_suite(suite)
+    file = read_suite(suite, allow_code=allow_code)
     from bench.cli.options import device_of
     from bench.parallel.carry_out import gathered
     from bench.parallel.units import Job
@@ -129,7 +130,7 @@ def publish(
         raise HeatmarkError(f"{out} is the result set itself; expected another folder for its published copy")
     results = publishable(read_results(folder))
     write_with_report(results, out)
-    console.print(f"Published: {out}", soft_wrap=True)
+    say(f"Published: {out}")
 
 
 def pictures(
@@ -141,7 +142,7 @@ def pictures(
     from bench.results.result_set import read_results
 
     count = write_pictures(read_results(folder).heatmaps, out)
-    console.print(f"{count} pictures: {out}", soft_wrap=True)
+    say(f"{count} pictures: {out}")
 
 
 def verify(
@@ -152,13 +153,14 @@ def verify(
     seed: Annotated[int, typer.Option(min=0, help="Which cells are drawn.")] = 0,
     device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
     store: Folder = Path(".heatmark"),
+    allow_code: AllowCode = False,
 ) -> None:
     """Check a result set against its checksums and recompute a random sample of it; exit status 1 for a difference."""
     from bench.results.result_set import has_checksums, read_results
 
     results = read_results(folder)
     sums = "checksums: right" if has_checksums(folder) else "checksums: none in the manifest, so none checked"
-    console.print(sums, highlight=False)
+    say(sums)
     from bench.progress import progress
     from bench.results.cell_store import Store
     from bench.runner.records import Run
@@ -167,17 +169,18 @@ def verify(
     from bench.verification.recompute import drawn, origin, recomputed
 
     where = device_of(device)
-    console.print(origin(results.manifest, where), markup=False, highlight=False, soft_wrap=True)
+    say(origin(results.manifest, where))
     manifest = results.manifest
-    suite = with_plugins(suite_of_settings(manifest.get("settings", {}), manifest.get("command", ""), folder))
+    written, command = manifest.get("settings", {}), manifest.get("command", "")
+    suite = with_plugins(suite_of_settings(written, command, folder, allow_code=allow_code))
     found: Counter[str] = Counter()
     with progress() as bars:
         run = Run(suite, Store(store), where, bars)
         for finding in recomputed(results, run, drawn(results, run, share, seed)):
             found[finding.verdict] += 1
             line = f"{finding.verdict:<8}{finding.entry}: {finding.reason}"
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())), highlight=False)
+            say(line)
+    say(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))
     if found["differs"]:
         raise typer.Exit(1)
     if found["cannot"] and not found["same"]:

@@ -2,14 +2,14 @@
 
 import shlex
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.console import console
-from bench.cli.options import Folder, Names, SuiteName, device_of, names_of
+from bench.cli.console import complain, say
+from bench.cli.interruption import interruptible, kept_in
+from bench.cli.options import AllowCode, Folder, Names, SuiteName, device_of, names_of
 
 
 def run(
@@ -32,44 +32,34 @@ def run(
     shard: Annotated[
         str | None, typer.Option(help="Only part K of N, as 3/16; /16 takes K from a job array. `report` gathers.")
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
-    """Carry out a suite and show its leaderboard; finished cells are not computed again."""
-    from bench.suites.read import read_suite
+    """Carry out a suite and show its leaderboard; finished cells are not computed again.
 
-    file = read_suite(
-        suite,
-        {"dataset": {"images": images}} if images else {},
-        only={"attributions": names_of(attributions), "metrics": names_of(metrics)},
-        quick=quick,
-    )
-    from bench.parallel.carry_out import carried_out, one_shard
-    from bench.parallel.units import Job, shard_of
-    from bench.progress import progress
-    from bench.report.terminal import show as show_board
-    from bench.report.view import view_of
-    from bench.report.write import write_with_report
-    from bench.results.cell_store import Store
-    from bench.runner.records import Run
-    from bench.suites.load import with_plugins
+    Exit status 3 where a method or metric failed: the scores that are there are right, and each failure is a line.
+    """
+    with interruptible(kept_in(store)):
+        from bench.suites.read import read_suite
 
-    said = {"--images": images, "--attributions": attributions, "--metrics": metrics}
-    options = [part for name, value in said.items() if value is not None for part in (name, str(value))]
-    flags = [name for name, on in {"--quick": quick, "--retrain": retrain}.items() if on]
-    command = shlex.join([*shlex.split(file.command), *options, *flags])
-    file = replace(file, command=command)
-    place = device_of(device)
-    with progress() as bars:
-        job = Job(file, store, place.type, workers, retrain)
-        run = Run(with_plugins(file), Store(store), place, bars)
-        if shard is not None:
-            console.print(one_shard(job, run, *shard_of(shard)), soft_wrap=True)
-            return
-        results = carried_out(job, run, executor, limit)
-    results.manifest["created"] = datetime.now(UTC).date().isoformat()
-    folder = out or store / "results" / file.table.name
-    write_with_report(results, folder)
-    show_board(view_of(results), console)
-    console.print(f"Result set and report: {folder}", soft_wrap=True)
+        file = read_suite(
+            suite,
+            {"dataset": {"images": images}} if images else {},
+            only={"attributions": names_of(attributions), "metrics": names_of(metrics)},
+            quick=quick,
+            allow_code=allow_code,
+        )
+        said = {"--images": images, "--attributions": attributions, "--metrics": metrics}
+        options = [part for name, value in said.items() if value is not None for part in (name, str(value))]
+        on = {"--quick": quick, "--retrain": retrain, "--allow-code": allow_code}
+        command = shlex.join([*shlex.split(file.command), *options, *(name for name, wanted in on.items() if wanted)])
+        from bench.cli.run_to_board import How, carry_out
+
+        how = How(device, store, out, workers, executor, limit, shard, retrain)
+        failures = carry_out(replace(file, command=command), how)
+    for line in failures:
+        complain(line)
+    if failures:
+        raise typer.Exit(3)
 
 
 def train(
@@ -80,11 +70,12 @@ def train(
     device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
     store: Folder = Path(".heatmark"),
     out: Annotated[Path | None, typer.Option(help="Where a copy of the weights goes, as .safetensors.")] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Train one network of a suite by its recipe and say how accurate it is; a killed training goes on."""
     from bench.suites.read import read_suite
 
-    file = read_suite(suite, quick=quick)
+    file = read_suite(suite, quick=quick, allow_code=allow_code)
     from bench.progress import progress
     from bench.results.cell_store import Store
     from bench.runner.networks import number_of
@@ -93,13 +84,12 @@ def train(
     from bench.suites.load import with_plugins
 
     loaded = with_plugins(file)
-    with progress() as bars:
+    with interruptible(kept_in(store)), progress() as bars:
         run = Run(loaded, Store(store), device_of(device), bars)
         row = train_one(run, number_of(loaded, network, recipe), out)
-    console.print(
+    say(
         f"{row['network']} by {row['recipe']}: accuracy {row['accuracy']:.1%} on {row['images']} images, "
-        f"{row['robust_accuracy']:.1%} under attack",
-        soft_wrap=True,
+        f"{row['robust_accuracy']:.1%} under attack"
     )
 
 
@@ -111,11 +101,12 @@ def show(
     device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
     store: Folder = Path(".heatmark"),
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("heatmaps.png"),
+    allow_code: AllowCode = False,
 ) -> None:
     """Draw one image's heatmaps by several attributions side by side."""
     from bench.suites.read import read_suite
 
-    file = read_suite(suite, only={"attributions": names_of(methods)})
+    file = read_suite(suite, only={"attributions": names_of(methods)}, allow_code=allow_code)
     from bench.progress import progress
     from bench.results.cell_store import Store
     from bench.runner.records import Run
@@ -123,6 +114,6 @@ def show(
     from bench.suites.load import with_plugins
 
     loaded = with_plugins(file)
-    with progress() as bars:
+    with interruptible(kept_in(store)), progress() as bars:
         draw(Run(loaded, Store(store), device_of(device), bars), image, network, out)
-    console.print(f"Picture: {out}", soft_wrap=True)
+    say(f"Picture: {out}")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import console
-from bench.cli.options import Folder, device_of
+from bench.cli.console import say
+from bench.cli.options import AllowCode, Folder, device_of
 from bench.errors import HeatmarkError
 
 app = typer.Typer(no_args_is_help=True, help="Check the store of finished cells and trained networks, or prune it.")
@@ -26,9 +26,9 @@ def check(store: Folder = Path(".heatmark")) -> None:
         kinds[file.kind] += 1
         if file.damage is not None:
             damaged += 1
-            console.print(f"damaged {file.path}: {file.damage}", markup=False, highlight=False, soft_wrap=True)
-    console.print(", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "empty", highlight=False)
-    console.print(f"{damaged} damaged" if damaged else "all whole", highlight=False)
+            say(f"damaged {file.path}: {file.damage}")
+    say(", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "empty")
+    say(f"{damaged} damaged" if damaged else "all whole")
     if damaged:
         raise typer.Exit(1)
 
@@ -40,6 +40,7 @@ def prune(
     ] = None,
     store: Folder = Path(".heatmark"),
     device: Annotated[str, typer.Option(help="The torch device whose cells the suites keep.")] = "auto",
+    allow_code: AllowCode = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
 ) -> None:
     """Remove cells of other code or of none of the suites, what is damaged, and what dead runs have left.
@@ -57,19 +58,20 @@ def prune(
     if suites:
         where = device_of(device)
         with progress() as bars:
-            loaded = [load_suite(name, quick=quick) for name in suites for quick in {False, has_quick(name)}]
+            sizes = [(name, quick) for name in suites for quick in {False, has_quick(name)}]
+            loaded = [load_suite(name, quick=quick, allow_code=allow_code) for name, quick in sizes]
             keep, missing = stores.reachable(stores.Survey(suite, own, where, bars) for suite in loaded)
         for line in missing:
-            console.print(f"not here: {line}", markup=False, highlight=False, soft_wrap=True)
+            say(f"not here: {line}")
     removed: Counter[str] = Counter()
     files: Counter[str] = Counter()
     for _, reason, size in stores.prune(own, keep, dry=dry_run):
         removed[reason] += size
         files[reason] += 1
     for reason, size in removed.items():
-        console.print(f"{files[reason]} files {reason}: {size:,} bytes", highlight=False)
+        say(f"{files[reason]} files {reason}: {size:,} bytes")
     did = "would go" if dry_run else "removed"
-    console.print(f"{sum(files.values())} files, {sum(removed.values()):,} bytes {did}", highlight=False)
+    say(f"{sum(files.values())} files, {sum(removed.values()):,} bytes {did}")
 
 
 def _check_is_there(store: Path) -> None:

@@ -167,10 +167,13 @@ def class_folders(folder: Path) -> list[Path]:
 
 def read_csv(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     """The rows of a CSV file with a header; raises HeatmarkError when a column or a field is missing."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        header = reader.fieldnames or ()
-        rows = list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            header = reader.fieldnames or ()
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise HeatmarkError(f"{path} cannot be read as a CSV file: {error}") from error
     for column in columns:
         if column not in header:
             raise HeatmarkError(f"{path} has no column {column!r}; {nearest(column, header)}")
@@ -184,7 +187,10 @@ def read_lines(path: Path, fields: int) -> list[list[str]]:
     """The lines of a text file split at blanks into `fields` parts; raises HeatmarkError naming a line that differs."""
     if not path.is_file():
         raise HeatmarkError(f"no file {path}")
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise HeatmarkError(f"{path} cannot be read as text: {error}") from error
     for number, row in enumerate(rows, 1):
         if len(row) != fields:
             raise HeatmarkError(f"{path} line {number} has {len(row)} fields, expected {fields}")

@@ -19,6 +19,9 @@ from bench.errors import HeatmarkError
 from bench.functional.heatmaps import min_max
 from bench.functional.truth_maps import SCREEN_HEIGHT, SCREEN_WIDTH, _bumps
 
+LARGEST_NUMBER = 2**31
+LARGEST_SIDE = 2**16
+
 
 @dataclass(frozen=True)
 class Viewing:
@@ -121,20 +124,31 @@ def _scale(viewing: Viewing) -> float:
 
 def _read(path: Path, number: int) -> Iterator[Viewing]:
     lines_of: dict[int, int] = {}
-    for line_number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HeatmarkError(f"{path} cannot be read as text: {error}") from error
+    for line_number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             fields = np.array(line.split(","), dtype=np.int64)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise HeatmarkError(f"{path} line {line_number}: {error}; expected whole numbers and commas") from error
-        if (fields[1:3] <= 0).any():
-            raise HeatmarkError(f"{path} line {line_number}: an image of {fields[1]}x{fields[2]} pixels")
+        if (np.abs(fields) > LARGEST_NUMBER).any() or (fields < -LARGEST_NUMBER).any():
+            raise HeatmarkError(f"{path} line {line_number}: expected numbers up to {LARGEST_NUMBER}, in pixels and ms")
+        if len(fields) >= 3 and not ((fields[1:3] > 0) & (fields[1:3] <= LARGEST_SIDE)).all():
+            raise HeatmarkError(
+                f"{path} line {line_number}: an image of {fields[1]}x{fields[2]} pixels; expected 1 to {LARGEST_SIDE}"
+            )
         if len(fields) >= 3 and len(fields) % 3 == 0:
             image, width, height = fields[:3].tolist()
             yield Viewing(image, number, height, width, fields[3:].reshape(-1, 3))
         elif len(fields) >= 7 and len(fields) % 3 == 1:
             image, width, height, shown_width, shown_height, left, top = fields[:7].tolist()
+            if not (0 < shown_width <= LARGEST_SIDE and 0 < shown_height <= LARGEST_SIDE):
+                shown = f"{shown_width}x{shown_height} pixels on the screen"
+                raise HeatmarkError(f"{path} line {line_number}: {shown}; expected 1 to {LARGEST_SIDE}")
             lines_of[image] = lines_of.get(image, 0) + 1
             place = (shown_width, shown_height, left, top)
             yield Viewing(image, lines_of[image], height, width, fields[7:].reshape(-1, 3), place)

@@ -3,9 +3,13 @@
 import logging
 import re
 from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from bench.api import Dataset
 from bench.errors import HeatmarkError
+from bench.settings import LARGEST
 
 _WORDNET_ID = re.compile(r"n\d{8}")
 _SHOWN = 5
@@ -53,3 +57,15 @@ def _by_name(categories: Sequence[str]) -> dict[str, int]:
 def _plain(name: str) -> str:
     unnumbered = re.sub(r"^\d+\.", "", name.strip())
     return re.sub(r"[\s_-]+", " ", unnumbered).casefold()
+
+
+def read_label_map(path: Path) -> dict[int, int]:
+    """The output for each class number, counted from 1, in a JSON file; HeatmarkError where it is another."""
+    try:
+        known = TypeAdapter(dict[int, int]).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise HeatmarkError(f"{path}: expected JSON from class number to output: {said}") from error
+    if wrong := [output for output in known.values() if not -1 <= output <= LARGEST]:
+        raise HeatmarkError(f"{path}: expected outputs from 0, or -1 where there is none, got {wrong[0]}")
+    return known

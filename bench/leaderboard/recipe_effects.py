@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 from bench.leaderboard.board import OK, Board
 from bench.leaderboard.means import LEVEL, Array, quantile_t
@@ -127,6 +126,8 @@ def _shares(values: Array, images: int) -> Estimate:
     if len(values) > 1 or not images or not np.isfinite(values).all():
         whole = _of_points(values)
         return whole._replace(low=float(np.maximum(whole.low, 0)), high=float(np.minimum(whole.high, 1)))
+    from statsmodels.stats.proportion import proportion_confint  # a second that boards of methods need not wait
+
     low, high = proportion_confint(round(values[0] * images), images, 1 - LEVEL, "wilson")
     return Estimate(float(values[0]), float(low), float(high), tuple(values))
 

@@ -6,8 +6,6 @@ from bench.errors import HeatmarkError, nearest
 from bench.pretrained import efficientnet_lite, from_timm, from_torchvision, from_transformers
 from bench.pretrained.record import About, Pretrained
 
-LIBRARIES = ("timm:", "hf:")
-
 
 def untrained(architecture: str, outputs: int, others: tuple[str, ...] = (), *, download: bool = False) -> nn.Module:
     """A network of a library with random weights.

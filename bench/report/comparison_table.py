@@ -12,6 +12,7 @@ from bench.leaderboard.board import ENTRY
 from bench.leaderboard.comparison import Comparison
 from bench.leaderboard.names import listed
 from bench.leaderboard.place_stability import chance
+from bench.report.tables import csv_of
 
 _COLOUR = {"worse": "red", "refused": "red", "better": "green"}
 
@@ -40,7 +41,7 @@ def show(comparison: Comparison, console: Console) -> None:
 def render(comparison: Comparison, form: Literal["csv", "json"]) -> str:
     """Every row of the comparison; JSON also says what is gone, what is new and whether anything got worse."""
     if form == "csv":
-        return comparison.table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        return csv_of(comparison.table)
     rows = json.loads(comparison.table.to_json(orient="records", double_precision=6))
     said = {"regressed": comparison.regressed, "missing": comparison.missing, "added": comparison.added}
     return json.dumps({**said, "table": rows}, indent=2, ensure_ascii=False) + "\n"

@@ -66,7 +66,7 @@ def render(table: pd.DataFrame, form: Format) -> str:
     """A leaderboard as text: Markdown to read, CSV and JSON with everything; `paper_tables` has LaTeX."""
     match form:
         case "csv":
-            return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+            return csv_of(table)
         case "json":
             lines = table.to_json(orient="records", lines=True, double_precision=6).splitlines()
             return "[\n" + ",\n".join(lines) + "\n]\n"
@@ -74,6 +74,17 @@ def render(table: pd.DataFrame, form: Format) -> str:
             return _markdown(table)
         case _:
             assert_never(form)
+
+
+def csv_of(table: pd.DataFrame) -> str:
+    """A table as CSV; a text that a spreadsheet would run as a formula begins with an apostrophe."""
+    texts = table.select_dtypes(["object", "string", "category"]).columns
+    safe = table.assign(**{str(name): table[name].astype(object).map(_quoted) for name in texts})
+    return safe.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _quoted(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def number(value: float, low: float, high: float) -> str:
@@ -114,6 +125,7 @@ class _Cell(NamedTuple):
 
 class _Row(NamedTuple):
     name: str
+    placed: bool
     control: bool
     cells: list[_Cell]
 
@@ -126,7 +138,7 @@ def _rows(table: pd.DataFrame) -> tuple[list[str], list[_Row]]:
         first = own.iloc[0]
         wins = [_Cell(number(first.wins, first.wins_low, first.wins_high), first.overall_rank == 1, first.overall_tied)]
         cells = [_Cell(number(one.mean, one.low, one.high), one.rank == 1, one.tied) for one in _records(own)]
-        rows.append(_Row(str(name), bool(first.control), wins + cells))
+        rows.append(_Row(str(name), not np.isnan(first.overall_rank), bool(first.control), wins + cells))
     return ["wins ↑", *columns], rows
 
 
@@ -145,10 +157,10 @@ def _records(own: pd.DataFrame) -> list[_Record]:
 def _markdown(table: pd.DataFrame) -> str:
     columns, rows = _rows(table)
     lines = ["| | entry | " + " | ".join(map(plain, columns)) + " |", "|--:|---|" + "--:|" * len(columns)]
-    for place, (name, control, cells) in enumerate(rows, 1):
+    for place, (name, placed, control, cells) in enumerate(rows, 1):
         written = [f"**{c.text}**" if c.best else f"{c.text} {TIED}" if c.tied else c.text for c in cells]
         shown = f"*{plain(name)}* (control)" if control else plain(name)
-        lines.append(f"| {'' if control else place} | {shown} | " + " | ".join(written) + " |")
+        lines.append(f"| {place if placed else ''} | {shown} | " + " | ".join(written) + " |")
     return "\n".join([*lines, "", NOTE]) + "\n"
 
 

@@ -11,7 +11,7 @@ from bench.report.page import page, shown
 from bench.report.paper_tables import latex
 from bench.report.preview import preview
 from bench.report.recipe_tables import render_recipes
-from bench.report.tables import Format, render, table_of
+from bench.report.tables import Format, csv_of, render, table_of
 from bench.report.view import view_of
 from bench.results.commit import commit
 from bench.results.result_set import Results, write_results
@@ -52,11 +52,10 @@ def _write(results: Results, folder: Path, weights: Mapping[str, float] | None) 
     write_whole(folder / "leaderboard.tex", latex(view).encode())
     log = training_log(results)
     if len(log):
-        write_whole(folder / "training.csv", log.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+        write_whole(folder / "training.csv", csv_of(log).encode())
     if compares_recipes(results):
         effects = recipe_table(results)
-        text = effects.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        write_whole(folder / "recipes.csv", text.encode())
+        write_whole(folder / "recipes.csv", csv_of(effects).encode())
         write_whole(folder / "recipes.md", render_recipes(effects, results.manifest).encode())
     on_page = []
     for drawing in drawings(results, view):

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.errors import HeatmarkError
+from bench.errors import HeatmarkError, printable
 from bench.files import checksum, sealed, unsealed, write_whole
 from bench.results.commit import commit, current
 
@@ -45,6 +45,9 @@ SCHEMAS = {
 }
 
 LATER = ("zero",)  # columns that older result sets lack
+
+
+_NAMES = {*(name for name, _ in _ENTRY), "metric", "protocol", "target", "architecture"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,21 @@ def read_results(folder: Path) -> Results:
         tables[name] = _read_table(path, schema)
     # Arrow keeps what it decoded the columns in, more than twice as much as they take.
     pa.default_memory_pool().release_unused()
+    _check_manifest(manifest, tables["scores"], current(folder, "manifest.json"))
     return Results(**tables, manifest=manifest)
+
+
+def _check_manifest(manifest: dict[str, Any], scores: pd.DataFrame, path: Path) -> None:
+    """The manifest tells of every metric and attribution that has scores: without it a direction would be a guess."""
+    for kind in ("dataset", "metrics", "attributions"):
+        if len(scores) and not isinstance(manifest.get(kind), dict):
+            raise HeatmarkError(f"{path} is not the manifest of a result set: expected a table {kind!r}")
+    for kind in ("metric", "attribution") if len(scores) else ():
+        unknown = sorted(set(scores[kind].unique()) - manifest[f"{kind}s"].keys())
+        if unknown:
+            raise HeatmarkError(
+                f"{path} is not the manifest of these scores: it says nothing of the {kind} {unknown[0]!r}"
+            )
 
 
 def has_checksums(folder: Path) -> bool:
@@ -115,10 +132,18 @@ def _read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
         _check_columns(table.schema, schema)
         frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     except (OSError, ValueError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise HeatmarkError(f"{path} is not a table of a result set: {reason}") from error
+        raise HeatmarkError(f"{path} is not a table of a result set: {printable(error)}") from error
+    _check_names(frame, path)
     # What was published before has no columns that came later.
     return frame.reindex(columns=[*frame.columns, *(name for name in schema.names if name not in frame)])
+
+
+def _check_names(frame: pd.DataFrame, path: Path) -> None:
+    """No name of a set that others made can write to a terminal or break a table's row."""
+    for column in _NAMES & set(frame.columns):
+        for name in frame[column].unique():
+            if isinstance(name, str) and not name.isprintable():
+                raise HeatmarkError(f"{path}: {column} {name!r} has a control character; expected a name")
 
 
 def _check_columns(found: pa.Schema, expected: pa.Schema) -> None:

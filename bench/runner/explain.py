@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.api import Attribution, Explained, ImageRandom, Network, Request
 from bench.data.batches import Batch
 from bench.engine import clean_logits
-from bench.errors import HeatmarkError, UnsupportedError
+from bench.errors import HeatmarkError, UnsupportedError, printable
 from bench.runner.records import Run, Trained
 from bench.scoring.measure import explained_by
 
@@ -64,9 +64,9 @@ def attempt(work: Callable[[], T]) -> T | str:
     try:
         return work()
     except UnsupportedError as error:
-        return f"unsupported: {error}"
+        return f"unsupported: {printable(error)}"
     except HeatmarkError as error:
-        return f"failed: {error}"
+        return f"failed: {printable(error)}"
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in may fail in any way; the board says so, the run goes on
         _log.debug("the failure behind a status", exc_info=True)
-        return f"failed: {type(error).__name__}: {' '.join(str(error).split())}"
+        return f"failed: {type(error).__name__}: {printable(error)}"

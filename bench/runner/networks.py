@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from bench.checks import trials
 from bench.checks.network_promises import LOOKED_AT, NETWORK_CHECKS, checks_for, look_at, sample, tried
 from bench.data.batches import Batch, evenly_spaced, load
 from bench.data.imagenet_classes import WNIDS, imagenet_names
-from bench.data.label_map import label_map_of
+from bench.data.label_map import label_map_of, read_label_map
 from bench.errors import HeatmarkError, nearest
 from bench.files import key_of, locked, unsealed
 from bench.pretrained.by_name import pretrained
@@ -29,7 +29,7 @@ from bench.runner.identity import code_hash, identity
 from bench.runner.records import Run, Trained
 from bench.suites.load import Suite
 from bench.suites.schema import NetworkTable
-from bench.training.architectures import SMALL, build, call, code_of_callable, is_callable
+from bench.training.architectures import SMALL, build, call, code_of_callable
 from bench.training.checkpoints import read_trained, write_trained
 from bench.training.distributed import rank, wait
 from bench.training.loop import TrainingJob, train, training_identity
@@ -85,21 +85,24 @@ class NetworkLoader:
     def _of_library(self, seed: int) -> Trained:
         """The network with the weights that its library, or somebody's own callable, gives it."""
         table = self.table
-        if table.architecture in SMALL:
-            raise HeatmarkError(f"networks[{self.number}] ({_name(table)}): neither weights nor training")
-        if is_callable(table.architecture):
-            return self._ready(seed, call(table.architecture), "")
-        found = pretrained(table.architecture, table.weights or "DEFAULT", download=table.download)
+        with self._blamed("architecture"):
+            if table.architecture in SMALL:
+                raise HeatmarkError(f"{table.label} has neither weights nor training; expected one of them")
+            if table.runs_code:
+                return self._ready(seed, call(table.architecture), "")
+            found = pretrained(table.architecture, table.weights or "DEFAULT", download=table.download)
         return self._ready(seed, found.module, "", found.about)
 
     def _from_file(self, seed: int) -> Trained:
         table = self.table
         path = Path(str(table.weights).replace("{seed}", str(seed)))
-        if is_callable(table.architecture):
-            module = call(table.architecture, str(path))
+        if table.runs_code:
+            with self._blamed("architecture"):
+                module = call(table.architecture, str(path))
         else:
             make = partial(build, table.architecture, download=table.download)
-            module = network_from(path, make, self._outputs, read_outputs=table.outputs is None)
+            with self._blamed("weights"):
+                module = network_from(path, make, self._outputs, read_outputs=table.outputs is None)
         about = _beside(path)
         log = about.get("log")
         trained = replace(self._ready(seed, module, json.dumps(log) if log else ""), source=path.name)
@@ -113,9 +116,9 @@ class NetworkLoader:
         assert table.training is not None
         job = TrainingJob(self.suite.recipes[self.number], self.suite.dataset, table.training, seed)
         identity = self._identity(job)
-        path = self.folder / f"{_name(table)}-{job.recipe.name}-{seed}-{key_of(identity)[:16]}.safetensors"
+        path = self.folder / f"{table.label}-{job.recipe.name}-{seed}-{key_of(identity)[:16]}.safetensors"
         module = self._untrained(seed)
-        what = f"the training of {_name(table)} by {job.recipe.label}, seed {seed}"
+        what = f"the training of {table.label} by {job.recipe.label}, seed {seed}"
         with locked(path.with_name(f".{path.stem}.lock"), what) if rank() == 0 else nullcontext():
             wait()
             about = read_trained(path, module, identity)
@@ -150,18 +153,20 @@ class NetworkLoader:
         architecture = self.table.architecture
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            make = call if is_callable(architecture) else build
-            return make(architecture, self._outputs)
+            make = call if self.table.runs_code else build
+            with self._blamed("architecture"):
+                return make(architecture, self._outputs)
 
     def _ready(self, seed: int, module: nn.Module, log: str, about: About | None = None) -> Trained:
         table, recipe = self.table, self.suite.recipes[self.number].label
         about = about or About(_preprocess(table), *self._known_outputs(module))
         module = module.to(self.device).to(memory_format=torch.channels_last).eval()
-        labels = _label_map(self.suite, table, about)
+        with self._blamed("label_map"):
+            labels = _label_map(self.suite, table, about)
         preprocess = _preprocess(table, about)
-        network = Network(module, _name(table), recipe, preprocess, labels, output=table.output)
+        network = Network(module, table.label, recipe, preprocess, labels, output=table.output)
         # Without the folder of somebody's own file, which differs from machine to machine.
-        architecture = table.architecture.rpartition("/")[2] if is_callable(table.architecture) else table.architecture
+        architecture = table.architecture.rpartition("/")[2] if table.runs_code else table.architecture
         code = code_of_callable(table.architecture)
         return Trained(
             *(network, architecture, recipe, seed, weights_hash(module), log, code),
@@ -179,6 +184,14 @@ class NetworkLoader:
             return (), ()
         return imagenet_names(), WNIDS
 
+    @contextmanager
+    def _blamed(self, key: str) -> Iterator[None]:
+        """An error inside names the suite's file and this key of the network."""
+        try:
+            yield
+        except HeatmarkError as error:
+            raise HeatmarkError(f"{self.suite.file}: networks[{self.number}].{key}: {error}") from error
+
     @property
     def _outputs(self) -> int:
         single = self.table.output in ("logit", "number")
@@ -190,7 +203,7 @@ def number_of(suite: Suite, network: str | None, recipe: str | None = None) -> i
 
     HeatmarkError with the nearest name where the suite has none.
     """
-    names = [_name(table) for table in suite.table.networks]
+    names = [table.label for table in suite.table.networks]
     if network is not None and network not in names:
         raise HeatmarkError(f"suite {suite.table.name} has no network {network!r}; {nearest(network, names)}")
     labels = {i: suite.recipes[i].label for i, name in enumerate(names) if network in (None, name)}
@@ -209,14 +222,10 @@ def _beside(path: Path) -> dict[str, Any]:
         raise HeatmarkError(f"{about} is not what `heatmark train --out` writes beside weights: {error}") from error
 
 
-def _name(table: NetworkTable) -> str:
-    return table.name or table.architecture.rpartition("/")[2].replace(":", "-")
-
-
 def _names_weights(table: NetworkTable) -> bool:
     """Whether `weights` are a library's by name, not a file."""
     name = table.weights or ""
-    own = is_callable(table.architecture) or table.architecture in SMALL
+    own = table.runs_code or table.architecture in SMALL
     return not own and re.fullmatch(r"\w+", name) is not None and not Path(name).exists()
 
 
@@ -233,19 +242,15 @@ def _label_map(suite: Suite, table: NetworkTable, about: About) -> tuple[int, ..
     if table.label_map is None:
         if not suite.dataset.labelled or not (about.categories or about.wordnet_ids):
             return None
-        return label_map_of(suite.dataset, about.categories, about.wordnet_ids, _name(table))
+        return label_map_of(suite.dataset, about.categories, about.wordnet_ids, table.label)
     if not isinstance(table.label_map, str):
         if len(table.label_map) != labels:
             raise HeatmarkError(
-                f"networks ({_name(table)}): label_map has {len(table.label_map)} outputs; expected one for each "
-                f"of the {labels} labels of {suite.dataset.name}, -1 where there is none"
+                f"{len(table.label_map)} outputs; expected one for each of the {labels} labels of "
+                f"{suite.dataset.name}, -1 where there is none"
             )
         return table.label_map
-    try:
-        numbers = json.loads(Path(table.label_map).read_text(encoding="utf-8"))
-        known = {int(number): int(output) for number, output in numbers.items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise HeatmarkError(f"{table.label_map}: expected JSON from class number to output: {error}") from error
+    known = read_label_map(Path(table.label_map))
     return tuple(known.get(label + 1, -1) for label in range(labels))
 
 

@@ -16,9 +16,10 @@ from bench.suites.schema import Settings, SuiteTable
 class Suite:
     """A validated suite: its table, as written and as validated, and the plug-ins that it names.
 
-    `command` runs it as it is.
+    `file` is the name of its file, `command` runs it as it is.
     """
 
+    file: str
     command: str
     written: Settings
     table: SuiteTable
@@ -34,9 +35,10 @@ def load_suite(
     only: Mapping[str, Sequence[str] | None] | None = None,
     *,
     quick: bool = False,
+    allow_code: bool = False,
 ) -> Suite:
     """A suite as `bench.suites.read.read_suite` finds it, with its plug-ins."""
-    return with_plugins(read_suite(name_or_path, overrides, only, quick=quick))
+    return with_plugins(read_suite(name_or_path, overrides, only, quick=quick, allow_code=allow_code))
 
 
 def with_plugins(suite: SuiteFile) -> Suite:
@@ -52,9 +54,9 @@ def with_plugins(suite: SuiteFile) -> Suite:
     _check_metrics(table.smallest, f"{file}: smallest")
     _check_distinct([plugin.label for plugin in attributions], f"{file}: attributions")
     _check_distinct([plugin.label for plugin in metrics], f"{file}: metrics")
-    names = [f"{t.name or t.architecture} by {r.label}" for t, r in zip(table.networks, recipes, strict=True)]
+    names = [f"{t.label} by {r.label}" for t, r in zip(table.networks, recipes, strict=True)]
     _check_distinct(names, f"{file}: networks")
-    return Suite(suite.command, suite.written, table, dataset, recipes, attributions, metrics)
+    return Suite(suite.file, suite.command, suite.written, table, dataset, recipes, attributions, metrics)
 
 
 def _check_split(split: str | None, dataset: Dataset, file: str) -> None:

@@ -81,51 +81,89 @@ def read_suite(
     only: Mapping[str, Sequence[str] | None] | None = None,
     *,
     quick: bool = False,
+    allow_code: bool = False,
 ) -> SuiteFile:
     """A shipped suite by name, or any TOML file by path, validated as far as that needs no plug-in to be imported.
 
     `overrides` are laid over the file's tables; with `quick` so is its own `[quick]` table. A table laid over
     an array of tables goes over each of them. `only` keeps the attributions or metrics of these names, with the
-    suite's settings where it has them. Raises HeatmarkError naming file, key and nearest valid name.
+    suite's settings where it has them. A suite that names code of its own is refused unless `allow_code`, or
+    HEATMARK_ALLOW_CODE=1 in the environment. Raises HeatmarkError naming file, key and nearest valid name.
     """
     path = _path_of(name_or_path)
-    raw = _raw(path)
+    try:
+        return _read(path, name_or_path, overrides or {}, only or {}, quick=quick, allow_code=allow_code)
+    except RecursionError as error:
+        raise HeatmarkError(f"{path} cannot be read as a suite: it is nested too deep") from error
+
+
+def _read(
+    path: Path,
+    name: str,
+    overrides: Settings,
+    only: Mapping[str, Sequence[str] | None],
+    *,
+    quick: bool,
+    allow_code: bool,
+) -> SuiteFile:
+    raw = _parsed(path)
     small = raw.pop("quick", None)
     if quick and small is None:
         raise HeatmarkError(f"{path.name} has no table [quick], and so no size of its own for --quick")
-    for layer in (small if quick else {}, overrides or {}):
+    if not isinstance(small, dict | None):
+        raise HeatmarkError(f"{path.name}: quick: expected a table, got {type(small).__name__}")
+    for layer in (small if quick else {}, overrides):
         raw = _laid_over(raw, layer)
-    for key, names in (only or {}).items():
+    for key, names in only.items():
         raw = raw if names is None else raw | {key: _of_these_names(raw.get(key, []), names)}
     table = _validated(_one_recipe_each(_expanded(raw, path)), path.name)
-    suite = SuiteFile(path.name, shlex.join(["heatmark", "run", name_or_path]), raw, table)
+    suite = SuiteFile(path.name, shlex.join(["heatmark", "run", name]), raw, table)
     for plugin in plugin_tables(suite):
         check_plugin(plugin.kind, plugin.settings, plugin.where, plugin.beside)
+    _check_code(suite, allowed=allow_code)
     return suite
 
 
-def suite_of_settings(written: Settings, command: str, folder: Path) -> SuiteFile:
+def suite_of_settings(written: Settings, command: str, folder: Path, *, allow_code: bool = False) -> SuiteFile:
     """The suite of a result set in `folder`, from the settings in its manifest and the command that ran it.
 
-    `$SUITE` stands for the folder of the suite that the command names, or for `folder` where that is not here.
+    `$SUITE` stands for the folder of the suite that the command names, or for `folder` where that is not here. Code
+    that the settings name is refused unless `allow_code`, as by `read_suite`.
     """
     name = next(iter(shlex.split(command)[2:]), "")
     named = shipped_suites().get(name, Path(name))
     path = named if named.is_file() else folder / "manifest.json"
     table = _validated(_one_recipe_each(_expanded(written, path)), path.name)
-    return SuiteFile(path.name, command, written, table)
+    suite = SuiteFile(path.name, command, written, table)
+    _check_code(suite, allowed=allow_code)
+    return suite
+
+
+def _parsed(path: Path) -> Settings:
+    """The tables of a TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise HeatmarkError(f"{path} cannot be read as a suite: it is nested too deep") from error
+    except (OSError, ValueError) as error:
+        raise HeatmarkError(f"{path} cannot be read as a suite: {error}") from error
+
+
+def _check_code(suite: SuiteFile, *, allowed: bool) -> None:
+    """Nobody's code runs because a suite names it, unless the caller has said so."""
+    if allowed or os.environ.get("HEATMARK_ALLOW_CODE") == "1":
+        return
+    for number, network in enumerate(suite.table.networks):
+        if network.runs_code:
+            raise HeatmarkError(
+                f"{suite.file}: networks[{number}].architecture: {network.architecture} is code of the suite's own; "
+                "--allow-code (or HEATMARK_ALLOW_CODE=1) runs it, which only those should say who have read it"
+            )
 
 
 def has_quick(name_or_path: str) -> bool:
     """Whether a suite has a small size of its own."""
-    return "quick" in _raw(_path_of(name_or_path))
-
-
-def _raw(path: Path) -> Settings:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise HeatmarkError(f"{path} cannot be read as a suite: {error}") from error
+    return "quick" in _parsed(_path_of(name_or_path))
 
 
 def _path_of(name_or_path: str) -> Path:
@@ -146,7 +184,9 @@ def _laid_over(below: Any, above: Any) -> Any:
     return above
 
 
-def _of_these_names(tables: list[Settings], names: Sequence[str]) -> list[Settings]:
+def _of_these_names(tables: Any, names: Sequence[str]) -> Any:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        return tables  # which validation refuses
     own = {name: [table for table in tables if table.get("name") == name] for name in names}
     return [table for name, found in own.items() for table in found or [{"name": name}]]
 
@@ -159,6 +199,8 @@ def _expanded(raw: Any, path: Path, key: str = "") -> Any:
         return [_expanded(value, path, f"{key}[{i}]") for i, value in enumerate(raw)]
     if not isinstance(raw, str):
         return raw
+    if not raw.isprintable():
+        raise HeatmarkError(f"{path.name}: {key}: {raw!r} has a control character")
 
     def value_of(match: re.Match[str]) -> str:
         if match[1] == "SUITE":

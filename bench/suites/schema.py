@@ -2,13 +2,19 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from bench.settings import Compiler, Interpolation, OutputKind
+from bench.settings import LARGEST, LIBRARIES, Compiler, Interpolation, OutputKind, check_name
 from bench.training.hyperparameters import Training
 
 Settings = dict[str, Any]
-Positive = Annotated[int, Field(gt=0)]
+Name = Annotated[str, AfterValidator(check_name)]
+Positive = Annotated[int, Field(gt=0, le=LARGEST)]
+Pixels = Annotated[int, Field(gt=1, le=2**14)]
+Seed = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Above = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+CHANNELS = 3
 
 
 class _Table(BaseModel):
@@ -29,10 +35,10 @@ class DatasetTable(_Table):
 class PreprocessTable(_Table):
     """How images are brought to the network, as in `bench.api.network.Preprocess`."""
 
-    size: tuple[Positive, Positive] = (64, 64)
-    resize: Positive | tuple[Positive, Positive] | None = None
-    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    std: tuple[Annotated[float, Field(gt=0)], ...] = (0.25, 0.25, 0.25)
+    size: tuple[Pixels, Pixels] = (64, 64)
+    resize: Pixels | tuple[Pixels, Pixels] | None = None
+    mean: tuple[Finite, ...] = (0.5, 0.5, 0.5)
+    std: tuple[Above, ...] = (0.25, 0.25, 0.25)
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
 
@@ -40,6 +46,8 @@ class PreprocessTable(_Table):
     def _as_many(self) -> "PreprocessTable":
         if not len(self.mean) == len(self.std) > 0:
             raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations: expected one of each per channel")
+        if len(self.mean) != CHANNELS:
+            raise ValueError(f"{len(self.mean)} means and deviations: expected {CHANNELS}, images are RGB")
         return self
 
 
@@ -57,16 +65,33 @@ class NetworkTable(_Table):
     """
 
     architecture: str
-    name: str | None = None
+    name: Name | None = None
     weights: str | None = None
     download: bool = False
     outputs: Positive | None = None
     output: OutputKind = "logits"
-    label_map: tuple[int, ...] | str | None = None
+    label_map: tuple[Annotated[int, Field(ge=-1, le=LARGEST)], ...] | str | None = None
     recipe: Settings = Field(default_factory=lambda: {"name": "standard"})
     training: Training | None = None
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     preprocess: PreprocessTable = PreprocessTable()
+
+    @model_validator(mode="after")
+    def _named(self) -> "NetworkTable":
+        check_name(self.label)
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)}: expected each once")
+        return self
+
+    @property
+    def label(self) -> str:
+        """The name, or the architecture without its folder."""
+        return self.name or self.architecture.rpartition("/")[2].replace(":", "-")
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether the architecture is somebody's own callable, `package.module:function` or `file.py:function`."""
+        return ":" in self.architecture and not self.architecture.startswith(LIBRARIES)
 
     @model_validator(mode="after")
     def _trains_logits(self) -> "NetworkTable":
@@ -85,7 +110,7 @@ class EngineTable(_Table):
     """
 
     precision: Literal["fp32", "tf32", "bf16", "auto"] = "fp32"
-    tolerance: Annotated[float, Field(gt=0)] = 0.002
+    tolerance: Above = 0.002
     audit_images: Positive = 8
     compiler: Compiler | Literal["auto"] = "none"
 
@@ -97,7 +122,7 @@ class AttackTable(_Table):
     (2018, arXiv:1706.06083) evaluate. `images`: how many, evenly spaced over the split.
     """
 
-    epsilon: Annotated[float, Field(gt=0)] = 2 / 255
+    epsilon: Annotated[float, Field(gt=0, le=1)] = 2 / 255
     steps: Positive = 10
     images: Positive = 64
 
@@ -114,15 +139,15 @@ class SuiteTable(_Table):
     call two entries equal, by the name or label of the metric, where it is not to be the metric's own.
     """
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    name: Annotated[Name, Field(pattern=r"^[\w.-]+$")]
     question: Literal["methods", "recipes", "protocols"] = "methods"
     asks: Annotated[str, Field(pattern=r"^\S.*\?$")] | None = None
-    smallest: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
-    seed: int = 0
+    smallest: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    seed: Seed = 0
     target: Literal["predicted", "label"] = "predicted"
     only_correct: bool = False
     batch: Positive = 32
-    gallery: Annotated[int, Field(ge=0)] = 4
+    gallery: Annotated[int, Field(ge=0, le=LARGEST)] = 4
     engine: EngineTable = EngineTable()
     attack: AttackTable = AttackTable()
     dataset: DatasetTable

@@ -2,15 +2,19 @@
 
 import importlib
 import importlib.util
+import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from torch import Tensor, nn
 
 from bench.api.source_code import code_of
 from bench.errors import HeatmarkError
-from bench.pretrained.by_name import LIBRARIES, untrained
+from bench.pretrained.by_name import untrained
+from bench.settings import LIBRARIES
 
 
 class _Residual(nn.Module):
@@ -88,12 +92,15 @@ def is_callable(architecture: str) -> bool:
 def call(architecture: str, *arguments: str | int) -> nn.Module:
     """The network that somebody's own callable makes of the path of its weights, the number of outputs, or nothing.
 
-    The callable returns a module, or a tuple that begins with one. HeatmarkError where it cannot be called so.
+    The callable, a function written in that file or package or a class of modules, returns a module, or a tuple that
+    begins with one. HeatmarkError where it is something else, and is then not called, or where it fails.
     """
-    source, _, function = architecture.rpartition(":")
+    source, _, name = architecture.rpartition(":")
     try:
-        made = getattr(_module(source), function)(*arguments)
-    except (ImportError, AttributeError, TypeError, OSError) as error:
+        made = _maker(source, name)(*arguments)
+    except HeatmarkError:
+        raise
+    except (Exception, SystemExit) as error:
         raise HeatmarkError(f"architecture {architecture!r}: {type(error).__name__}: {error}") from error
     module = made[0] if isinstance(made, tuple) else made
     if not isinstance(module, nn.Module):
@@ -109,6 +116,22 @@ def code_of_callable(architecture: str) -> str:
     spec = None if source.endswith(".py") else importlib.util.find_spec(source)
     path = Path(source) if source.endswith(".py") else Path(spec.origin or "") if spec else Path()
     return code_of(path) if path.is_file() else ""
+
+
+def _maker(source: str, name: str) -> Callable[..., Any]:
+    """What makes a network, by name; nothing of Python's own library makes one."""
+    where = f"architecture {source}:{name}"
+    if source.partition(".")[0] in sys.stdlib_module_names:
+        raise HeatmarkError(f"{where}: {source} is Python's own library and makes no networks")
+    found = getattr(_module(source), name)
+    if inspect.isclass(found) and issubclass(found, nn.Module):
+        return found
+    if not inspect.isfunction(found):
+        kind = type(found).__name__
+        raise HeatmarkError(f"{where} is a {kind}; expected a function or a class of torch.nn.Module")
+    if found.__module__.partition(".")[0] in sys.stdlib_module_names:
+        raise HeatmarkError(f"{where} is a function of {found.__module__}, which makes no networks")
+    return found
 
 
 def _module(source: str) -> ModuleType:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.settings import check_counts
+from bench.settings import check_counts, check_finite
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Augmentation:
     hue: float = 0.0
 
     def __post_init__(self) -> None:
+        check_counts(self)
+        check_finite(self)
         if not 0 <= self.flip <= 1:
             raise ValueError(f"flip {self.flip}: expected a share between 0 and 1")
         if self.blur and (self.blur < 0 or self.blur % 2 == 0):
@@ -71,3 +73,19 @@ class Training:
 
     def __post_init__(self) -> None:
         check_counts(self)
+        check_finite(self)
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate {self.learning_rate}: expected more than 0")
+        for name in ("momentum", "warm_up"):
+            _check_share(name, getattr(self, name))
+        for beta in self.betas:
+            _check_share("betas", beta)
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay {self.weight_decay}: expected 0 or more")
+        if not all(0 <= one <= 1 for one in self.milestones) or list(self.milestones) != sorted(self.milestones):
+            raise ValueError(f"milestones {list(self.milestones)}: expected shares between 0 and 1, ascending")
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} {value}: expected 0 or more, and less than 1")

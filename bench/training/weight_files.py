@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from bench.errors import HeatmarkError, nearest
+from bench.errors import HeatmarkError, nearest, printable
 from bench.pretrained.hub_files import UNREADABLE
 
 # Where training scripts keep the state dict in a checkpoint.
@@ -73,12 +73,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except UNREADABLE as error:
-        raise HeatmarkError(f"{path} is not a file of weights: {str(error).splitlines()[0]}") from error
+        raise HeatmarkError(f"{path} is not a file of weights: {printable(error) or 'it is empty'}") from error
     inside: list[Any] = [state, *(state.get(key) for key in _INSIDE)] if isinstance(state, dict) else []
     found: dict[str, Tensor] | None = next((own for own in inside if _is_state_dict(own)), None)
     if found is None:
         keys = f", its keys are {', '.join(map(str, list(state)[:5]))}" if isinstance(state, dict) and state else ""
         raise HeatmarkError(f"{path} holds no state dict: expected weight names and tensors{keys}")
+    for name, values in found.items():
+        if values.layout != torch.strided or values.is_meta or values.is_quantized:
+            kind = "without values" if values.is_meta else "quantised" if values.is_quantized else "sparse"
+            raise HeatmarkError(f"{path}: {name} is {kind}; expected plain tensors")
     return found
 
 

@@ -156,7 +156,9 @@ def test_check_goes_on_behind_a_broken_promise_of_a_suite(tmp_path) -> None:
         'architecture = "$SUITE/own.py:make"\nweights = "none"\nname = "own"\n'
         '[[attributions]]\nname = "random_map"\n[[metrics]]\nname = "gini"\n'
     )
-    done = CliRunner().invoke(app, ["check", str(tmp_path / "own.toml"), "--store", str(tmp_path / "store")])
+    done = CliRunner().invoke(
+        app, ["check", str(tmp_path / "own.toml"), "--allow-code", "--store", str(tmp_path / "store")]
+    )
     assert done.exit_code == 1, done.output
     assert "broken  network own: returns what is declared" in done.output
     assert "kept    data set planted" in done.output

@@ -140,7 +140,7 @@ def test_list_names_every_kind(folder: Path) -> None:
         (["check", "gini", "--settings", "[1]"], "--settings: expected a JSON object such as"),
         (["check", "imagenet", "--settings", '{"selection": "0:3"}'], "selection '0:3': expected start:end:stride,"),
         (["train", "tiny.toml", "--out", "weights.pt"], "--out weights.pt: expected a file that ends in .safetensors"),
-        (["run", "tiny.toml", "--store", "tiny.toml"], "heatmark: [Errno 20] Not a directory"),
+        (["run", "tiny.toml", "--store", "tiny.toml"], "cannot be written: tiny.toml is no folder"),
         (["show", "nothing.png", "--suite", "tiny.toml"], "neither an image file nor an image id"),
         (["show", "test/000001", "--suite", "tiny.toml", "--network", "small_plane"], "did you mean 'small_plain'"),
         (["train", "tiny.toml", "--recipe", "standart"], "did you mean 'standard'"),

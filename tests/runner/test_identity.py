@@ -78,7 +78,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def key(folder: Path) -> str:
     code_of.cache_clear()
     with progress() as bars:
-        run = Run(load_suite(str(folder / "suite.toml")), Store(folder / "store"), torch.device("cpu"), bars)
+        run = Run(
+            load_suite(str(folder / "suite.toml"), allow_code=True), Store(folder / "store"), torch.device("cpu"), bars
+        )
         (trained,) = NetworkLoader(run.suite, 0, run.store.networks, run.device, bars).load()
         ids = run.ids(run.chosen(trained.network, None))
     return key_of(identity(run, [trained], ids, run.suite.attributions[0], run.suite.metrics[0]))

@@ -30,7 +30,7 @@ name = "gini"
 def suite_of(folder: Path, network: str, root: str = "") -> Suite:
     path = folder / "named.toml"
     path.write_text(SUITE.replace("NETWORK", network).replace("ROOT", root))
-    return load_suite(str(path))
+    return load_suite(str(path), allow_code=True)
 
 
 def loaded(suite: Suite, folder: Path) -> Trained:

@@ -41,7 +41,7 @@ def test_somebody_s_own_network_is_called_and_known_without_its_folder(tmp_path:
     torch.save(expected.state_dict(), tmp_path / "weights.pt")
     with progress() as bars:
         (trained,) = NetworkLoader(
-            load_suite(str(tmp_path / "own.toml")), 0, tmp_path, torch.device("cpu"), bars
+            load_suite(str(tmp_path / "own.toml"), allow_code=True), 0, tmp_path, torch.device("cpu"), bars
         ).load()
     images = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
@@ -55,7 +55,7 @@ def test_somebody_s_own_network_is_called_and_known_without_its_folder(tmp_path:
     [
         (
             [0, 1],
-            r"networks \(made.py-make\): label_map has 2 outputs; expected one for each of the 8 labels",
+            r"own.toml: networks\[0\].label_map: 2 outputs; expected one for each of the 8 labels",
         ),
         ([0, 1, 2, 3, 0, 1, 2, 9], "network 'made.py-make': label_map names output 9, the last is 3"),
     ],
@@ -65,7 +65,7 @@ def test_a_label_map_that_does_not_fit_is_one_line(tmp_path: Path, label_map: li
     (tmp_path / "made.py").write_text(MADE)
     torch.save(build("small_plain", 4).state_dict(), tmp_path / "weights.pt")
     with pytest.raises(HeatmarkError, match=message):
-        accuracy_on_two_images(load_suite(str(tmp_path / "own.toml")), tmp_path)
+        accuracy_on_two_images(load_suite(str(tmp_path / "own.toml"), allow_code=True), tmp_path)
 
 
 def accuracy_on_two_images(suite: Suite, folder: Path) -> None:

@@ -16,7 +16,7 @@ REAL = ("advgrad2024", "advgrad2024_cub", "gradient_regularizers", "gradient_reg
 
 
 def assert_carried_out(name: str, folder: Path) -> None:
-    suite = load_suite(name, quick=True)
+    suite = load_suite(name, quick=True, allow_code=True)
     with progress() as bars:
         results = run_suite(Run(suite, Store(folder), torch.device("cpu"), bars))
     assert len(results.networks) == len(suite.recipes)
