@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.errors import HeatmarkError, nearest
 from bench.leaderboard.means import Array, Counts, Mask, Means, means, over_seeds, ratio
+from bench.leaderboard.names import chosen_rows
 from bench.leaderboard.paired_tests import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
 from bench.leaderboard.question import METHODS, Question
 from bench.leaderboard.scale import NETWORK, heights
@@ -93,6 +94,13 @@ class Board:
         return means(self.scores)
 
     @cached_property
+    def centres(self) -> Array:
+        """The mean quality of every entry under every metric."""
+        own = over_seeds(self.quality)
+        known = np.isfinite(own)
+        return ratio(np.where(known, own, 0).sum(2), known.sum(2))
+
+    @cached_property
     def run(self) -> Counts:
         """A number for the trainings by which each entry came about."""
         return np.asarray(self.entries.groupby(RUN, sort=False).ngroup(), np.int64)
@@ -116,8 +124,7 @@ class Board:
     def height(self) -> Array:
         """How far the ceiling is above the floor under each metric; NaN where not significantly so, or without both."""
         board = self.whole or self
-        quality = board.means.mean * np.where(board.metrics.direction.eq("lower"), -1.0, 1.0)
-        return heights(board.entries, quality, np.array([pairs.p for pairs in board.pairs]) < ALPHA)
+        return heights(board.entries, board.centres, np.array([pairs.p for pairs in board.pairs]) < ALPHA)
 
     @cached_property
     def ways(self) -> Array:
@@ -129,9 +136,9 @@ class Board:
         ways = []
         for metric, (height, ends) in enumerate(zip(self.height, self.metrics.range, strict=True)):
             low, high = ends or (None, None)
-            best = low if self.metrics.direction[metric] == "lower" else high
-            start = self.means.mean[floors[0], metric] if len(floors) else np.nan
-            way = np.nan if best is None else abs(best - start)
+            sign, best = (-1, low) if self.metrics.direction[metric] == "lower" else (1, high)
+            start = self.centres[floors[0], metric] if len(floors) else np.nan
+            way = np.nan if best is None else sign * best - start
             width = np.nan if low is None or high is None else (high - low) / 2
             ways.append(next((one for one in (height, way, width) if one > 0), 0.0))
         return np.array(ways)
@@ -250,8 +257,8 @@ class Board:
 
     def select(self, metrics: Sequence[str] | None = None, entries: Sequence[str] | None = None) -> "Board":
         """Some metrics and entries, by label or name; HeatmarkError where none is called so."""
-        columns = _chosen(metrics, self.metrics, ["label", "metric", "name"], "metric")
-        rows = _chosen(entries, self.entries, ["label", "attribution", "name", *RUN], "entry")
+        columns = chosen_rows(metrics, self.metrics, ["label", "metric", "name"], "metric")
+        rows = chosen_rows(entries, self.entries, ["label", "attribution", "name", *RUN], "entry")
         chosen = self.rows(rows)
         return replace(
             chosen,
@@ -279,18 +286,6 @@ class Board:
         adjusted[alike & np.isfinite(adjusted)] = 1
         first, last = rank_intervals(pairs.difference, adjusted)
         return Standing(rows, pairs, adjusted, alike, first, last, groups(adjusted < ALPHA))
-
-
-def _chosen(wanted: Sequence[str] | None, frame: pd.DataFrame, columns: list[str], what: str) -> list[int]:
-    if wanted is None:
-        return list(range(len(frame)))
-    chosen: list[int] = []
-    for name in wanted:
-        rows = [int(row) for row in np.flatnonzero((frame[columns] == name).any(axis=1))]
-        if not rows:
-            raise HeatmarkError(f"no {what} named {name!r} on this board; {nearest(name, frame['label'])}")
-        chosen += [row for row in rows if row not in chosen]
-    return chosen
 
 
 def _letter(number: int) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.errors import HeatmarkError
 from bench.leaderboard.board import COLUMN, ENTRY, OK, RUN, Board
 from bench.leaderboard.means import Counts, over_seeds
-from bench.leaderboard.names import labels
+from bench.leaderboard.names import codes_of, labels
 from bench.leaderboard.question import question_of
 from bench.leaderboard.recipe_effects import recipe_table
 from bench.plugin_card import AttributionCard, Card, MetricCard
@@ -44,9 +44,9 @@ def entry_board(results: Results, weights: Mapping[str, float] | None = None) ->
     scores, manifest = results.scores, results.manifest
     if not len(scores):
         raise HeatmarkError("the result set holds no scores; expected at least one entry, metric and image")
-    entry, entries = _codes(scores, ENTRY)
-    metric, metrics = _codes(scores, COLUMN)
-    image, images = _codes(scores, ["image"])
+    entry, entries = codes_of(scores, ENTRY)
+    metric, metrics = codes_of(scores, COLUMN)
+    image, images = codes_of(scores, ["image"])
     seed = _slots(scores, entry, len(entries))
     shape = (len(entries), len(metrics), int(seed.max()) + 1, len(images))
     flat = np.ravel_multi_index((entry, metric, seed, image), shape)
@@ -94,17 +94,6 @@ def _runs(entries: pd.DataFrame) -> dict[str, list[int]]:
 def _shared(names: "pd.Series[str]") -> str:
     """The name that all have, or nothing."""
     return str(names.iloc[0]) if len(set(names)) == 1 else ""
-
-
-def _codes(frame: pd.DataFrame, columns: list[str]) -> tuple[Counts, pd.DataFrame]:
-    """A number for every row's combination of columns, and the combinations, in order of first appearance."""
-    combined = np.zeros(len(frame), np.int64)
-    for column in columns:
-        codes, known = pd.factorize(frame[column])
-        combined = combined * len(known) + codes
-    codes, _ = pd.factorize(combined)
-    _, where = np.unique(codes, return_index=True)
-    return codes, frame[columns].iloc[where].astype(str).reset_index(drop=True)
 
 
 def _slots(scores: pd.DataFrame, entry: Counts, entries: int) -> Counts:

@@ -61,7 +61,7 @@ def calibrated(board: Board) -> Array:
     if board.whole is not None:
         of_entries = pd.DataFrame(calibrated(board.whole)).groupby(board.whole.entries.attribution.to_numpy()).mean()
         return of_entries.loc[board.entries.attribution].to_numpy(float)
-    quality = np.where(board.metrics.direction.eq("lower"), -1.0, 1.0) * board.means.mean
+    quality = board.centres
     place = np.full(quality.shape, np.nan)
     for rows in runs_of(board.entries):
         floor = only(rows, board.entries.floor)
@@ -81,8 +81,7 @@ def agreement(board: Board) -> pd.DataFrame:
 
     Properties are left out: they are no opinion on a map.
     """
-    sign = np.where(board.metrics.direction.eq("lower"), -1.0, 1.0)
-    means = pd.DataFrame((board.means.mean * sign)[board.methods], columns=board.metrics.label)
+    means = pd.DataFrame(board.centres[board.methods], columns=board.metrics.label)
     means = means.loc[:, ~board.properties]
     return means.corr(method="spearman", min_periods=3)
 
@@ -220,7 +219,7 @@ def _first_and_last(board: Board, metric: int) -> tuple[float | None, float | No
 
     The floor has to stay behind methods and oracle, not behind controls that may look away from the evidence.
     """
-    mean = board.means.mean[:, metric] * (-1 if board.metrics.direction[metric] == "lower" else 1)
+    mean = board.centres[:, metric]
     first, last = [], []
     for rows in runs_of(board.entries):
         known = [row for row in rows if np.isfinite(mean[row])]

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
+from bench.errors import HeatmarkError, nearest
+from bench.leaderboard.means import Counts
 from bench.plugin_card import Card
 
 _VALUES = {"torchcam": "torch-cam", "rise2018": "RISE", "quantus": "Quantus", "latec": "LATEC"}
@@ -57,3 +60,27 @@ def listed(names: list[str], most: int = 6) -> str:
     """Names in a sentence; the last ones only counted where there are many."""
     shown = names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else "none"
+
+
+def codes_of(frame: pd.DataFrame, columns: list[str]) -> tuple[Counts, pd.DataFrame]:
+    """A number for every row's combination of columns, and the combinations, in order of first appearance."""
+    combined = np.zeros(len(frame), np.int64)
+    for column in columns:
+        codes, known = pd.factorize(frame[column])
+        combined = combined * len(known) + codes
+    codes, _ = pd.factorize(combined)
+    _, where = np.unique(codes, return_index=True)
+    return codes, frame[columns].iloc[where].astype(str).reset_index(drop=True)
+
+
+def chosen_rows(wanted: Sequence[str] | None, frame: pd.DataFrame, columns: list[str], what: str) -> list[int]:
+    """The rows that are called so in any of these columns, all without a wish; HeatmarkError where none is."""
+    if wanted is None:
+        return list(range(len(frame)))
+    chosen: list[int] = []
+    for name in wanted:
+        rows = [int(row) for row in np.flatnonzero((frame[columns] == name).any(axis=1))]
+        if not rows:
+            raise HeatmarkError(f"no {what} named {name!r} on this board; {nearest(name, frame['label'])}")
+        chosen += [row for row in rows if row not in chosen]
+    return chosen

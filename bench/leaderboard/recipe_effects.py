@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from bench.leaderboard.board import OK, Board
-from bench.leaderboard.means import LEVEL, Array, quantile_t
-from bench.leaderboard.names import display_names
+from bench.leaderboard.means import LEVEL, Array, quantile_t, ratio
+from bench.leaderboard.names import codes_of, display_names
 from bench.leaderboard.paired_tests import ALPHA, adjusted_by_holm
 from bench.leaderboard.replicates import seeds_needed
 from bench.results.result_set import Results
@@ -44,14 +44,8 @@ def recipe_table(results: Results) -> pd.DataFrame:
     whether it is what the recipe's training asks for; `control`, the recipe compared with: the network's first.
     """
     rows = list(_accuracies(results))
-    scores = results.scores.loc[results.scores.status.eq(OK), [*_GROUP, "recipe", "image", "seed", "score"]]
     order = _order(results)
-    for key, frame in scores.groupby(_GROUP, sort=False, observed=True):
-        network, attribution, metric = map(str, key)
-        tables = {
-            str(recipe): own.astype({"image": str}).pivot_table(index="seed", columns="image", values="score")
-            for recipe, own in frame.groupby("recipe", observed=True)
-        }
+    for (network, attribution, metric), tables in _tables(results.scores):
         recipes = [recipe for recipe in order[network] if recipe in tables]
         control = recipes[0]
         before = _over_seeds(tables[control]).mean
@@ -62,6 +56,21 @@ def recipe_table(results: Results) -> pd.DataFrame:
             own = _asks_for(results.manifest, recipe, metric)
             rows.append({**about, **_row(value, difference, control, before), "own": own})
     return pd.DataFrame(rows)
+
+
+def _tables(scores: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], dict[str, Array]]]:
+    """For each network, attribution and metric the scores (seed, image) of each recipe that has some, NaN in gaps."""
+    known = scores.loc[scores.status.eq(OK), [*_GROUP, "recipe", "image", "seed", "score"]]
+    group, keys = codes_of(known, _GROUP)
+    recipes, names = pd.factorize(known.recipe)
+    seeds, trained = pd.factorize(known.seed, sort=True)
+    images, _ = pd.factorize(known.image)
+    shape = (len(keys), len(names), len(trained), int(images.max(initial=-1)) + 1)
+    array = np.full(shape, np.nan)
+    array[group, recipes, seeds, images] = known.score
+    for (network, attribution, metric), own in zip(keys.itertuples(index=False), array, strict=True):
+        there = np.isfinite(own).any((1, 2))
+        yield (network, attribution, metric), {str(names[int(at)]): own[at] for at in np.flatnonzero(there)}
 
 
 def _order(results: Results) -> dict[str, list[str]]:
@@ -104,13 +113,12 @@ def _row(value: Estimate, difference: Estimate | None, control: str, of_control:
     }
 
 
-def _over_seeds(table: pd.DataFrame) -> Estimate:
+def _over_seeds(table: Array) -> Estimate:
     """Of scores (seed, image): over the seeds where there are several, else over the images."""
-    known = table.dropna(how="all").dropna(axis=1, how="all")
-    points = known.mean(axis=1).to_numpy()
-    return (
-        _of_points(points) if len(points) > 1 else _of_points(known.to_numpy().ravel())._replace(points=tuple(points))
-    )
+    known = table[np.isfinite(table).any(1)]
+    there = np.isfinite(known)
+    points = ratio(np.where(there, known, 0).sum(1), there.sum(1))
+    return _of_points(points) if len(points) > 1 else _of_points(known.ravel())._replace(points=tuple(points))
 
 
 def _of_points(values: Array) -> Estimate:
