@@ -257,6 +257,8 @@ class Board:
 
     def select(self, metrics: Sequence[str] | None = None, entries: Sequence[str] | None = None) -> "Board":
         """Some metrics and entries, by label or name; HeatmarkError where none is called so."""
+        if metrics is None and entries is None:
+            return self  # with all that it knows already
         columns = chosen_rows(metrics, self.metrics, ["label", "metric", "name"], "metric")
         rows = chosen_rows(entries, self.entries, ["label", "attribution", "name", *RUN], "entry")
         chosen = self.rows(rows)
