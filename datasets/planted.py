@@ -58,6 +58,7 @@ class Planted(Dataset):
     reference: ClassVar[str] = "heatmark; photographs of scikit-image (van der Walt et al., 2014, PeerJ 2:e453)"
     splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
     redistributable: ClassVar[bool] = True
+    made: ClassVar[bool] = True
 
     size: int = 64
     seed: int = 0

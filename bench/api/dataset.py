@@ -29,12 +29,14 @@ class Dataset(Plugin):
     """Images in [0, 1] with labels, stable ids and, where there is one, a truth map or fixations.
 
     Images that are not `redistributable` are shown in one's own report and left out of a published one. Where they
-    are not `labelled`, nobody has said what they show: every label is 0, and no accuracy is measured.
+    are not `labelled`, nobody has said what they show: every label is 0, and no accuracy is measured. What networks
+    learn from images that are `made` they do not know again in a photograph.
     """
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val")
     redistributable: ClassVar[bool] = False
     labelled: ClassVar[bool] = True
+    made: ClassVar[bool] = False
 
     @property
     def present(self) -> tuple[str, ...]:

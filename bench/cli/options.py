@@ -18,6 +18,7 @@ Folder = Annotated[Path, typer.Option(help="Where finished cells and trained net
 AllowCode = Annotated[
     bool, typer.Option("--allow-code", help="Run code that the suite names for its networks; read it first.")
 ]
+Download = Annotated[bool, typer.Option("--download", help="Let libraries fetch weights that are not here.")]
 Names = Annotated[str | None, typer.Option(help="Only these, comma-separated.")]
 
 

@@ -9,7 +9,7 @@ import typer
 
 from bench.cli.console import complain, say
 from bench.cli.interruption import interruptible, kept_in
-from bench.cli.options import AllowCode, Folder, Names, SuiteName, device_of, names_of
+from bench.cli.options import AllowCode, Download, Folder, Names, SuiteName, device_of, names_of
 
 
 def run(
@@ -19,6 +19,7 @@ def run(
     metrics: Names = None,
     quick: Annotated[bool, typer.Option("--quick", help="The suite's own small size.")] = False,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train networks even where weights are at hand.")] = False,
+    download: Download = False,
     device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
     store: Folder = Path(".heatmark"),
     out: Annotated[Path | None, typer.Option(help="Where the result set and report go.")] = None,
@@ -43,14 +44,15 @@ def run(
 
         file = read_suite(
             suite,
-            {"dataset": {"images": images}} if images else {},
+            ({"dataset": {"images": images}} if images else {})
+            | ({"networks": {"download": True}} if download else {}),
             only={"attributions": names_of(attributions), "metrics": names_of(metrics)},
             quick=quick,
             allow_code=allow_code,
         )
         said = {"--images": images, "--attributions": attributions, "--metrics": metrics}
         options = [part for name, value in said.items() if value is not None for part in (name, str(value))]
-        on = {"--quick": quick, "--retrain": retrain, "--allow-code": allow_code}
+        on = {"--quick": quick, "--retrain": retrain, "--allow-code": allow_code, "--download": download}
         command = shlex.join([*shlex.split(file.command), *options, *(name for name, wanted in on.items() if wanted)])
         from bench.cli.run_to_board import How, carry_out
 
@@ -96,17 +98,29 @@ def train(
 def show(
     image: Annotated[str, typer.Argument(help="An image file, or an image id of the suite's data set.")],
     methods: Annotated[str | None, typer.Option(help="Attributions, comma-separated; default: the suite's.")] = None,
-    suite: Annotated[str, typer.Option(help="The suite whose network explains the image.")] = "embedded",
-    network: Annotated[str | None, typer.Option(help="A network of the suite by name; default: its first.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="The suite whose network explains the image; default: embedded.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="A network of the suite, or any by name: resnet50, timm:NAME, hf:NAME.")
+    ] = None,
+    download: Download = False,
     device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
     store: Folder = Path(".heatmark"),
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("heatmaps.png"),
     allow_code: AllowCode = False,
 ) -> None:
-    """Draw one image's heatmaps by several attributions side by side."""
+    """Say what a network sees in an image, and draw its heatmaps by several attributions over it."""
     from bench.suites.read import read_suite
 
-    file = read_suite(suite, only={"attributions": names_of(methods)}, allow_code=allow_code)
+    only = {"attributions": names_of(methods)}
+    file = read_suite(suite or "embedded", only=only, allow_code=allow_code)
+    if network is not None and network not in [own.label for own in file.table.networks]:
+        from bench.pretrained.by_name import is_named
+
+        if is_named(network):
+            own = {"networks": [{"architecture": network, "download": download}]}
+            file, network = read_suite(suite or "photographs", own, only, allow_code=allow_code), None
     from bench.progress import progress
     from bench.results.cell_store import Store
     from bench.runner.records import Run
@@ -115,5 +129,6 @@ def show(
 
     loaded = with_plugins(file)
     with interruptible(kept_in(store)), progress() as bars:
-        draw(Run(loaded, Store(store), device_of(device), bars), image, network, out)
+        seen = draw(Run(loaded, Store(store), device_of(device), bars), image, network, out)
+    say(f"{image}: {seen}")
     say(f"Picture: {out}")

@@ -60,18 +60,19 @@ def relief(photograph: Photograph, number: int, zoom: float, blur: float) -> Flo
 @cache
 def file_hash(file: str) -> str:
     """SHA-256 of a photograph's file."""
-    return hashlib.sha256(_path(file).read_bytes()).hexdigest()
+    return hashlib.sha256(file_path(file).read_bytes()).hexdigest()
 
 
 @cache
 def _read(file: str) -> FloatArray:
     from skimage.io import imread
 
-    pixels = np.asarray(imread(_path(file)), dtype=np.float32) / np.float32(255)
+    pixels = np.asarray(imread(file_path(file)), dtype=np.float32) / np.float32(255)
     return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels[..., :3]
 
 
-def _path(file: str) -> Path:
+def file_path(file: str) -> Path:
+    """Where a photograph lies; HeatmarkError where scikit-image came without it."""
     import skimage
 
     path = Path(skimage.__file__).parent / "data" / file

@@ -5,6 +5,7 @@ from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,7 +15,9 @@ from bench.api import Network
 from bench.api.module_state import HOOKS, evaluating
 
 # Modules of these only compute, so that they may be traced once and run as a graph from then on.
-_PURE = {"torch", "torchvision", "timm", "bench"}
+_PURE = {"torch", "torchvision", "timm", "bench", "efficientnet_lite_pytorch"}
+# Convolutions that only pad what they are given, by module and class: their weights may be scaled like torch's own.
+_PADDING = {("efficientnet_lite_pytorch.utils", "Conv2dStaticSamePadding")}
 # How far rounding may move a logit, as a share of the largest; more means that the graph is not the network.
 _ROUNDING = 1e-4
 _log = logging.getLogger("heatmark")
@@ -58,6 +61,17 @@ def folded(network: Network, images: Tensor) -> Network:
     return replace(network, module=graph)
 
 
+class _Tracer(fx.Tracer):
+    """Leaves convolutions whole, those that pad too."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return _is_convolution(m) or super().is_leaf_module(m, module_qualified_name)
+
+
+def _is_convolution(part: nn.Module) -> TypeGuard[nn.Conv2d]:
+    return type(part) is nn.Conv2d or (type(part).__module__, type(part).__name__) in _PADDING
+
+
 def _only_computes(part: nn.Module) -> bool:
     return type(part).__module__.split(".")[0] in _PURE and not any(getattr(part, kind) for kind in HOOKS)
 
@@ -73,7 +87,7 @@ def _traced(
 ) -> tuple[fx.GraphModule, list[_Folding]] | None:
     """The module as a graph without normalisations that can be folded; None where that is another function."""
     try:
-        graph = fx.symbolic_trace(module)
+        graph = fx.GraphModule(module, _Tracer().trace(module))
     except Exception as error:  # noqa: BLE001 - tracing runs a network's own code, and the run goes on without it
         _log.debug("not folded: %s", error)
         return None
@@ -95,7 +109,7 @@ def _fold(graph: fx.GraphModule) -> list[_Folding]:
             continue
         convolution, norm = graph.get_submodule(str(before.target)), graph.get_submodule(str(node.target))
         once = called[node.target] == called[before.target] == 1
-        if once and type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.track_running_stats:
+        if once and _is_convolution(convolution) and type(norm) is nn.BatchNorm2d and norm.track_running_stats:
             foldings.append(_Folding(convolution, norm, deepcopy(convolution)))
             graph.set_submodule(str(before.target), foldings[-1].both)
             node.replace_all_uses_with(before)

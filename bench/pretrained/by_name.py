@@ -5,6 +5,16 @@ from torch import nn
 from bench.errors import HeatmarkError, nearest
 from bench.pretrained import efficientnet_lite, from_timm, from_torchvision, from_transformers
 from bench.pretrained.record import About, Pretrained
+from bench.settings import LIBRARIES
+
+
+def is_named(architecture: str) -> bool:
+    """Whether a library has a network of this name, as far as the name says."""
+    return (
+        architecture.startswith(LIBRARIES)
+        or architecture in efficientnet_lite.SIDES
+        or architecture in from_torchvision.names()
+    )
 
 
 def untrained(architecture: str, outputs: int, others: tuple[str, ...] = (), *, download: bool = False) -> nn.Module:

@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple, assert_never
 import numpy as np
 import pandas as pd
 
-from bench.errors import printable
 from bench.leaderboard.board import Board
 from bench.leaderboard.build import board_of
 from bench.leaderboard.metric_audit import audited, calibrated
@@ -85,10 +84,7 @@ def csv_of(table: pd.DataFrame) -> str:
 
 
 def _quoted(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def number(value: float, low: float, high: float) -> str:
@@ -170,7 +166,6 @@ def _markdown(table: pd.DataFrame) -> str:
 
 def plain(name: str) -> str:
     """A name that Markdown shows as it is."""
-    name = printable(name)
     for sign in "\\|*_<>[]`":
         name = name.replace(sign, f"\\{sign}")
     return name

@@ -48,9 +48,10 @@ def with_plugins(suite: SuiteFile) -> Suite:
     attributions = tuple(plugin for plugin in made if isinstance(plugin, Attribution))
     metrics = tuple(plugin for plugin in made if isinstance(plugin, ImageMetric | NetworkMetric))
     dataset = made[0]
-    assert isinstance(dataset, Dataset)  # noqa: S101 - for the type checker
+    assert isinstance(dataset, Dataset)
     file, table = suite.file, suite.table
     _check_split(table.dataset.split, dataset, file)
+    _check_labels(table, dataset, file)
     _check_metrics(table.smallest, f"{file}: smallest")
     _check_distinct([plugin.label for plugin in attributions], f"{file}: attributions")
     _check_distinct([plugin.label for plugin in metrics], f"{file}: metrics")
@@ -64,6 +65,17 @@ def _check_split(split: str | None, dataset: Dataset, file: str) -> None:
         raise HeatmarkError(
             f"{file}: dataset.split: {dataset.name} has no split {split!r}; {nearest(split, dataset.splits)}"
         )
+
+
+def _check_labels(table: SuiteTable, dataset: Dataset, file: str) -> None:
+    """That nothing asks for labels which nobody has given."""
+    asks = {
+        'target = "label"': table.target == "label",
+        "only_correct": table.only_correct,
+        "training": any(network.training for network in table.networks),
+    }
+    for what in (name for name, on in asks.items() if on and not dataset.labelled):
+        raise HeatmarkError(f"{file}: {what}: the images of {dataset.name} are not labelled; leave it out")
 
 
 def _check_metrics(names: Iterable[str], where: str) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from skimage.data import chelsea
 from torch import Tensor
 from typer.testing import CliRunner
 
@@ -101,15 +102,36 @@ def test_pictures_are_written_as_files(ran: subprocess.CompletedProcess[str], fo
         assert picture.size == (64, 64)
 
 
-def test_show_draws_an_image_of_the_data_set_and_a_file(folder: Path) -> None:
-    Image.new("RGB", (80, 60), "teal").save(folder / "photo.png")
+def test_show_draws_an_image_of_the_data_set_and_says_what_the_network_sees(folder: Path) -> None:
     options = ("--suite", "tiny.toml", "--methods", "edges,centre", "--out", "x.png")
-    for image in ("test/000001", "photo.png"):
-        shown = heatmark("show", image, *options, folder=folder)
-        assert shown.returncode == 0, shown.stderr
-        with Image.open(folder / "x.png") as picture:
-            assert picture.width > 500
-        (folder / "x.png").unlink()
+    shown = heatmark("show", "test/000001", *options, folder=folder)
+    assert shown.returncode == 0, shown.stderr
+    assert re.match(
+        r"test/000001: small_plain sees (brick|galaxies|gravel|letters|masonry|p\w+|wall), \d+%\n", shown.stdout
+    )
+    with Image.open(folder / "x.png") as picture:
+        assert picture.width > 500
+
+
+def test_show_explains_a_photograph_by_any_network_by_name(folder: Path) -> None:
+    Image.fromarray(chelsea()).save(folder / "cat.png")
+    options = ("--network", "efficientnet_lite0", "--methods", "grad_cam,input_x_gradient", "--out", "x.png")
+    shown = heatmark("show", "cat.png", *options, folder=folder)
+    assert shown.returncode == 0, shown.stderr
+    assert re.match(r"cat.png: efficientnet_lite0 sees (tabby|tiger cat|Egyptian cat), \d+%\n", shown.stdout)
+    with Image.open(folder / "x.png") as picture:
+        assert picture.width > 500
+
+
+def test_show_refuses_a_photograph_that_the_suite_s_network_cannot_know(folder: Path) -> None:
+    Image.new("RGB", (80, 60), "teal").save(folder / "photo.png")
+    shown = heatmark("show", "photo.png", "--methods", "edges", folder=folder)
+    assert shown.returncode != 0
+    assert (
+        "small_resnet knows the images of planted, not photographs such as photo.png; expected `--network"
+        in shown.stderr
+    )
+    assert shown.stderr.count("\n") == 1
 
 
 def test_train_takes_the_recipe_that_is_asked_for(folder: Path) -> None:

@@ -9,7 +9,15 @@ from bench.engine.folding import folded
 from bench.training.architectures import build
 
 IMAGES = torch.randn(3, 3, 33, 40, generator=torch.Generator().manual_seed(0))
-ARCHITECTURES = ["small_resnet", "small_plain", "resnet18", "mobilenet_v2", "efficientnet_b0", "googlenet"]
+ARCHITECTURES = [
+    "small_resnet",
+    "small_plain",
+    "resnet18",
+    "mobilenet_v2",
+    "efficientnet_b0",
+    "googlenet",
+    "efficientnet_lite0",
+]
 
 
 def lived_in(module: nn.Module) -> nn.Module:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import HeatmarkError
+from bench.pretrained.by_name import about
 from bench.suites.load import load_suite
 from bench.suites.read import shipped_suites
 
@@ -147,6 +148,13 @@ def test_every_shipped_suite_is_valid(name: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HEATMARK_REAL_DATA", str(tmp_path))
     assert load_suite(name, allow_code=True).table.name == name
     assert load_suite(name, quick=True, allow_code=True).table.name == name
+
+
+@pytest.mark.parametrize("name", ["imagenet_cnn", "imagenet_vit", "photographs", "photographs_networks"])
+def test_every_network_that_a_shipped_suite_names_is_known_to_its_library(name: str, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("HEATMARK_REAL_DATA", str(tmp_path))
+    for table in load_suite(name).table.networks:
+        assert len(about(table.architecture, table.weights or "DEFAULT").wordnet_ids) == 1000
 
 
 def test_quick_needs_a_table_of_its_own(suite_file) -> None:
