@@ -62,7 +62,7 @@ def test_no_contract_ignores_an_import_or_a_module() -> None:
     ("module", "line", "broken"),
     [
         ("api/network.py", "import bench.runner.run", [LAYERS, CIRCLES]),
-        ("results/pictures.py", "def late():\n    from bench.leaderboard import board", [LAYERS, CIRCLES]),
+        ("results/pictures.py", "def late():\n    from bench.statistics import board", [LAYERS, CIRCLES]),
         ("api/request.py", "if TYPE_CHECKING:\n    from bench.engine import curves_of", [LAYERS, CIRCLES]),
         ("training/loop.py", "from bench.attribution import paths", [LAYERS]),
         ("stray.py", "", [LAYERS]),

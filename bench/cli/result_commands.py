@@ -195,9 +195,9 @@ def compare(
     ] = "terminal",
 ) -> None:
     """Say what changed beyond noise between two result sets; exit status 1 when anything got surely worse."""
-    from bench.leaderboard.comparison import compare as compare_results
     from bench.report.comparison_table import render, show
     from bench.results.result_set import read_results
+    from bench.statistics.comparison import compare as compare_results
 
     comparison = compare_results(read_results(first), read_results(second))
     if table == "terminal":

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.leaderboard.board import ENTRY
-from bench.leaderboard.comparison import Comparison
-from bench.leaderboard.names import listed
-from bench.leaderboard.place_stability import chance
 from bench.report.tables import csv_of
+from bench.statistics.board import ENTRY
+from bench.statistics.comparison import Comparison
+from bench.statistics.names import listed
+from bench.statistics.place_stability import chance
 
 _COLOUR = {"worse": "red", "refused": "red", "better": "green"}
 

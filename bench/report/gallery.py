@@ -10,10 +10,10 @@ import pandas as pd
 from PIL import Image
 from scipy import ndimage
 
-from bench.leaderboard.means import Array
 from bench.report.figures.samples import coloured, lines_with_maps
 from bench.report.view import Line, View
 from bench.results.result_set import Results
+from bench.statistics.means import Array
 
 MOST_BYTES = 2_000_000
 MOST_ROWS = 8

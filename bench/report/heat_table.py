@@ -6,10 +6,10 @@ from itertools import groupby
 import matplotlib as mpl
 import numpy as np
 
-from bench.leaderboard.means import Array
-from bench.leaderboard.paired_tests import ALPHA
 from bench.report.tables import number
 from bench.report.view import Column, Line, View
+from bench.statistics.means import Array
+from bench.statistics.paired_tests import ALPHA
 
 STEPS = 11
 MINUS = "\N{MINUS SIGN}"

@@ -11,10 +11,6 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.leaderboard.board import ENTRY, OK
-from bench.leaderboard.metric_audit import flips
-from bench.leaderboard.place_stability import hangs_on
-from bench.leaderboard.recipe_effects import Row, recipe_table
 from bench.report.figures.drawings import Drawing
 from bench.report.figures.place import SCALES
 from bench.report.figures.style import COLUMN, PAGE, figures, inlined, svg
@@ -25,6 +21,10 @@ from bench.report.short_names import display, shortened
 from bench.report.view import ARROW, Line, View
 from bench.report.words import PROTOCOLS, TEST, bibtex, facts, missing
 from bench.results.result_set import Results
+from bench.statistics.board import ENTRY, OK
+from bench.statistics.metric_audit import flips
+from bench.statistics.place_stability import hangs_on
+from bench.statistics.recipe_effects import Row, recipe_table
 
 _HERE = Path(__file__).parent / "templates"
 _SCRIPTS = ("page.js", "weights.js", "gallery.js")

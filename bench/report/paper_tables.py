@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.leaderboard.paired_tests import ALPHA
 from bench.report.short_names import shortened
 from bench.report.view import Column, Line, View
+from bench.statistics.paired_tests import ALPHA
 
 ROOM = 100  # characters in small print across a page of 6.9 inches
 _SMALLER = 0.8  # an interval's characters beside others

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.leaderboard.recipe_effects import ACCURACY, LARGEST_DROP, Row, loses_accuracy
 from bench.report.tables import ARROW, plain
+from bench.statistics.recipe_effects import ACCURACY, LARGEST_DROP, Row, loses_accuracy
 
 RISES, FALLS, WARNING = "▲", "▼", "⚠"
 NOTE = (

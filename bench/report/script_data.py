@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.leaderboard.board import Board
-from bench.leaderboard.means import Array, over_seeds, ratio, resampled
 from bench.report.view import View
+from bench.statistics.board import Board
+from bench.statistics.means import Array, over_seeds, ratio, resampled
 
 _REPLICATES = 200
 SMALL = 1e-3  # a p-value below is only said to be so

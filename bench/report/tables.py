@@ -6,10 +6,10 @@ from typing import Literal, NamedTuple, assert_never
 import numpy as np
 import pandas as pd
 
-from bench.leaderboard.board import Board
-from bench.leaderboard.build import board_of
-from bench.leaderboard.metric_audit import audited, calibrated
-from bench.leaderboard.paired_tests import ALPHA
+from bench.statistics.board import Board
+from bench.statistics.build import board_of
+from bench.statistics.metric_audit import audited, calibrated
+from bench.statistics.paired_tests import ALPHA
 from bench.results.result_set import Results
 
 Format = Literal["markdown", "csv", "json"]

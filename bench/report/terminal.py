@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.leaderboard.paired_tests import ALPHA
 from bench.report.heat_table import MINUS, two
 from bench.report.short_names import shortened
 from bench.report.tables import TIED, number
 from bench.report.view import Line, View
+from bench.statistics.paired_tests import ALPHA
 
 _BAR = 16
 _SCORE = 22

@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from bench.leaderboard.board import COST, Board
-from bench.leaderboard.build import board_of, network_boards
-from bench.leaderboard.means import Array
-from bench.leaderboard.metric_audit import Finding, audited, calibrated, findings
-from bench.leaderboard.verdict import Place, Verdict, places, verdict_of
 from bench.results.result_set import Results
+from bench.statistics.board import COST, Board
+from bench.statistics.build import board_of, network_boards
+from bench.statistics.means import Array
+from bench.statistics.metric_audit import Finding, audited, calibrated, findings
+from bench.statistics.verdict import Place, Verdict, places, verdict_of
 
 ARROW = {"higher": "↑", "lower": "↓"}
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bench.leaderboard.names import listed
 from bench.report.view import View
 from bench.results.result_set import Results
+from bench.statistics.names import listed
 
 PROTOCOLS = {
     "rise2018": "as published: a row of pixels a step, towards zero or from a blur, of the probability",

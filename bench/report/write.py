@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.files import write_whole
-from bench.leaderboard.recipe_effects import compares_recipes, recipe_table
 from bench.report.figures.drawings import drawings
 from bench.report.figures.training import training_log
 from bench.report.page import page, shown
@@ -15,6 +14,7 @@ from bench.report.tables import Format, csv_of, render, table_of
 from bench.report.view import view_of
 from bench.results.commit import commit
 from bench.results.result_set import Results, write_results
+from bench.statistics.recipe_effects import compares_recipes, recipe_table
 
 _TABLES: dict[str, Format] = {
     "leaderboard.md": "markdown",

@@ -18,11 +18,11 @@ from bench.api import Explained, ImageRandom, Metric, Network, Request
 from bench.data.batches import batches
 from bench.errors import HeatmarkError
 from bench.files import write_whole
-from bench.leaderboard.means import resampled
 from bench.progress import progress
 from bench.results.result_set import Results, read_results
 from bench.runner.networks import NetworkLoader
 from bench.scoring.viewings import ceiling
+from bench.statistics.means import resampled
 from bench.suites.load import Suite, load_suite
 
 FLOOR = "centre"

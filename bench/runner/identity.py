@@ -17,7 +17,7 @@ from bench.runner.records import Run, Trained
 # Everything else in the package decides a score.
 NOT_COMPUTING = (
     *("_version.py", "progress.py", "api/registry.py", "runner/collect.py", "scoring/__init__.py"),
-    *("checks/", "cli/", "leaderboard/", "plugins/", "report/", "results/", "suites/", "verification/"),
+    *("checks/", "cli/", "plugins/", "report/", "results/", "statistics/", "suites/", "verification/"),
 )
 
 

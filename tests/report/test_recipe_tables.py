@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bench.leaderboard.recipe_effects import compares_recipes, recipe_table
 from bench.report.figures.effects import MOST_RECIPES, draw_effects, strongest
 from bench.report.figures.style import PAGE, figures
 from bench.report.recipe_tables import FALLS, RISES, WARNING, render_recipes
 from bench.report.write import write_report
 from bench.results.result_set import Results
+from bench.statistics.recipe_effects import compares_recipes, recipe_table
 from tests.support.simulated_results import result_set
 
 CONTROL, SPARSE = "standard", "sparse(strength=2)"

@@ -102,5 +102,5 @@ def test_the_terminal_shows_every_score_on_request() -> None:
 
 
 def test_a_report_does_not_wait_for_torch() -> None:
-    code = "import sys, bench.report.write, bench.leaderboard.comparison; sys.exit('torch' in sys.modules)"
+    code = "import sys, bench.report.write, bench.statistics.comparison; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0

@@ -5,11 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from bench.leaderboard.means import Array
 from bench.report.figures.place import SCALES
 from bench.report.figures.style import COLUMN, LINE, PALETTE, TEXT, apart
 from bench.report.short_names import shortened
 from bench.report.view import Line, View
+from bench.statistics.means import Array
 
 WIDE = 20
 

@@ -8,13 +8,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.leaderboard.board import COLUMN
-from bench.leaderboard.means import Array
 from bench.report.figures.style import COLUMN as COLUMN_WIDTH
 from bench.report.figures.style import LINE, TEXT, apart, colours
 from bench.report.short_names import shortened
 from bench.report.view import Line, View
 from bench.results.result_set import Results
+from bench.statistics.board import COLUMN
+from bench.statistics.means import Array
 
 MOST_CURVES = 6
 MOST_TICKS = 6

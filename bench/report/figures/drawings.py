@@ -7,8 +7,6 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.leaderboard.names import listed
-from bench.leaderboard.recipe_effects import ACCURACY, compares_recipes, recipe_table
 from bench.report.figures.cost import draw_cost, front, priced
 from bench.report.figures.curves import axis_names, curves_of, draw_curves
 from bench.report.figures.effects import draw_effects, draw_price
@@ -20,6 +18,8 @@ from bench.report.figures.training import draw_training, measured, training_log
 from bench.report.short_names import display
 from bench.report.view import View
 from bench.results.result_set import Results
+from bench.statistics.names import listed
+from bench.statistics.recipe_effects import ACCURACY, compares_recipes, recipe_table
 
 MOST_EFFECTS = 8
 GALLERY = 3

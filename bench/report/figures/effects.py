@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.leaderboard.recipe_effects import ACCURACY
 from bench.report.figures.style import COLUMN, CONTROL, LINE, PALETTE, TEXT, apart
 from bench.report.short_names import display, shortened
+from bench.statistics.recipe_effects import ACCURACY
 
 ABOVE, BELOW = PALETTE[2], PALETTE[3]
 MOST_RECIPES = 18

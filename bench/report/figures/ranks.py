@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.leaderboard.means import Array
 from bench.report.figures.style import COLUMN, TEXT, colours
 from bench.report.short_names import shortened
 from bench.report.view import Column, Line, View
+from bench.statistics.means import Array
 
 MOST_LINES = 15
 

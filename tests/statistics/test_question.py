@@ -6,9 +6,9 @@ import pytest
 from bench.api import Explained, Metric, Scored
 from bench.api.registry import find
 from bench.errors import HeatmarkError
-from bench.leaderboard.build import board_of
-from bench.leaderboard.names import display
 from bench.plugin_card import AttributionCard, Card, MetricCard
+from bench.statistics.build import board_of
+from bench.statistics.names import display
 from bench.suites.load import load_suite
 from bench.suites.read import shipped_suites
 from tests.support.simulated_results import result_set

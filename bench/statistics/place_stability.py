@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.leaderboard.board import Board
-from bench.leaderboard.means import over_seeds
-from bench.leaderboard.names import listed
-from bench.leaderboard.paired_tests import ALPHA, holm, paired
-from bench.leaderboard.wins import overall_scores
+from bench.statistics.board import Board
+from bench.statistics.means import over_seeds
+from bench.statistics.names import listed
+from bench.statistics.paired_tests import ALPHA, holm, paired
+from bench.statistics.wins import overall_scores
 
 
 @dataclass(frozen=True)

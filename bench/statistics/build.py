@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import HeatmarkError
-from bench.leaderboard.board import COLUMN, ENTRY, OK, RUN, Board
-from bench.leaderboard.means import Counts, over_seeds
-from bench.leaderboard.names import codes_of, labels
-from bench.leaderboard.question import question_of
-from bench.leaderboard.recipe_effects import recipe_table
 from bench.plugin_card import AttributionCard, Card, MetricCard
 from bench.results.result_set import Results
+from bench.statistics.board import COLUMN, ENTRY, OK, RUN, Board
+from bench.statistics.means import Counts, over_seeds
+from bench.statistics.names import codes_of, labels
+from bench.statistics.question import question_of
+from bench.statistics.recipe_effects import recipe_table
 
 
 def board_of(results: Results, weights: Mapping[str, float] | None = None) -> Board:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.errors import HeatmarkError
-from bench.leaderboard.comparison import compare
+from bench.statistics.comparison import compare
 from tests.support.simulated_results import result_set
 
 

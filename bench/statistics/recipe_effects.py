@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.leaderboard.board import OK, Board
-from bench.leaderboard.means import LEVEL, Array, quantile_t, ratio
-from bench.leaderboard.names import codes_of, display_names
-from bench.leaderboard.paired_tests import ALPHA, adjusted_by_holm
-from bench.leaderboard.replicates import seeds_needed
 from bench.results.result_set import Results
+from bench.statistics.board import OK, Board
+from bench.statistics.means import LEVEL, Array, quantile_t, ratio
+from bench.statistics.names import codes_of, display_names
+from bench.statistics.paired_tests import ALPHA, adjusted_by_holm
+from bench.statistics.replicates import seeds_needed
 
 ACCURACY = {"accuracy": "accuracy", "robust_accuracy": "accuracy under attack"}
 LARGEST_DROP = 0.05

@@ -6,14 +6,14 @@ from typing import Literal
 
 import numpy as np
 
-from bench.leaderboard.board import Board
-from bench.leaderboard.metric_audit import flips
-from bench.leaderboard.names import listed
-from bench.leaderboard.paired_tests import ALPHA, adjusted_by_holm, holm, images_needed, paired
-from bench.leaderboard.place_stability import left_out
-from bench.leaderboard.places import Place, Scale, fair_scores
-from bench.leaderboard.recipe_effects import Effect
-from bench.leaderboard.replicates import seeds_needed
+from bench.statistics.board import Board
+from bench.statistics.metric_audit import flips
+from bench.statistics.names import listed
+from bench.statistics.paired_tests import ALPHA, adjusted_by_holm, holm, images_needed, paired
+from bench.statistics.place_stability import left_out
+from bench.statistics.places import Place, Scale, fair_scores
+from bench.statistics.recipe_effects import Effect
+from bench.statistics.replicates import seeds_needed
 
 Sureness = Literal["clear", "hangs", "not told apart", "cannot be tested"]
 SIGNIFICANTLY = "significantly (p < .05, Holm)"

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.leaderboard.board import COST, FEW, Board, Standing
-from bench.leaderboard.means import Array, Mask, over_seeds
-from bench.leaderboard.names import listed
-from bench.leaderboard.paired_tests import ALPHA, holm
-from bench.leaderboard.scale import ceiling_of, only, runs_of
+from bench.statistics.board import COST, FEW, Board, Standing
+from bench.statistics.means import Array, Mask, over_seeds
+from bench.statistics.names import listed
+from bench.statistics.paired_tests import ALPHA, holm
+from bench.statistics.scale import ceiling_of, only, runs_of
 
 SPLITS = 200
 RELIABLE = 0.8

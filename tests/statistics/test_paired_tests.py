@@ -10,8 +10,8 @@ from statsmodels.stats.anova import AnovaRM
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import normal_power
 
-from bench.leaderboard.means import seed_variance
-from bench.leaderboard.paired_tests import ALPHA, groups, holm, images_needed, paired, rank_intervals, superiority
+from bench.statistics.means import seed_variance
+from bench.statistics.paired_tests import ALPHA, groups, holm, images_needed, paired, rank_intervals, superiority
 
 ONE_RUN = np.zeros(3, np.int64)
 

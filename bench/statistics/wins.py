@@ -8,7 +8,7 @@ numbers, so that the same intervals and paired tests hold for it as for a single
 
 import numpy as np
 
-from bench.leaderboard.means import Array, ratio
+from bench.statistics.means import Array, ratio
 
 
 def wins(quality: Array, opponents: list[int]) -> Array:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.leaderboard.means import Array, means, over_seeds
-from bench.leaderboard.paired_tests import ALPHA, groups, holm, paired, rank_intervals
-from bench.leaderboard.places import between
-from bench.leaderboard.replicates import seeds_needed
-from bench.leaderboard.wins import overall_scores, wins
+from bench.statistics.means import Array, means, over_seeds
+from bench.statistics.paired_tests import ALPHA, groups, holm, paired, rank_intervals
+from bench.statistics.places import between
+from bench.statistics.replicates import seeds_needed
+from bench.statistics.wins import overall_scores, wins
 
 IMAGES = 128
 ENTRIES = 6

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.leaderboard.build import board_of
-from bench.leaderboard.metric_audit import agreement, calibrated, findings, flips, krippendorff_alpha, split_half
+from bench.statistics.build import board_of
+from bench.statistics.metric_audit import agreement, calibrated, findings, flips, krippendorff_alpha, split_half
 from tests.support.simulated_results import result_set
 
 FIVE = ("a", "b", "c", "d", "integrated_gradients")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bench.errors import HeatmarkError
-from bench.leaderboard.build import board_of, entry_board
-from bench.leaderboard.wins import overall_scores, wins
 from bench.results.result_set import read_results, write_results
+from bench.statistics.build import board_of, entry_board
+from bench.statistics.wins import overall_scores, wins
 from tests.support.simulated_results import result_set
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import HeatmarkError, nearest
-from bench.leaderboard.means import Array, Counts, Mask, Means, means, over_seeds, ratio
-from bench.leaderboard.names import chosen_rows
-from bench.leaderboard.paired_tests import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
-from bench.leaderboard.question import METHODS, Question
-from bench.leaderboard.scale import NETWORK, heights
-from bench.leaderboard.wins import overall_scores, wins
+from bench.statistics.means import Array, Counts, Mask, Means, means, over_seeds, ratio
+from bench.statistics.names import chosen_rows
+from bench.statistics.paired_tests import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
+from bench.statistics.question import METHODS, Question
+from bench.statistics.scale import NETWORK, heights
+from bench.statistics.wins import overall_scores, wins
 
 RUN = NETWORK
 ENTRY = [*RUN, "attribution"]
@@ -209,7 +209,7 @@ class Board:
 
     @cached_property
     def wins(self) -> Array:
-        """How often each entry beats the methods, (entry, metric, seed, image), as `bench.leaderboard.wins` says."""
+        """How often each entry beats the methods, (entry, metric, seed, image), as `bench.statistics.wins` says."""
         return wins(self.quality, self.methods)
 
     @cached_property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from bench.leaderboard.means import Array, Counts, Mask, over_seeds, ratio
+from bench.statistics.means import Array, Counts, Mask, over_seeds, ratio
 
 ALPHA = 0.05
 POWER = 0.8

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.leaderboard.means import means, resampled
+from bench.statistics.means import means, resampled
 
 
 def test_means_agree_with_scipys_studentised_bootstrap_in_width_and_place() -> None:

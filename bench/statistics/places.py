@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from bench.leaderboard.board import Board, Standing
-from bench.leaderboard.means import Array, means, over_seeds
-from bench.leaderboard.paired_tests import ALPHA, paired
+from bench.statistics.board import Board, Standing
+from bench.statistics.means import Array, means, over_seeds
+from bench.statistics.paired_tests import ALPHA, paired
 
 Scale = Literal["random to truth", "wins"]
 

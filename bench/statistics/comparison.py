@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import HeatmarkError
-from bench.leaderboard.board import COLUMN, ENTRY, Board
-from bench.leaderboard.build import entry_board
-from bench.leaderboard.paired_tests import ALPHA, adjusted_by_holm, paired
 from bench.results.result_set import Results
+from bench.statistics.board import COLUMN, ENTRY, Board
+from bench.statistics.build import entry_board
+from bench.statistics.paired_tests import ALPHA, adjusted_by_holm, paired
 
 
 @dataclass(frozen=True)

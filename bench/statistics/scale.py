@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from bench.leaderboard.means import Array, Mask, ratio
+from bench.statistics.means import Array, Mask, ratio
 
 NETWORK = ["network", "recipe"]
 

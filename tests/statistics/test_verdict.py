@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.leaderboard.build import board_of, network_boards
-from bench.leaderboard.metric_audit import audited
-from bench.leaderboard.verdict import Verdict, verdict_of
 from bench.results.result_set import Results, read_results
+from bench.statistics.build import board_of, network_boards
+from bench.statistics.metric_audit import audited
+from bench.statistics.verdict import Verdict, verdict_of
 from tests.support.simulated_results import result_set
 
 RESULTS = Path(__file__).parents[2] / "results"

@@ -4,7 +4,7 @@ from math import inf, isfinite, sqrt
 
 from scipy import stats
 
-from bench.leaderboard.paired_tests import ALPHA, POWER
+from bench.statistics.paired_tests import ALPHA, POWER
 
 MOST = 10_000
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import HeatmarkError, nearest
-from bench.leaderboard.means import Counts
 from bench.plugin_card import Card
+from bench.statistics.means import Counts
 
 _VALUES = {"torchcam": "torch-cam", "rise2018": "RISE", "quantus": "Quantus", "latec": "LATEC"}
 _AT_COMMAS = re.compile(r", (?=\w+=)")

@@ -5,12 +5,12 @@ from typing import Literal
 
 import numpy as np
 
-from bench.leaderboard.board import Board
-from bench.leaderboard.finding import Badge, methods_finding, recipes_finding
-from bench.leaderboard.paired_tests import ALPHA
-from bench.leaderboard.places import Place, Scale, places
-from bench.leaderboard.question import Question
-from bench.leaderboard.recipe_effects import Effect, effects_of
+from bench.statistics.board import Board
+from bench.statistics.finding import Badge, methods_finding, recipes_finding
+from bench.statistics.paired_tests import ALPHA
+from bench.statistics.places import Place, Scale, places
+from bench.statistics.question import Question
+from bench.statistics.recipe_effects import Effect, effects_of
 
 __all__ = ["Badge", "Effect", "Lead", "Place", "Verdict", "places", "verdict_of"]
 
