@@ -44,7 +44,7 @@ class _Part:
     @property
     def _now(self) -> nn.Module:
         module = self.module()
-        assert module is not None, "a part lives as long as its network"
+        assert module is not None, "a part lives as long as its network"  # noqa: S101 - for the type checker
         return module
 
     def change(self) -> str | None:

@@ -82,7 +82,7 @@ def _from_file(kind: str, source: Source) -> type[Plugin]:
 
 
 def _from_entry_point(kind: str, source: Source) -> type[Plugin]:
-    assert source.entry is not None
+    assert source.entry is not None  # noqa: S101 - for the type checker
     try:
         plugin = source.entry.load()
     except (Exception, SystemExit) as error:

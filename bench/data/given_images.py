@@ -27,6 +27,9 @@ EXPECTED = (
 )
 
 
+_FIELDS = 4  # of a fixation: x, y, duration, viewing
+
+
 @dataclass(frozen=True)
 class GivenImages:
     """Images to be explained, and what is known of each: `truth`, `fixations` and `ids` in their order."""
@@ -35,6 +38,12 @@ class GivenImages:
     truth: Sequence[Any] | Tensor | None = None
     fixations: Sequence[Tensor] | None = None
     ids: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, given in (("truth", self.truth), ("fixations", self.fixations), ("image_ids", self.ids)):
+            several = hasattr(given, "__len__") and hasattr(given, "__getitem__") and getattr(given, "ndim", 1) != 0
+            if given is not None and not several:
+                raise HeatmarkError(f"{name}: expected a sequence with one for each image, got {type(given).__name__}")
 
     @property
     def count(self) -> int | None:
@@ -80,7 +89,7 @@ class GivenImages:
                 sample,
                 id=_of(self.ids, position, sample.id, "image_ids"),
                 truth=_map(_of(self.truth, position, sample.truth, "truth")),
-                fixations=_of(self.fixations, position, sample.fixations, "fixations"),
+                fixations=_points(_of(self.fixations, position, sample.fixations, "fixations")),
             )
             if isinstance(image, Sample):
                 yield prepare(sample, network.preprocess)
@@ -181,4 +190,14 @@ def _of(given: Any, position: int, own: Any, name: str) -> Any:
 def _map(truth: Any) -> Tensor | None:
     if truth is None or isinstance(truth, Tensor):
         return truth
-    return torch.as_tensor(np.asarray(truth), dtype=torch.float32)
+    try:
+        return torch.as_tensor(np.asarray(truth), dtype=torch.float32)
+    except (TypeError, ValueError) as error:
+        raise HeatmarkError(f"truth: expected a map (height, width) for each image, got {truth!r}") from error
+
+
+def _points(fixations: Any) -> Tensor | None:
+    if fixations is None or (isinstance(fixations, Tensor) and fixations.ndim == 2 and fixations.shape[1] == _FIELDS):
+        return fixations
+    given = f"the shape {tuple(fixations.shape)}" if isinstance(fixations, Tensor) else type(fixations).__name__
+    raise HeatmarkError(f"fixations: expected a tensor (count, {_FIELDS}) for each image, got {given}")

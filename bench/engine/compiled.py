@@ -32,7 +32,7 @@ def compiled(network: Network) -> Network:
 def _compiled(module: nn.Module, compiler: Compiler, versions: tuple[int, ...]) -> nn.Module:  # noqa: ARG001
     # What is compiled keeps the weights of its module as constants, so that it gets a module of its own.
     own = torch.compile(deepcopy(module), backend=compiler, dynamic=False)
-    assert isinstance(own, nn.Module)
+    assert isinstance(own, nn.Module)  # noqa: S101 - for the type checker
     return own
 
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from bench.errors import HeatmarkError
 
 # What reading a file raises that is cut short, or is not a file of weights.
-UNREADABLE = (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError, UnpicklingError)
+UNREADABLE = (SafetensorError, RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, UnpicklingError)
 ALLOW = "allow the download (`download = true` in the suite, or --download)"
 
 

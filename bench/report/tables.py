@@ -6,11 +6,12 @@ from typing import Literal, NamedTuple, assert_never
 import numpy as np
 import pandas as pd
 
+from bench.errors import printable
+from bench.results.result_set import Results
 from bench.statistics.board import Board
 from bench.statistics.build import board_of
 from bench.statistics.metric_audit import audited, calibrated
 from bench.statistics.paired_tests import ALPHA
-from bench.results.result_set import Results
 
 Format = Literal["markdown", "csv", "json"]
 ARROW = {"higher": "↑", "lower": "↓"}
@@ -84,7 +85,10 @@ def csv_of(table: pd.DataFrame) -> str:
 
 
 def _quoted(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def number(value: float, low: float, high: float) -> str:
@@ -166,6 +170,7 @@ def _markdown(table: pd.DataFrame) -> str:
 
 def plain(name: str) -> str:
     """A name that Markdown shows as it is."""
+    name = printable(name)
     for sign in "\\|*_<>[]`":
         name = name.replace(sign, f"\\{sign}")
     return name

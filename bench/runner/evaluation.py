@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -43,6 +43,16 @@ class Evaluation:
     batch: int
     on_error: OnError
     seed: int
+
+    def __post_init__(self) -> None:
+        if type(self.batch) is not int or self.batch < 1:
+            raise HeatmarkError(f"batch: expected a whole number from 1, got {self.batch!r}")
+        if type(self.seed) is not int:
+            raise HeatmarkError(f"seed: expected a whole number, got {self.seed!r}")
+        if self.on_error not in get_args(OnError):
+            raise HeatmarkError(f"on_error: expected 'raise' or 'status', got {self.on_error!r}")
+        if not isinstance(self.preprocess, Preprocess | None):
+            raise HeatmarkError(f"preprocess: expected a Preprocess, got {type(self.preprocess).__name__}")
 
     @property
     def methods(self) -> list[Attribution]:
@@ -107,7 +117,10 @@ class Evaluation:
             return _outputs(batch.outputs, clean.shape[1])
         own = self.targets[first : first + len(batch.ids)]
         numbers = [self._number(name) if isinstance(name, str) else name for name in own]
-        tensor = own if isinstance(own, Tensor) else torch.as_tensor(np.asarray(numbers))
+        try:
+            tensor = own if isinstance(own, Tensor) else torch.as_tensor(np.asarray(numbers))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise HeatmarkError(f"targets: expected outputs or class names, got {numbers!r}") from error
         return _outputs(tensor.to(clean.device), clean.shape[1])
 
     def _check_targets(self) -> None:
@@ -117,6 +130,8 @@ class Evaluation:
         count = self.images.count
         if self.targets is None or isinstance(self.targets, str) or count is None:
             return
+        if not hasattr(self.targets, "__len__") or not getattr(self.targets, "ndim", 1):
+            raise HeatmarkError(f"targets: expected one for each image, got {type(self.targets).__name__}")
         shape = tuple(self.targets.shape) if isinstance(self.targets, Tensor) else (len(self.targets),)
         if shape != (count,):
             raise HeatmarkError(f"targets: expected {count}, one for each image, got the shape {shape}")
@@ -163,6 +178,9 @@ def _check_references(references: Tensor | None, images: Tensor) -> None:
     given = tuple(references.shape) if isinstance(references, Tensor) else type(references).__name__
     if not isinstance(references, Tensor) or references.ndim != 4 or references.shape[1:] != images.shape[1:]:
         raise HeatmarkError(f"references: expected a tensor of shape (any, {expected}), got {given}")
+    if not references.is_floating_point() or references.layout != torch.strided or references.device != images.device:
+        kind = f"{references.dtype} {references.layout} on {references.device}"
+        raise HeatmarkError(f"references: expected floating point on {images.device} as the images are, got {kind}")
 
 
 def _check_ids(seen: Counter[str]) -> None:
@@ -173,6 +191,8 @@ def _check_ids(seen: Counter[str]) -> None:
 
 def _outputs(targets: Tensor, count: int) -> Tensor:
     """The targets as outputs to explain; HeatmarkError where the network has no such output."""
+    if targets.ndim != 1:
+        raise HeatmarkError(f"targets: expected one for each image, got the shape {tuple(targets.shape)}")
     whole = not (targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool)
     if not whole or targets.amin() < 0 or targets.amax() >= count:
         raise HeatmarkError(f"targets: expected whole numbers from 0 to {count - 1}, got {targets.tolist()}")

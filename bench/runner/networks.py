@@ -113,7 +113,7 @@ class NetworkLoader:
 
     def _trained(self, seed: int) -> Trained:
         table = self.table
-        assert table.training is not None
+        assert table.training is not None  # noqa: S101 - for the type checker
         job = TrainingJob(self.suite.recipes[self.number], self.suite.dataset, table.training, seed)
         identity = self._identity(job)
         path = self.folder / f"{table.label}-{job.recipe.name}-{seed}-{key_of(identity)[:16]}.safetensors"

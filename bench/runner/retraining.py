@@ -76,7 +76,7 @@ def retrainer_of(explainer: Explainer, method: Attribution) -> SuiteRetrainer:
 def _ranked(explainer: Explainer, method: Attribution, split: str) -> Ranked:
     """Rank maps of the images of a split that training looks at, by the method's heatmaps of the network."""
     run, training, network = explainer.run, explainer.trained.training, explainer.network
-    assert training is not None
+    assert training is not None  # noqa: S101 - for the type checker
     known = usable(run.dataset, split, network)
     wanted = training.images if split == "train" else training.validation_images
     positions = [known[i] for i in evenly_spaced(len(known), wanted)]

@@ -48,7 +48,7 @@ def with_plugins(suite: SuiteFile) -> Suite:
     attributions = tuple(plugin for plugin in made if isinstance(plugin, Attribution))
     metrics = tuple(plugin for plugin in made if isinstance(plugin, ImageMetric | NetworkMetric))
     dataset = made[0]
-    assert isinstance(dataset, Dataset)
+    assert isinstance(dataset, Dataset)  # noqa: S101 - for the type checker
     file, table = suite.file, suite.table
     _check_split(table.dataset.split, dataset, file)
     _check_labels(table, dataset, file)

@@ -1,15 +1,17 @@
 """Files of weights as people have them: state dicts, inside checkpoints too, whatever their names begin with."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from bench.errors import HeatmarkError, nearest, printable
+from bench.errors import HeatmarkError, nearest
 from bench.pretrained.hub_files import UNREADABLE
 
 # Where training scripts keep the state dict in a checkpoint.
@@ -71,9 +73,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise HeatmarkError(f"no weights at {path}")
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of protocols and layouts, which are read right or refused
+            state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except UnpicklingError as error:
+        reason = "it is none, or holds more than tensors and would run code when read"
+        raise HeatmarkError(f"{path} is not a file of weights: {reason}") from error
     except UNREADABLE as error:
-        raise HeatmarkError(f"{path} is not a file of weights: {printable(error) or 'it is empty'}") from error
+        raise HeatmarkError(
+            f"{path} is not a file of weights: {(str(error).splitlines() or ['it is empty'])[0]}"
+        ) from error
     inside: list[Any] = [state, *(state.get(key) for key in _INSIDE)] if isinstance(state, dict) else []
     found: dict[str, Tensor] | None = next((own for own in inside if _is_state_dict(own)), None)
     if found is None:
