@@ -95,7 +95,7 @@ def test_gaze_is_drawn_from_the_fixations_of_all_viewings(root: Path, gaze_root:
 
 
 def test_the_shortest_fixation_is_a_setting(root: Path, gaze_root: Path) -> None:
-    sample = birds(root, gaze_root=str(gaze_root), minimum_duration=0).sample("test", 0)
+    sample = birds(root, gaze_root=str(gaze_root), minimum_duration=1).sample("test", 0)
     assert sample.fixations[:, 2].tolist() == [300, 90, 400]
 
 

@@ -170,7 +170,7 @@ def test_fine_tuning_goes_on_from_the_start(tmp_path):
     own.module.load_state_dict(first)
     start = tmp_path / "start.safetensors"
     write_trained(start, own.module, {})
-    still = replace(SHORT, start=str(start), learning_rate=0.0, weight_decay=0.0, epochs=1)
+    still = replace(SHORT, start=str(start), learning_rate=1e-30, weight_decay=0.0, epochs=1)
     unmoved, _ = trained(LabelSmoothing(), still, tmp_path / "second.partial")
     assert torch.equal(unmoved["0.weight"], first["0.weight"])
     job = TrainingJob(LabelSmoothing(), Stripes(), still, 0)
