@@ -1,4 +1,4 @@
-"""Plug-ins made of other libraries' methods and metrics, by name: `captum:Saliency`, `quantus:Sparseness`.
+"""Plug-ins made of what other libraries offer, by name: `captum:Saliency`, `quantus:Sparseness`, `hf:beans`.
 
 A file of a folder `adapters` stands for one library. It has a function `plugin(name)` that makes the plug-in class of a
 name, and `names()`, those that work. Settings are the parameters of the library's own signature.
@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import field, make_dataclass
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,12 +25,15 @@ P = TypeVar("P", bound=Plugin)
 SIMPLE = (bool, int, float, str)
 
 
-def adapted_class(base: type[P], library: str, target: Callable[..., Any], settings: Mapping[str, Any]) -> type[P]:
-    """A plug-in class for one method or metric of a library; `settings` are its fields and their defaults.
+def adapted_class(
+    base: type[P], library: str, target: Callable[..., Any], settings: Mapping[str, Any], name: str = ""
+) -> type[P]:
+    """A plug-in class for one method, metric or data set of a library; `settings` are its fields and their defaults.
 
-    `base` is the adapter's own class, in whose file it counts as written; `target` the library's class.
+    `base` is the adapter's own class, in whose file it counts as written; `target` the library's class, whose name it
+    has unless there is another.
     """
-    name = target.__name__
+    name = name or target.__name__
     fields = [(key, type(value), field(default=value)) for key, value in settings.items()]
     stamp = f"{library} {version(library)}"
     about = {
@@ -38,10 +42,21 @@ def adapted_class(base: type[P], library: str, target: Callable[..., Any], setti
         "library": stamp,
         "target": staticmethod(target),
         "reference": f"{target.__module__}.{name}",
+        "__reduce__": _travels,
     }
     made: type[P] = make_dataclass(name, fields, bases=(base,), namespace=about, frozen=True)
     made.name = f"{base.__module__.rpartition('.')[2]}:{name}"
     return made
+
+
+def _travels(own: Plugin) -> tuple[Callable[..., Plugin], tuple[str, str, dict[str, Any]]]:
+    """How pickle takes an instance of a class that no module holds: by its adapter, name and settings."""
+    return _made_again, (type(own).__module__, own.name.partition(":")[2], own.settings)
+
+
+def _made_again(adapter: str, name: str, settings: Mapping[str, Any]) -> Plugin:
+    plugin: Plugin = import_module(adapter).plugin(name)(**settings)
+    return plugin
 
 
 def settings_of(*signatures: Callable[..., Any], leaving: Sequence[str] = ()) -> dict[str, Any]:

@@ -22,13 +22,16 @@ def list_plugins(
     ] = False,
 ) -> None:
     """List the plug-ins that were found, and the shipped suites."""
-    from bench.plugins.sources import PACKAGES, sources
+    from bench.plugins.outline import first_line
+    from bench.plugins.sources import PACKAGES, libraries, sources
     from bench.suites.read import shipped_suites
 
     for own in PACKAGES if kind == "all" else [kind] if kind in PACKAGES else []:
         listing = Table("name", "what it is", title=own, title_justify="left", box=None, pad_edge=False)
         for name in sources(own):
             listing.add_row(name, escape(_described(own, name, long=long)))
+        for library, path in libraries(own).items():
+            listing.add_row(f"{library}:NAME", escape(first_line(path)))
         console.print(listing, "")
     if kind in {"all", "suites"}:
         console.print("suites", *shipped_suites(), sep="\n")

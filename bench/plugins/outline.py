@@ -66,6 +66,11 @@ def outline(kind: str, source: Source) -> Outline | None:
     return Outline(lines[0], settings) if lines else None
 
 
+def first_line(path: Path) -> str:
+    """The first line of a file's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_bytes())) or "").partition("\n")[0]
+
+
 def _check_imports(tree: ast.Module) -> None:
     for node in tree.body:
         modules: list[str] = []

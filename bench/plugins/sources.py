@@ -15,7 +15,11 @@ PACKAGES = {
     "datasets": "bench.datasets",
 }
 # Files here stand for a library and make plug-ins of its names.
-ADAPTERS = {"attributions": "bench.methods.adapters", "metrics": "bench.metrics.adapters"}
+ADAPTERS = {
+    "attributions": "bench.methods.adapters",
+    "metrics": "bench.metrics.adapters",
+    "datasets": "bench.datasets.adapters",
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def kind_of(name: str) -> str:
 
 
 def libraries(kind: str) -> dict[str, Path]:
-    """The files that stand for other libraries' methods or metrics, by the name before the colon."""
+    """The files that stand for other libraries' methods, metrics or data sets, by the name before the colon."""
     places = folders(ADAPTERS[kind]) if kind in ADAPTERS else ()
     return {path.stem: path for folder in places for path in sorted(folder.glob("*.py"))}
 

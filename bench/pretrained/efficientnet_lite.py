@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from bench.api import Preprocess
+from bench.data.hub_files import library
 from bench.data.imagenet_classes import WNIDS, imagenet_names
-from bench.pretrained.hub_files import library
 from bench.pretrained.record import About, Pretrained
 
 # The side of the images of each size; the authors cut it out of images that are 32 pixels larger.

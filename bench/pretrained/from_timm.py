@@ -6,8 +6,8 @@ from typing import Any
 from torch import nn
 
 from bench.api import Preprocess
+from bench.data.hub_files import UNREADABLE, checkpoint, hub_file, library, revision_of
 from bench.errors import HeatmarkError, nearest
-from bench.pretrained.hub_files import UNREADABLE, checkpoint, hub_file, library, revision_of
 from bench.pretrained.record import About, Pretrained
 
 _FILES = ("model.safetensors", "pytorch_model.bin")

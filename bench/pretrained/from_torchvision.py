@@ -9,9 +9,9 @@ from urllib.parse import urlparse
 from torch import nn
 
 from bench.api import Preprocess
+from bench.data.hub_files import UNREADABLE, checkpoint
 from bench.data.imagenet_classes import WNIDS
 from bench.errors import HeatmarkError, nearest
-from bench.pretrained.hub_files import UNREADABLE, checkpoint
 from bench.pretrained.record import About, Pretrained
 
 # Untrained, these take long to draw weights unless told how, and take other images than all others unless told so.

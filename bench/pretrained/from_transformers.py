@@ -9,9 +9,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bench.api import Preprocess, Sample
+from bench.data.hub_files import UNREADABLE, hub_folder, library, revision_of
 from bench.data.transforms import prepare
 from bench.errors import HeatmarkError
-from bench.pretrained.hub_files import UNREADABLE, hub_folder, library, revision_of
 from bench.pretrained.record import About, Pretrained
 
 _FILES = ("*.json", "model*.safetensors")

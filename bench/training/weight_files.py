@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from bench.data.hub_files import UNREADABLE
 from bench.errors import HeatmarkError, nearest
-from bench.pretrained.hub_files import UNREADABLE
 
 # Where training scripts keep the state dict in a checkpoint.
 _INSIDE = ("state_dict", "model_state_dict", "model", "network", "net", "weights")

@@ -146,6 +146,7 @@ def test_train_takes_the_recipe_that_is_asked_for(folder: Path) -> None:
 
 def test_list_names_every_kind(folder: Path) -> None:
     listed = heatmark("list", folder=folder)
+    assert {"captum:NAME", "quantus:NAME", "torchvision:NAME"} <= set(listed.stdout.split())
     assert listed.returncode == 0, listed.stderr
     for name in ("standard", "integrated_gradients", "deletion", "planted", "embedded"):
         assert name in listed.stdout

@@ -1,11 +1,11 @@
-"""Files of weights where libraries keep them: torch's folder of checkpoints, Hugging Face's cache."""
+"""Files where libraries keep them: torch's folder of checkpoints, Hugging Face's cache of models and data sets."""
 
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlparse
 
 import torch
@@ -15,6 +15,8 @@ from bench.errors import HeatmarkError
 
 # What reading a file raises that is cut short, or is not a file of weights.
 UNREADABLE = (SafetensorError, RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, UnpicklingError)
+EVERYTHING = "*"
+Kind = Literal["model", "dataset"]
 ALLOW = "allow the download (`download = true` in the suite, or --download)"
 
 
@@ -54,18 +56,22 @@ def hub_file(repository: str, names: Sequence[str], revision: str | None, what: 
             return Path(hub.hf_hub_download(repository, name, revision=revision, local_files_only=not download))
         except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
             reason = error
-    raise _absent(hub, repository, " or ".join(names), what, reason if download else None)
+    raise _absent(hub, f"models/{repository}", " or ".join(names), what, reason if download else None)
 
 
-def hub_folder(repository: str, patterns: Sequence[str], revision: str | None, what: str, *, download: bool) -> Path:
+def hub_folder(
+    repository: str, patterns: Sequence[str], revision: str | None, what: str, *, download: bool, kind: Kind = "model"
+) -> Path:
     """The folder of a repository of the Hugging Face hub; files of these patterns are fetched if that is allowed."""
     hub = library("huggingface_hub", "hf", what)
     try:
         found = hub.snapshot_download(
-            repository, revision=revision, allow_patterns=list(patterns), local_files_only=not download
+            repository, repo_type=kind, revision=revision, allow_patterns=list(patterns), local_files_only=not download
         )
     except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
-        raise _absent(hub, repository, " and ".join(patterns), what, error if download else None) from error
+        reason = error if download else None
+        files = "a copy" if list(patterns) == [EVERYTHING] else " and ".join(patterns)
+        raise _absent(hub, f"{kind}s/{repository}", files, what, reason) from error
     return Path(found)
 
 
@@ -76,8 +82,8 @@ def revision_of(path: Path) -> str:
 
 
 def _absent(hub: Any, repository: str, files: str, what: str, reason: Exception | None) -> HeatmarkError:
-    cache = hub.constants.HF_HUB_CACHE
-    folder = f"models--{repository.replace('/', '--')}"
+    cache, folder = hub.constants.HF_HUB_CACHE, repository.replace("/", "--")
+    repository = repository.partition("/")[2]
     if reason is not None:
         return HeatmarkError(f"{what}: cannot download {files} of {repository}: {_line(reason)}")
     return HeatmarkError(
