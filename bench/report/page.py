@@ -1,7 +1,7 @@
 """The report as one page that needs nothing beside it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,22 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.report.figures.drawings import Drawing
+from bench.report.figures.drawings import Drawing, effect_name
 from bench.report.figures.place import SCALES
-from bench.report.figures.style import COLUMN, PAGE, figures, inlined, svg
+from bench.report.figures.style import COLUMN, PAGE, figures, file_name, inlined, svg
 from bench.report.gallery import gallery, overlays
 from bench.report.heat_table import families, heads, ramp, table, two
 from bench.report.script_data import script_data
-from bench.report.short_names import display, shortened
+from bench.report.short_names import shortened
 from bench.report.view import ARROW, Line, View
 from bench.report.words import PROTOCOLS, TEST, bibtex, facts, missing
 from bench.results.result_set import Results
 from bench.statistics.board import ENTRY, OK
+from bench.statistics.finding import control_of, most_telling, speaks_of_own
 from bench.statistics.metric_audit import flips
+from bench.statistics.names import display_names
 from bench.statistics.place_stability import hangs_on
-from bench.statistics.recipe_effects import Row, recipe_table
+from bench.statistics.recipe_effects import ACCURACY, Row, recipe_table
 
 _HERE = Path(__file__).parent / "templates"
 _SCRIPTS = ("page.js", "weights.js", "gallery.js")
@@ -76,7 +78,6 @@ def _files() -> dict[str, Any]:
 def _answer(results: Results, view: View, drawn: Sequence[Shown], pictures: dict[str, Any]) -> dict[str, Any]:
     manifest, verdict = view.board.manifest, view.verdict
     recipes = view.kind == "recipes"
-    effects = [one for one in drawn if one.section == "effects"]
     return {
         "title": view.board.question.asks,
         "kind": view.kind,
@@ -86,17 +87,24 @@ def _answer(results: Results, view: View, drawn: Sequence[Shown], pictures: dict
         "badge_class": _BADGES[verdict.badge.kind],
         "reasons": verdict.reasons,
         "hero": "effects" if recipes else "place",
-        "heroes": _heroes(effects) if recipes else [],
+        "heroes": _heroes(view, drawn) if recipes else [],
         "overlays": overlays(pictures, view),
         "bibtex": bibtex(manifest, view.board.question.asks),
     }
 
 
-def _heroes(effects: Sequence[Shown]) -> Sequence[Shown]:
-    """One effect and one price: the first measure that is no accuracy, and accuracy."""
-    accuracy = [one for one in effects if one.name.endswith("_accuracy")][:1]
-    others = [one for one in effects if "accuracy" not in one.name][:1]
-    return [*others, *accuracy]
+def _heroes(view: View, drawn: Sequence[Shown]) -> Sequence[Shown]:
+    """What the finding speaks of: the effects on what recipes train on, or on one metric, and those on accuracy."""
+    if not view.verdict.effects:
+        return []
+    by_name = {one.name: one for one in drawn}
+    telling = most_telling(view.verdict.effects)
+    network = telling.network
+    names = [effect_name(network, telling.code), effect_name(network, ACCURACY["accuracy"])]
+    if speaks_of_own(view.board, view.verdict.effects):
+        network = next((one.name for one in drawn if one.name.startswith("own_")), "own_").removeprefix("own_")
+        names = [f"own_{network}", f"effect_{network}_{file_name(ACCURACY['accuracy'])}"]
+    return [by_name[name] for name in names if name in by_name]
 
 
 def _board(view: View) -> dict[str, Any]:
@@ -146,7 +154,7 @@ def _rest(results: Results, view: View, drawn: Sequence[Shown], pictures: dict[s
         "networks": results.networks.to_dict("records"),
         "attacked": bool(results.networks.robust_accuracy.notna().any()),
         "seeds": int(results.networks.seed.nunique()),
-        "control": str(results.networks.recipe.iloc[0]) if len(results.networks) else "",
+        "control": control_of(view.board) if view.kind == "recipes" else "",
         "refused": _refused(results.scores),
         "effects": _effects(results) if view.kind == "recipes" else [],
         "protocols": {name: PROTOCOLS[name] for name in board.metrics.protocol.unique() if name in PROTOCOLS},
@@ -202,11 +210,11 @@ def _cards(view: View) -> list[dict[str, Any]]:
 def _methods(view: View) -> list[dict[str, Any]]:
     """A card for each attribution and recipe."""
     manifest = view.board.manifest
-    cards = {**manifest.get("recipes", {}), **manifest.get("attributions", {})}
     blank = {"control": False, "reference": "", "summary": ""}
     return [
-        {**blank, **card, "label": label, "title": display(str(card.get("name", label)), label)}
-        for label, card in cards.items()
+        {**blank, **card, "label": label, "title": display_names(manifest, kind)[label]}
+        for kind in ("recipes", "attributions")
+        for label, card in manifest.get(kind, {}).items()
     ]
 
 
@@ -221,16 +229,17 @@ def _refused(scores: pd.DataFrame) -> dict[str, Any]:
 
 def _effects(results: Results) -> list[dict[str, str]]:
     """What recipes change, as texts."""
-    return [_effect(row) for row in recipe_table(results).to_dict("records")]
+    names = display_names(results.manifest, "recipes") | display_names(results.manifest, "metrics")
+    return [_effect(row, names) for row in recipe_table(results).to_dict("records")]
 
 
-def _effect(row: Row) -> dict[str, str]:
+def _effect(row: Row, names: Mapping[str, str]) -> dict[str, str]:
     low, high = row["difference_low"], row["difference_high"]
     own = row["recipe"] == row["control"] or np.isnan(row["difference"])
     return {
         "network": row["network"],
-        "recipe": display(str(row["recipe"]).partition("(")[0], str(row["recipe"])),
-        "metric": row["metric"],
+        "recipe": names.get(row["recipe"], row["recipe"]),
+        "metric": names.get(row["metric"], row["metric"]),
         "mean": "—" if np.isnan(row["mean"]) else f"{row['mean']:.4g}",
         "difference": "—" if own else f"{row['difference']:+.3g}",
         "interval": "" if np.isnan(low) else f"{low:+.3g} to {high:+.3g}",

@@ -12,7 +12,7 @@ from bench.plugin_card import AttributionCard, Card, MetricCard
 from bench.results.result_set import Results
 from bench.statistics.board import COLUMN, ENTRY, OK, RUN, Board
 from bench.statistics.means import Counts, over_seeds
-from bench.statistics.names import codes_of, labels
+from bench.statistics.names import codes_of, display_names, labels
 from bench.statistics.question import question_of
 from bench.statistics.recipe_effects import recipe_table
 
@@ -55,8 +55,8 @@ def entry_board(results: Results, weights: Mapping[str, float] | None = None) ->
     array = np.full(int(np.prod(shape)), np.nan)
     array[flat] = np.where(scores["status"].eq(OK), scores["score"], np.nan)
     return Board(
-        entries=_described(entries, "attribution", RUN, AttributionCard, manifest.get("attributions", {})),
-        metrics=_described(metrics, "metric", COLUMN[1:], MetricCard, manifest.get("metrics", {})),
+        entries=_described(entries, "attribution", RUN, AttributionCard, manifest),
+        metrics=_described(metrics, "metric", COLUMN[1:], MetricCard, manifest),
         images=tuple(images["image"]),
         scores=array.reshape(shape),
         manifest=manifest,
@@ -78,7 +78,7 @@ def _over_networks(board: Board) -> Board:
         for row in rows:
             scores[position[board.entries.attribution[row]], :, block] = over_seeds(board.scores[row])
     entries = known.assign(**{name: _shared(board.entries[name]) for name in RUN})[ENTRY]
-    said = _described(entries, "attribution", RUN, AttributionCard, board.manifest.get("attributions", {}))
+    said = _described(entries, "attribution", RUN, AttributionCard, board.manifest)
     return replace(board, entries=said, scores=scores, level="networks", blocks=tuple(runs), whole=board)
 
 
@@ -106,10 +106,11 @@ def _slots(scores: pd.DataFrame, entry: Counts, entries: int) -> Counts:
 
 
 def _described(
-    frame: pd.DataFrame, main: str, others: list[str], kind: type[Card], written: Mapping[str, Mapping[str, Any]]
+    frame: pd.DataFrame, main: str, others: list[str], kind: type[Card], manifest: Mapping[str, Any]
 ) -> pd.DataFrame:
     """The key columns, labels in code (`label`) and as people read them (`shown`), and what the cards say of each."""
+    written = manifest.get(f"{main}s", {})
     cards = [kind.read(value, written.get(value, {})) for value in frame[main]]
     said = {own.name: [getattr(card, own.name) for card in cards] for own in fields(kind) if own.name not in frame}
-    code, shown = labels(frame, cards, main, others)
+    code, shown = labels(frame, cards, main, others, display_names(manifest, "recipes"))
     return frame.assign(label=code, shown=shown, **said)

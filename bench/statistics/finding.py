@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from bench.statistics.board import Board
 from bench.statistics.metric_audit import flips
-from bench.statistics.names import listed
+from bench.statistics.names import display_names, listed
 from bench.statistics.paired_tests import ALPHA, adjusted_by_holm, holm, images_needed, paired
 from bench.statistics.place_stability import left_out
 from bench.statistics.places import Place, Scale, fair_scores
-from bench.statistics.recipe_effects import Effect
+from bench.statistics.recipe_effects import LARGEST_DROP, Effect
 from bench.statistics.replicates import seeds_needed
 
 Sureness = Literal["clear", "hangs", "not told apart", "cannot be tested"]
@@ -48,7 +49,7 @@ def methods_finding(board: Board, scale: Scale, rows: Sequence[Place]) -> Findin
     reasons = [f"It {warning}." for warning in warnings]
     if not told and not each:
         return _not_told(board, scale, rows, warnings, reasons)
-    lead = _lead(scale, first, second)
+    lead = _lead(scale, first, second, "beats")
     sure = f"on each of the {len(board.blocks)} networks, {SIGNIFICANTLY}" if each else SIGNIFICANTLY
     but = [f"hangs on {listed(carrying, _MOST_NAMED)}"] if carrying else []
     said = f"{first.method} {lead}, {sure}{_but([*but, *warnings])}."
@@ -70,9 +71,13 @@ def recipes_finding(board: Board, effects: Sequence[Effect]) -> Finding:
     """What a board of recipes finds: an effect with its price, and no winner."""
     if not effects:
         return "There are no two recipes to compare.", Badge("cannot be tested", "cannot be tested: one recipe"), []
-    shown = _most_telling(effects)
-    price = f"{100 * shown.price:+.1f} points of accuracy"
-    said = f"Under {shown.attribution}, {shown.recipe} changes {shown.metric} by {_signed(shown.effect)} for {price}"
+    subject = most_telling(effects)
+    if speaks_of_own(board, effects):
+        said, subject = _own_finding(effects, trained_on(board))
+    else:
+        under, size = subject.attribution, _signed(subject.effect)
+        said = f"Under {under}, {subject.recipe} changes {subject.metric} by {size} for {_priced(subject)}"
+    control = control_of(board)
     told = [effect for effect in effects if effect.judgement in TOLD]
     tested = [effect for effect in effects if effect.judgement != "untested"]
     reasons = []
@@ -80,8 +85,9 @@ def recipes_finding(board: Board, effects: Sequence[Effect]) -> Finding:
         said += ": one training each, so chance of training cannot be told from the recipe."
         badge = Badge("cannot be tested", "cannot be tested: one seed; more seeds, not images")
     else:
-        said += ", significantly" if shown.judgement in TOLD else ", not significantly"
-        said += f"; {len(told)} of {len(effects)} effects differ from plain training (p < .05, Holm)."
+        untested = subject.judgement == "untested"
+        said += " (one seed)" if untested else f", {'' if subject.judgement in TOLD else 'not '}significantly"
+        said += f"; {len(told)} of {len(effects)} effects differ from {control} (p < .05, Holm)."
         badge = Badge("clear", f"{len(told)} of {len(effects)} effects told from none")
         unsure = [effect.seeds_needed for effect in tested if effect.judgement == "not told apart"]
         if unsure and np.isfinite(np.median(unsure)):
@@ -95,6 +101,53 @@ def recipes_finding(board: Board, effects: Sequence[Effect]) -> Finding:
         reasons.append("No controls: what these metrics are worth was not tested.")
         badge = Badge("cannot be tested", "cannot be tested: no controls on this board")
     return said, badge, reasons
+
+
+def trained_on(board: Board) -> pd.DataFrame:
+    """What becomes of the measures that recipes train on, a row of `Board.effects` for each recipe.
+
+    `improved`: whether its interval lies on the better side of no change.
+    """
+    if board.effects is None:
+        return pd.DataFrame({"network": [], "recipe": []})
+    own = board.effects[board.effects.own.astype(bool) & board.effects.difference.notna()]
+    # A word, as the name of a regulariser, says what is trained on; a number, as the side of a patch, may be chance.
+    settings = dict(zip(board.metrics.metric, board.metrics.settings, strict=True))
+    named = [any(isinstance(value, str) for value in (settings[metric] or {}).values()) for metric in own.metric]
+    own = own[np.array(named, bool)].drop_duplicates(["network", "recipe"])
+    lower = own.metric.map(dict(zip(board.metrics.metric, board.metrics.direction.eq("lower"), strict=True)))
+    better = np.where(lower.astype(bool), -own.difference_high, own.difference_low)
+    return own.assign(improved=better > 0)
+
+
+def speaks_of_own(board: Board, effects: Sequence[Effect]) -> bool:
+    """Whether most recipes train on a measure of this board, so that the finding is about these."""
+    return 2 * len(trained_on(board)) > len({(effect.network, effect.recipe) for effect in effects})
+
+
+def _own_finding(effects: Sequence[Effect], own: pd.DataFrame) -> tuple[str, Effect]:
+    """How many recipes improve what they train on, and which does most without losing much accuracy."""
+    improved = own[own.improved]
+    by = {(effect.network, effect.recipe_code, effect.code): effect for effect in effects}
+    shown = improved if len(improved) else own
+    rows = [(row["change"], by[row["network"], row["recipe"], row["metric"]]) for row in shown.to_dict("records")]
+    cheap = [row for row in rows if row[1].price > -LARGEST_DROP] or rows
+    change, most = max(cheap, key=lambda row: abs(row[0]))
+    said = f"{len(improved)} of {len(own)} recipes improve what they train on"
+    return f"{said}: {most.recipe} changes {most.metric} by {change:+.0%} for {_priced(most)}", most
+
+
+def _priced(effect: Effect) -> str:
+    return f"{100 * effect.price:+.1f} points of accuracy"
+
+
+def control_of(board: Board) -> str:
+    """What recipes are compared with, in a sentence."""
+    if board.effects is None:
+        return "the control"
+    names = display_names(board.manifest, "recipes")
+    controls = {names.get(str(name), str(name)).lower() for name in board.effects.control.unique()}
+    return controls.pop() if len(controls) == 1 else "the control"
 
 
 def beside_controls(board: Board, best: int) -> list[str]:
@@ -145,7 +198,7 @@ def _not_told(board: Board, scale: Scale, rows: Sequence[Place], warnings: list[
     first, second = rows[:2]
     standing = board.overall
     alike = sum(not p < ALPHA for p in standing.adjusted[0])
-    best = f"{first.method} {_lead(scale, first, second)}"
+    best = f"{first.method} {_lead(scale, first, second, 'leads')}"
     if standing.equal[0, 1]:
         said, why = f"{first.method} and {second.method} are equal: nearer than matters under every metric", "equal"
     else:
@@ -176,10 +229,10 @@ def _more(board: Board) -> str:
     return f"more {board.level}, not images" + (f" (about {seeds:.0f})" if np.isfinite(seeds) else "")
 
 
-def _lead(scale: Scale, first: Place, second: Place) -> str:
+def _lead(scale: Scale, first: Place, second: Place, verb: str) -> str:
     if scale == "wins":
-        return f"wins {first.place:.0%} of its comparisons, {second.method} {second.place:.0%}"
-    return f"is {first.place - second.place:.0%} of the way from random to truth ahead of {second.method}"
+        return f"{verb} {second.method}, {first.place:.0%} to {second.place:.0%} of their comparisons"
+    return f"{verb} {second.method} by {first.place - second.place:.0%} of the way from random to truth"
 
 
 def _but(warnings: Sequence[str]) -> str:
@@ -208,7 +261,7 @@ def _nothing_to_compare(board: Board, rows: Sequence[Place]) -> Finding:
     return said, Badge("cannot be tested", f"cannot be tested: {why}"), []
 
 
-def _most_telling(effects: Sequence[Effect]) -> Effect:
+def most_telling(effects: Sequence[Effect]) -> Effect:
     """The surest effect, before all on something that is a worth and that its recipe does not train on."""
 
     def size(effect: Effect) -> tuple[bool, bool, bool, float]:

@@ -1,7 +1,7 @@
 """Names of entries and metrics: in code, and as people read them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,16 @@ from bench.statistics.means import Counts
 
 _VALUES = {"torchcam": "torch-cam", "rise2018": "RISE", "quantus": "Quantus", "latec": "LATEC"}
 _AT_COMMAS = re.compile(r", (?=\w+=)")
+_NUMBER = re.compile(r"\d+\.\d+")
 
 
-def labels(frame: pd.DataFrame, cards: Sequence[Card], main: str, others: Sequence[str]) -> tuple[list[str], list[str]]:
+def labels(
+    frame: pd.DataFrame, cards: Sequence[Card], main: str, others: Sequence[str], named: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
     """For each row its label in code and as people read it.
 
     With what tells rows apart alone: settings of a plug-in that is there with several, the values of `others` where
-    there are several (for metrics, only of one that is there under several).
+    there are several (for metrics, only of one that is there under several). `named` says how people read such values.
     """
     several = main == "attribution" or frame[main].duplicated().any()
     telling = [column for column in others if several and len(set(frame[column])) > 1]
@@ -26,11 +29,12 @@ def labels(frame: pd.DataFrame, cards: Sequence[Card], main: str, others: Sequen
     before = before or [[] for _ in cards]
     names = [card.name for card in cards]
     variants = pd.Series(frame[main].to_numpy()).groupby(names).nunique()
-    code, shown = [], []
+    code, shown, one = [], [], len(set(frame[main])) == 1
     for values, value, card in zip(before, frame[main], cards, strict=True):
         alone = variants[card.name] == 1
         code.append(" / ".join([*values, card.name if alone else value]))
-        shown.append(" / ".join([*values, card.display if alone else display(value, card)]))
+        own = [] if values and main == "attribution" and one else [card.display if alone else display(value, card)]
+        shown.append(" / ".join([*(named.get(value, value) for value in values), *own]))
     return code, shown
 
 
@@ -48,12 +52,29 @@ def _setting(text: str) -> str:
         return name.replace("_", " ")
     if re.fullmatch(r"[a-z]\w*", value):
         return _VALUES.get(value, value.replace("_", " "))
-    return f"{name.replace('_', ' ')} {value.removeprefix('(').removesuffix(')').rstrip(',')}"
+    value = f"{float(value):g}" if _NUMBER.fullmatch(value) else value.removeprefix("(").removesuffix(")").rstrip(",")
+    return f"{name.replace('_', ' ')} {value}"
 
 
 def display_names(manifest: Mapping[str, Mapping[str, Mapping[str, object]]], kind: str) -> dict[str, str]:
-    """The display name of every label of a kind ("attributions", "recipes", "metrics") that a manifest has."""
-    return {label: display(label, Card.read(label, card)) for label, card in manifest.get(kind, {}).items()}
+    """The display name of every label of a kind ("attributions", "recipes", "metrics") that a manifest has.
+
+    Recipes of one plug-in that differ in the first of their settings that is a word, as a regulariser, all say it.
+    """
+    cards = {label: Card.read(label, card) for label, card in manifest.get(kind, {}).items()}
+    if kind != "recipes":
+        return {label: display(label, card) for label, card in cards.items()}
+    return {label: display(_with_its_kind(label, card, cards.values()), card) for label, card in cards.items()}
+
+
+def _with_its_kind(label: str, card: Card, cards: Iterable[Card]) -> str:
+    """The label of a recipe that begins with the kind it is of, even where that is the default."""
+    word = next((name for name, value in card.settings.items() if isinstance(value, str)), None)
+    if word is None or len({str(other.settings.get(word)) for other in cards if other.name == card.name}) == 1:
+        return label
+    told = [part for part in _AT_COMMAS.split(label.removeprefix(card.name)[1:-1]) if part]
+    others = [part for part in told if part.partition("=")[0] != word]
+    return f"{card.name}({', '.join([f'{word}={card.settings[word]}', *others])})"
 
 
 def listed(names: list[str], most: int = 6) -> str:

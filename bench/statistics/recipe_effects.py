@@ -156,17 +156,20 @@ def loses_accuracy(row: Row) -> bool:
 class Effect:
     """What a recipe does to a metric, against the plain training of the same network, and what it costs.
 
-    `effect` is a difference on the metric's own scale with its 95% interval, `share` of the way from floor to ceiling
-    (NaN without both); `points` the differences of the seeds; `p` by Holm over the effects of the network, NaN where
-    nothing can be tested, as with one seed; `judgement` says what to make of it ("more" and "less" of a property);
-    `own`, that the recipe trains on this very measure; `price` the difference in accuracy with its interval;
-    `seeds_needed` with how many seeds such an effect is found with 80% power, infinite without one.
+    `recipe` and `metric` are called `recipe_code` and `code` in code. `effect` is a difference on the metric's own
+    scale with its 95% interval, `share` of the way from floor to ceiling (NaN without both); `points` the differences
+    of the seeds; `p` by Holm over the effects of the network, NaN where nothing can be tested, as with one seed;
+    `judgement` says what to make of it ("more" and "less" of a property); `own`, that the recipe trains on this very
+    measure; `price` the difference in accuracy with its interval; `seeds_needed` with how many seeds such an effect is
+    found with 80% power, infinite without one.
     """
 
     network: str
     recipe: str
+    recipe_code: str
     attribution: str
     metric: str
+    code: str
     effect: float
     low: float
     high: float
@@ -212,8 +215,10 @@ def _effect(
     return Effect(
         network=str(row["network"]),
         recipe=names["recipes"].get(row["recipe"], row["recipe"]),
+        recipe_code=str(row["recipe"]),
         attribution=names["attributions"].get(row["attribution"], row["attribution"]),
         metric=str(board.metrics.shown[at]),
+        code=str(row["metric"]),
         effect=effect,
         low=float(row["difference_low"]),
         high=float(row["difference_high"]),

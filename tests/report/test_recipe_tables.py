@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from bench.report.figures.effects import MOST_RECIPES, draw_effects, strongest
-from bench.report.figures.style import PAGE, figures
+from bench.report.figures.style import COLUMN, PAGE, figures
 from bench.report.recipe_tables import FALLS, RISES, WARNING, render_recipes
 from bench.report.write import write_report
 from bench.results.result_set import Results
@@ -168,19 +168,34 @@ def test_the_report_holds_tables_and_figure(tmp_path: Path) -> None:
     drawn = {path.name.partition("_")[0] for path in (tmp_path / "figures").glob("*.svg")}
     assert {"effect", "price"} <= drawn
     text = (tmp_path / "index.html").read_text()
-    assert "Difference to the plain training of the same network (standard)" in text
+    assert "Difference to standard of the same network" in text
     assert 'id="scores"' not in text
 
 
 def test_the_figure_has_a_row_for_each_recipe_and_a_mark_for_each_seed() -> None:
     table = recipe_table(trained())
     with figures():
-        figure = draw_effects(table[table.metric.eq("gini")], "Gini", PAGE)
+        figure = draw_effects(
+            table[table.metric.eq("gini")], {SPARSE: "Sparse (strength 2)", "standard": "Plain"}, "Gini", PAGE
+        )
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["Sparse (strength 2)"]
     (seeds,) = [line for line in axes.lines if line.get_marker() == "|"]
     assert len(seeds.get_xdata()) == 3
     np.testing.assert_allclose(np.mean(seeds.get_xdata()), 0.1, atol=0.02)
+
+
+def test_recipes_of_one_kind_stand_below_its_name_and_one_alone_has_its_whole_name() -> None:
+    rows = recipe_table(trained())
+    (row,) = rows[rows.metric.eq("gini") & rows.recipe.ne("standard")].to_dict("records")
+    names = {"a": "Sparse (l1, strength 2)", "b": "Sparse", "c": "Smooth (strength 1)", "standard": "Plain training"}
+    with figures():
+        figure = draw_effects(pd.DataFrame([row | {"recipe": label} for label in "abc"]), names, "Gini", COLUMN)
+        figure.draw_without_rendering()
+    labels = figure.axes[0].get_yticklabels()
+    assert [text.get_text() for text in labels] == ["Sparse", "l1, strength 2", "as published", "Smooth (strength 1)"]
+    assert all(text.get_window_extent().x0 >= figure.bbox.x0 for text in labels)
+    assert "difference to plain training" in figure.get_supxlabel()
 
 
 def test_of_many_recipes_those_with_the_surest_effect_are_drawn() -> None:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,9 @@ def test_a_published_board_says_its_finding_in_forty_words(folder: Path) -> None
 
 def test_gnl2020_answers_its_question_in_its_headline() -> None:
     verdict = _verdict(read_results(RESULTS / "gnl2020-imagenette"))
-    assert verdict.sentence.startswith("GNL-IG wins 79% of its comparisons, IG 21%, on each of the 2 networks, sig")
+    assert verdict.sentence.startswith(
+        "GNL-IG beats IG, 79% to 21% of their comparisons, on each of the 2 networks, sig"
+    )
     assert verdict.badge.text == "hangs on these networks"
     assert "more networks, not images" in " ".join(verdict.reasons)
     assert [own.method for own in verdict.rows] == ["GNL-IG", "IG"]
@@ -108,6 +111,12 @@ def test_recipes_have_effects_and_prices_and_no_winner(folder: Path) -> None:
     assert all(np.isfinite(effect.p) == (len(effect.points) > 1) for effect in verdict.effects)
 
 
+def test_a_board_whose_recipes_train_on_its_measures_says_how_many_lower_them_and_the_price() -> None:
+    verdict = _verdict(read_results(RESULTS / "recipes-planted" / "regularizers"))
+    assert verdict.sentence.startswith("14 of 14 recipes improve what they train on: Gradient-regularised (l2, scale 1")
+    assert "by -52% for -0.6 points of accuracy" in verdict.sentence
+
+
 def test_protocols_says_first_what_its_winner_hangs_on_and_that_it_is_no_better_than_the_truth() -> None:
     verdict = _verdict(read_results(RESULTS / "protocols"))
     start = "The winner, Guided backprop, hangs on Relevance mass and AUC-Judd and is level with the truth itself; "
@@ -119,7 +128,7 @@ def test_a_clear_lead_is_called_clear_and_has_a_size() -> None:
     verdict = _verdict(result_set(100))
     assert verdict.badge.kind == "clear"
     assert "significantly (p < .05, Holm)" in verdict.sentence
-    assert "of the way from random to truth ahead of" in verdict.sentence
+    assert re.search(r"beats .* by \d+% of the way from random to truth", verdict.sentence)
     lead = next(lead for lead in verdict.leads if lead.metric == "Insertion")
     assert lead.judgement == "ahead"
     assert lead.difference > 0 < lead.share < 1

@@ -1,24 +1,25 @@
 """Every figure of a board, by name: what it shows in words, and how it is drawn at a width."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.report.figures.cost import draw_cost, front, priced
 from bench.report.figures.curves import axis_names, curves_of, draw_curves
-from bench.report.figures.effects import draw_effects, draw_price
+from bench.report.figures.effects import draw_effects, draw_own, draw_price, strongest
 from bench.report.figures.place import SCALES, draw_networks, draw_places
 from bench.report.figures.ranks import draw_ranks, ranked
 from bench.report.figures.samples import draw_gallery
 from bench.report.figures.style import file_name
 from bench.report.figures.training import draw_training, measured, training_log
-from bench.report.short_names import display
 from bench.report.view import View
 from bench.results.result_set import Results
-from bench.statistics.names import listed
+from bench.statistics.finding import most_telling, trained_on
+from bench.statistics.names import display_names, listed
 from bench.statistics.recipe_effects import ACCURACY, compares_recipes, recipe_table
 
 MOST_EFFECTS = 8
@@ -102,38 +103,68 @@ def _of_cost(view: View, place: int) -> Iterator[Drawing]:
     yield Drawing(f"cost_{file_name(column.code)}", "cost", f"Quality against {said}", caption, caption, draw)
 
 
+def effect_name(network: str, label: str) -> str:
+    """The name of the figure of a metric's effects on a network."""
+    return f"effect_{file_name(network)}_{file_name(label)}"
+
+
 def _of_recipes(results: Results, view: View) -> Iterator[Drawing]:
     """Effects under each metric and on accuracy, network by network, and effect against accuracy."""
-    table = recipe_table(results)
-    metrics = view.board.manifest["metrics"]
+    table, telling = recipe_table(results), most_telling(view.verdict.effects) if view.verdict.effects else None
     for network, own in table.groupby("network", sort=False):
-        if own.recipe.nunique() < 2:
+        if len(set(own.recipe)) < 2:
             continue
         first = own.attribution[own.attribution.ne("")].iloc[0] if own.attribution.ne("").any() else ""
         own = own[own.attribution.isin(["", first])]
-        several = f" on {network}" if table.network.nunique() > 1 else ""
-        for label in own.metric.unique()[:MOST_EFFECTS]:
-            rows = own[own.metric.eq(label)]
-            if not np.isfinite(rows.difference[rows.recipe.ne(rows.control)]).any():
-                continue
-            title = _titled(label, metrics)
-            said = f"{title}{several}: " + "; ".join(
-                f"{display(str(recipe).partition('(')[0], str(recipe))} {difference:+.3g}"
-                for recipe, difference in zip(rows.recipe, rows.difference, strict=True)
-            )
-            name = f"effect_{file_name(str(network))}_{file_name(label)}"
-            yield Drawing(name, "effects", f"{title}{several}", "", said, partial(draw_effects, rows, title))
-        measures = [label for label in own.metric.unique() if label not in ACCURACY.values()]
-        for label in measures[:MOST_EFFECTS]:
-            title = _titled(label, metrics)
-            said = f"Effect on {title}{several} against the change in accuracy."
-            draw = partial(draw_price, own, label, title)
-            name = f"price_{file_name(str(network))}_{file_name(label)}"
-            yield Drawing(name, "price", f"{title}{several}", "", said, draw)
+        several = f", {network}" if len(set(table.network)) > 1 else ""
+        yield from _of_network(view, own, several, telling.code if telling and telling.network == network else "")
+
+
+def _of_network(view: View, own: pd.DataFrame, several: str, telling: str) -> Iterator[Drawing]:
+    """The effects on one network, and what they cost.
+
+    Of many metrics the first, the one that tells most among them; of many recipes those that change it most surely, or
+    what they train on.
+    """
+    names = {str(name): str(name) for name in own.recipe} | display_names(view.board.manifest, "recipes")
+    network = str(own.network.iloc[0])
+    of_own = trained_on(view.board) if view.kind == "recipes" else own.head(0)
+    of_own = of_own[of_own.network.eq(network)]
+    by_own = len(of_own) > 1
+    kept = strongest(of_own if by_own else own[own.metric.eq(telling or own.metric.iloc[0])]).recipe
+    own = own[own.recipe.isin([*own.control.unique(), *kept])]
+    if by_own:
+        title = f"What each recipe trains on{several}"
+        draw = partial(draw_own, of_own[of_own.recipe.isin(kept)], names)
+        yield Drawing(f"own_{file_name(network)}", "effects", title, "", _said(title, of_own, names), draw)
+    for label in _shown(own.metric, telling):
+        rows = own[own.metric.eq(label)]
+        if np.isfinite(rows.difference[rows.recipe.ne(rows.control)]).any():
+            title = _titled(label, view.board.manifest["metrics"])
+            draw = partial(draw_effects, rows, names, title)
+            said = _said(f"{title}{several}", rows, names)
+            yield Drawing(effect_name(network, label), "effects", f"{title}{several}", "", said, draw)
+    for label in _shown(own.metric[~own.metric.isin(list(ACCURACY.values()))], telling):
+        title = _titled(label, view.board.manifest["metrics"])
+        said = f"Effect on {title}{several} against the change in accuracy."
+        name = f"price_{file_name(network)}_{file_name(label)}"
+        yield Drawing(name, "price", f"{title}{several}", "", said, partial(draw_price, own, names, label, title))
+
+
+def _shown(labels: "pd.Series[str]", telling: str) -> list[str]:
+    known = list(labels.unique())
+    kept = known[:MOST_EFFECTS]
+    return kept if telling in kept or telling not in known else [*kept[:-1], telling]
+
+
+def _said(title: str, rows: pd.DataFrame, names: Mapping[str, str]) -> str:
+    told = zip(rows.recipe, rows.difference, strict=True)
+    return f"{title}: " + "; ".join(f"{names[str(recipe)]} {difference:+.3g}" for recipe, difference in told)
 
 
 def _titled(label: str, metrics: dict[str, dict[str, object]]) -> str:
     if label not in metrics:
         return label[:1].upper() + label[1:]
     arrow = {"higher": "higher is better", "lower": "lower is better"}[str(metrics[label]["direction"])]
-    return f"{display(str(metrics[label]['name']), label)} ({arrow})"
+    arrow = f" ({arrow})" if not metrics[label].get("is_property") else ""
+    return f"{display_names({'metrics': {label: metrics[label]}}, 'metrics')[label]}{arrow}"

@@ -13,13 +13,15 @@ from bench.report.view import Line, View
 SCALES = {True: "place between random (0) and truth (1)", False: "share of comparisons won"}
 SHORT = {True: "random = 0, truth = 1", False: "share won"}
 ROW = 0.25  # inches
+FEW = 5  # rows that have room
 MOST_PANELS = 8
 
 
 def draw_places(view: View, width: float) -> Figure:
     """A row for each method: its place and interval, brackets about those alike, controls as lines."""
     lines = [line for line in view.methods if np.isfinite(line.place)]
-    figure = Figure(figsize=(width, 0.85 + ROW * max(len(lines), 2)))
+    row = ROW if len(lines) > FEW else 0.4
+    figure = Figure(figsize=(width, 0.85 + row * max(len(lines), 2)))
     axes = figure.add_subplot()
     for row, line in enumerate(lines):
         _dot(axes, row, line.place, line.low, line.high)
