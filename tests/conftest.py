@@ -1,4 +1,4 @@
-"""Fixtures: a tiny network, a request, the folder of real data."""
+"""Fixtures: a small network, a request, the folder of real data."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ settings.load_profile("heatmark")
 
 @pytest.fixture
 def network() -> Network:
-    """A tiny random classifier of five classes in float64."""
+    """A small random classifier of five classes in float64."""
     torch.manual_seed(0)
     module = nn.Sequential(
         nn.Conv2d(3, 6, 3, padding=1),
@@ -31,7 +31,7 @@ def network() -> Network:
         nn.Flatten(),
         nn.Linear(8, 5),
     )
-    return Network(module.double().eval(), name="tiny", chunk=7)
+    return Network(module.double().eval(), name="small", chunk=7)
 
 
 @pytest.fixture

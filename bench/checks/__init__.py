@@ -11,7 +11,7 @@ from bench.api import Attribution, Dataset, ImageMetric, Plugin, Recipe
 from bench.checks.attributions import ATTRIBUTION_CHECKS, network_for, quick
 from bench.checks.common import says_what_it_is
 from bench.checks.datasets import DATASET_CHECKS
-from bench.checks.fixtures import TinyGradient, tiny_network, tiny_request
+from bench.checks.fixtures import TargetGradient, small_network, small_request
 from bench.checks.metrics import METRIC_CHECKS
 from bench.checks.recipes import RECIPE_CHECKS
 
@@ -35,13 +35,13 @@ def trials(plugin: Plugin) -> Iterator[Trial]:
     if isinstance(plugin, Attribution):
         method = quick(plugin)
         for on_method in ATTRIBUTION_CHECKS:
-            yield on_method.__name__, partial(on_method, method, network_for(method), tiny_request())
+            yield on_method.__name__, partial(on_method, method, network_for(method), small_request())
     elif isinstance(plugin, ImageMetric):
         for on_metric in METRIC_CHECKS:
-            yield on_metric.__name__, partial(on_metric, plugin, tiny_network(), tiny_request(), TinyGradient())
+            yield on_metric.__name__, partial(on_metric, plugin, small_network(), small_request(), TargetGradient())
     elif isinstance(plugin, Recipe):
         for on_recipe in RECIPE_CHECKS:
-            yield on_recipe.__name__, partial(on_recipe, plugin, tiny_network(), tiny_request())
+            yield on_recipe.__name__, partial(on_recipe, plugin, small_network(), small_request())
     elif isinstance(plugin, Dataset):
         for split in plugin.present:
             for on_dataset in DATASET_CHECKS:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.api import Attribution, Network, Request
 from bench.checks.common import close, explained_on, state
-from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
+from bench.checks.fixtures import small_network, small_request, small_transformer
 from bench.errors import UnsupportedError
 from bench.scoring.passes import passes
 
@@ -27,12 +27,12 @@ def quick(method: Attribution) -> Attribution:
 def network_for(method: Attribution) -> Network:
     """The small network to try a method on: convolutional, or a transformer where only that is supported."""
     try:
-        method.explain(tiny_network(), tiny_request(1))
+        method.explain(small_network(), small_request(1))
     except UnsupportedError:
-        return tiny_transformer()
+        return small_transformer()
     except (Exception, SystemExit):  # noqa: BLE001 - what it does wrong the promises will say
-        return tiny_network()
-    return tiny_network()
+        return small_network()
+    return small_network()
 
 
 def gives_maps_of_the_right_shape(method: Attribution, network: Network, request: Request) -> None:

@@ -10,7 +10,7 @@ from bench.api import Attribution, ImageRandom, Network, Request
 
 
 @dataclass(frozen=True)
-class TinyGradient(Attribution):
+class TargetGradient(Attribution):
     """The gradient of the target logit: maps for metrics to be tried on."""
 
     def attribute(self, network: Network, request: Request) -> Tensor:
@@ -20,17 +20,17 @@ class TinyGradient(Attribution):
         return gradients
 
 
-def tiny_network(chunk: int = 4) -> Network:
+def small_network(chunk: int = 4) -> Network:
     """A small random classifier of five classes in float64, for 16 x 16 RGB images."""
-    return _made("tiny", chunk, _convolutional)
+    return _made("small", chunk, _convolutional)
 
 
-def tiny_transformer(chunk: int = 4) -> Network:
+def small_transformer(chunk: int = 4) -> Network:
     """A small random vision transformer of five classes in float64, for 16 x 16 RGB images."""
-    return _made("tiny_transformer", chunk, _Transformer)
+    return _made("small_transformer", chunk, _Transformer)
 
 
-def tiny_request(count: int = 3, height: int = 16, width: int = 16) -> Request:
+def small_request(count: int = 3, height: int = 16, width: int = 16) -> Request:
     """A request for smooth random images with a random truth."""
     rng = ImageRandom(0, "check", tuple(f"image-{i}" for i in range(count)))
     like = torch.empty(0, dtype=torch.float64)

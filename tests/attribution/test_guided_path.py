@@ -9,7 +9,7 @@ from bench.api import Network
 from bench.attribution.gradients import values_and_gradients
 from bench.attribution.guided_path import GuidedPath
 from tests.support.maps import as_tensor, golden
-from tests.support.networks import tiny_network
+from tests.support.networks import relu_network
 
 ARRAYS = golden("guided_ig")
 KEYS = [key for key in ARRAYS if key.startswith("gig_")]
@@ -17,7 +17,7 @@ KEYS = [key for key in ARRAYS if key.startswith("gig_")]
 
 def golden_networks() -> dict[str, Network]:
     """The `tinynet` and the `posnet` of the golden numbers."""
-    tiny = tiny_network({key.removeprefix("tiny_"): ARRAYS[key] for key in ARRAYS if key.startswith("tiny_")})
+    tiny = relu_network({key.removeprefix("tiny_"): ARRAYS[key] for key in ARRAYS if key.startswith("tiny_")})
     pos = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.Softplus(), nn.Flatten(), nn.Linear(6 * 32 * 32, 10))
     with torch.no_grad():
         for layer, number in ((pos[0], 1), (pos[3], 2)):

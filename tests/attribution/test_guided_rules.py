@@ -7,7 +7,7 @@ from bench.api import Network
 from bench.attribution.gradients import target_gradients
 from bench.errors import UnsupportedError
 from tests.support.maps import as_tensor, golden
-from tests.support.networks import tiny_network
+from tests.support.networks import relu_network
 
 SIZE = (13, 9)
 
@@ -163,7 +163,7 @@ def test_guided_backprop_leaves_max_pools_alone():
 @pytest.mark.parametrize(("pool", "rule"), [("", "gnl"), ("", "gnl_published"), ("k3_", "gnl_published")])
 def test_gradients_equal_the_published_numbers(pool, rule):
     arrays = golden("gnl_ig", pool)
-    module = tiny_network(arrays)
+    module = relu_network(arrays)
     if pool:
         module[2] = nn.MaxPool2d(3, stride=2, padding=1)
     images = as_tensor(arrays["img"]).double()

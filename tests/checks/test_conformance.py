@@ -7,7 +7,7 @@ import pytest
 from bench import checks
 from bench.api import Attribution, Dataset, Metric, Recipe
 from bench.api.registry import BASES, find
-from bench.checks.fixtures import tiny_network, tiny_request
+from bench.checks.fixtures import small_network, small_request
 from bench.data.folders import FolderDataset
 
 EVERY = [(kind, name) for kind in BASES for name in find(kind)]
@@ -30,7 +30,7 @@ def test_settings_of_ones_own_are_no_breach() -> None:
 @pytest.mark.parametrize("name", of("attributions", Attribution))
 def test_attribution(name: str, check) -> None:
     method = checks.quick(find("attributions")[name]())
-    check(method, checks.network_for(method), tiny_request())
+    check(method, checks.network_for(method), small_request())
 
 
 VARIANTS = {
@@ -53,26 +53,26 @@ VARIANTS = {
 )
 def test_attribution_with_other_settings(name: str, settings: dict, check) -> None:
     method = replace(checks.quick(find("attributions")[name]()), **settings)
-    check(method, checks.network_for(method), checks.tiny_request())
+    check(method, checks.network_for(method), checks.small_request())
 
 
 @pytest.mark.parametrize("name", of("attributions", Attribution))
 def test_every_attribution_of_this_project_declares_its_cost(name: str) -> None:
     method = find("attributions")[name]()
-    assert method.cost(checks.network_for(checks.quick(method)), tiny_request()) is not None
+    assert method.cost(checks.network_for(checks.quick(method)), small_request()) is not None
 
 
 @pytest.mark.parametrize("check", checks.METRIC_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", of("metrics", Metric))
 def test_metric(name: str, check) -> None:
     method = find("attributions")["simple_gradient"]()
-    check(find("metrics")[name](), tiny_network(), tiny_request(), method)
+    check(find("metrics")[name](), small_network(), small_request(), method)
 
 
 @pytest.mark.parametrize("check", checks.RECIPE_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", of("recipes", Recipe))
 def test_recipe(name: str, check) -> None:
-    check(find("recipes")[name](), tiny_network(), tiny_request())
+    check(find("recipes")[name](), small_network(), small_request())
 
 
 @pytest.mark.parametrize("check", checks.DATASET_CHECKS, ids=lambda check: check.__name__)

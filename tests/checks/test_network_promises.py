@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import bench
 from bench.api import HeatmarkError, Network
-from bench.checks.fixtures import tiny_network, tiny_transformer
+from bench.checks.fixtures import small_network, small_transformer
 from bench.checks.network_promises import NETWORK_CHECKS, look_at
 from bench.cli import app
 
@@ -105,7 +105,7 @@ def test_declared_probabilities_are_probabilities() -> None:
     assert len(look_at(network, torch.rand(2, 3, 16, 16), needs_gradient=True)) == len(NETWORK_CHECKS)
 
 
-@pytest.mark.parametrize("network", [tiny_network(), tiny_transformer()], ids=lambda network: network.name)
+@pytest.mark.parametrize("network", [small_network(), small_transformer()], ids=lambda network: network.name)
 @pytest.mark.parametrize("count", [1, 5])
 def test_honest_networks_keep_every_promise(network: Network, count: int) -> None:
     images = torch.rand(count, 3, 16, 16, dtype=torch.float64)

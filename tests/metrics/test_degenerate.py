@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.api import Explained, ImageMetric, Network
 from bench.api.registry import find
-from bench.checks.fixtures import tiny_network, tiny_request
+from bench.checks.fixtures import small_network, small_request
 from bench.scoring.measure import explained_by, measure
 
 STATUSES = {
@@ -40,7 +40,7 @@ def _row(maps: Tensor, row: int) -> Tensor:
 
 
 def explained(channels: int = 3, height: int = 16, width: int = 16) -> Explained:
-    network, request = tiny_network(), tiny_request(height=height, width=width)
+    network, request = small_network(), small_request(height=height, width=width)
     if channels == 1:
         network = Network(nn.Sequential(nn.Conv2d(1, 3, 1), *network.module).double().eval(), chunk=4)
         request = request.with_images(request.images[:, :1])

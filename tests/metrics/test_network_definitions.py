@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.api import Compared, Explained, Network, NetworkMetric, Removal
 from bench.api.randomness import generator
-from bench.checks import tiny_network, tiny_request
+from bench.checks import small_network, small_request
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.diff_roar import DiffRoar
 from bench.metrics.faithfulness.roar import Roar
@@ -22,7 +22,7 @@ COUNT = 24
 
 def made_up(*key: object) -> Network:
     """The tiny network with other weights, and so with other answers and other maps."""
-    network, rng = tiny_network(), generator(*key)
+    network, rng = small_network(), generator(*key)
     with torch.no_grad():
         for weights in network.module.parameters():
             weights.copy_(torch.from_numpy(rng.standard_normal(weights.shape)))
@@ -41,7 +41,7 @@ class MadeUp:
 
 
 def explained(network: Network) -> Explained:
-    request = tiny_request(COUNT)
+    request = small_request(COUNT)
     return explained_by(SimpleGradient(), network, request, network.logits(request.images).detach())
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from bench.api import OK, ImageMetric, Network
 from bench.api.registry import find
 from bench.checks.common import explained_on
-from bench.checks.fixtures import TinyGradient, tiny_network, tiny_request
+from bench.checks.fixtures import TargetGradient, small_network, small_request
 from bench.metrics.agreement.relevance_mass import RelevanceMass
 from bench.metrics.sparsity.gini import Gini
 from bench.runner.accuracy import accuracy_of
@@ -41,10 +41,10 @@ def test_outputs_that_are_no_numbers_make_no_score(name: str) -> None:
     assert isinstance(metric, ImageMetric)
     if metric.machine_bound or metric.needs[1] or name == "weight_randomisation":
         return
-    honest, request = tiny_network(), tiny_request()
+    honest, request = small_network(), small_request()
     blind = replace(honest, module=_OnlyKnows(honest.module, request.images))
-    (expected,) = measure([(metric, explained_on(honest, request, TinyGradient()))])
-    (found,) = measure([(metric, explained_on(blind, request, TinyGradient()))])
+    (expected,) = measure([(metric, explained_on(honest, request, TargetGradient()))])
+    (found,) = measure([(metric, explained_on(blind, request, TargetGradient()))])
     for row, text in enumerate(found.status or (OK,) * len(request)):
         if text == OK:
             torch.testing.assert_close(found.score[row], expected.score[row], rtol=1e-9, atol=1e-12)
@@ -52,11 +52,11 @@ def test_outputs_that_are_no_numbers_make_no_score(name: str) -> None:
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_one_value_of_a_truth_map_that_is_no_number_is_a_status(value: float) -> None:
-    request = tiny_request()
+    request = small_request()
     assert request.truth is not None
     truth = request.truth.clone()
     truth[1, 3, 3] = value
-    explained = explained_on(tiny_network(), replace(request, truth=truth), TinyGradient())
+    explained = explained_on(small_network(), replace(request, truth=truth), TargetGradient())
     (scored,) = measure([(RelevanceMass(), explained)])
     assert scored.status == (OK, "non-finite truth map", OK)
     assert scored.score.isnan().tolist() == [False, True, False]
@@ -64,7 +64,7 @@ def test_one_value_of_a_truth_map_that_is_no_number_is_a_status(value: float) ->
 
 @pytest.mark.parametrize("part", ["images", "clean"])
 def test_an_image_or_an_output_that_is_no_number_is_a_status(part: str) -> None:
-    explained = explained_on(tiny_network(), tiny_request(), TinyGradient())
+    explained = explained_on(small_network(), small_request(), TargetGradient())
     values = getattr(explained, part).clone()
     values[2].flatten()[0] = torch.nan
     broken = (
@@ -83,7 +83,7 @@ def test_an_infinite_score_is_undefined() -> None:
             scored = super().score(explained)
             return replace(scored, score=torch.full_like(scored.score, torch.inf))
 
-    (scored,) = measure([(_Infinite(), explained_on(tiny_network(), tiny_request(), TinyGradient()))])
+    (scored,) = measure([(_Infinite(), explained_on(small_network(), small_request(), TargetGradient()))])
     assert scored.status == ("undefined",) * 3
     assert scored.score.isnan().all()
 

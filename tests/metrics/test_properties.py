@@ -38,7 +38,7 @@ AMPLIFYING = {"adversarial_robustness", "compressed_size", *(n for n, m in METRI
 
 
 def explained(maps: Tensor | None = None, dtype: torch.dtype = torch.float64) -> Explained:
-    network, request = checks.tiny_network(), checks.tiny_request()
+    network, request = checks.small_network(), checks.small_request()
     network = replace(network, module=network.module.to(dtype))
     request = replace(
         request,
@@ -89,9 +89,9 @@ def test_the_truth_beats_chance_in_every_metric_of_agreement(name: str, seed: in
         inside = rng.uniform(0, 6, (5, 2)) + np.array([left, top])
         points.append(torch.tensor(np.column_stack([inside, np.full(5, 200.0), [1, 1, 2, 2, 3]])))
     pool = torch.tensor(np.column_stack([rng.uniform(0, 16, (60, 2)), np.full((60, 2), 1.0)]))
-    request = checks.tiny_request(8)
+    request = checks.small_request(8)
     base = explained_by(
-        find("attributions")["simple_gradient"](), checks.tiny_network(), request, torch.zeros(8, 5).double()
+        find("attributions")["simple_gradient"](), checks.small_network(), request, torch.zeros(8, 5).double()
     )
     base = replace(base, request=replace(request, truth=truth), fixations=tuple(points), fixation_pool=pool)
     oracle, chance = (score(name, replace(base, heatmaps=maps)).mean() for maps in (truth, noise))

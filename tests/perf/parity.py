@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from bench.api import Explained, Network
 from bench.api.registry import find
-from bench.checks import tiny_network, tiny_request
+from bench.checks import small_network, small_request
 from bench.functional.correlation import pearson, spearman
 from bench.functional.imputation import linear_imputation
 from bench.functional.structural_similarity import ssim
@@ -43,7 +43,7 @@ class Comparison:
 
 def material() -> Explained:
     """Smooth images, a small random network in single precision, and its gradients."""
-    network, request = tiny_network(), tiny_request(IMAGES, HEIGHT, WIDTH)
+    network, request = small_network(), small_request(IMAGES, HEIGHT, WIDTH)
     network = Network(network.module.float(), chunk=8)
     truth = torch.zeros(IMAGES, HEIGHT, WIDTH)
     truth[:, 4:18, 3:13] = 1

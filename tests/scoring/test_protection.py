@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import bench
 from bench.api import Attribution, Explained, HeatmarkError, Metric, Network, Request, Scored
 from bench.api.network_state import NetworkState
-from bench.checks.fixtures import tiny_network, tiny_request
+from bench.checks.fixtures import small_network, small_request
 
 Deed = Callable[[nn.Module], object]
 
@@ -209,7 +209,7 @@ def hostile(base: type, deed: Callable[..., object]) -> Any:
 
 @pytest.fixture(scope="module")
 def honest() -> pd.DataFrame:
-    return evaluated(tiny_network().module)
+    return evaluated(small_network().module)
 
 
 HONEST: dict[str, Any] = {
@@ -220,7 +220,7 @@ HONEST: dict[str, Any] = {
 
 def evaluated(module: nn.Module, method: Attribution | None = None, metric: Metric | None = None) -> pd.DataFrame:
     """Scores of two batches, a hostile plug-in between the honest ones."""
-    request = tiny_request()
+    request = small_request()
     names, scorers = HONEST["attributions"], HONEST["metrics"]
     return bench.evaluate(
         module,
@@ -237,7 +237,7 @@ def evaluated(module: nn.Module, method: Attribution | None = None, metric: Metr
 def assert_honest(scores: pd.DataFrame, honest: pd.DataFrame, module: nn.Module) -> None:
     kept = scores[~scores.attribution.str.startswith("hostile") & ~scores.metric.str.startswith("hostile")]
     pd.testing.assert_frame_equal(kept.reset_index(drop=True), honest, check_exact=True)
-    fresh = tiny_network().module
+    fresh = small_network().module
     assert all(
         torch.equal(*pair) for pair in zip(module.state_dict().values(), fresh.state_dict().values(), strict=True)
     )
@@ -249,7 +249,7 @@ def assert_honest(scores: pd.DataFrame, honest: pd.DataFrame, module: nn.Module)
 def test_honest_scores_stay_and_the_culprit_is_named(
     base: type, deed: Callable[..., object], honest: pd.DataFrame
 ) -> None:
-    module, plugin = tiny_network().module, hostile(base, deed)
+    module, plugin = small_network().module, hostile(base, deed)
     before = (torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled(), torch.get_num_threads())
     chance = torch.get_rng_state()
     scores = evaluated(module, **{"method" if base is HostileMethod else "metric": plugin})
@@ -288,7 +288,7 @@ def test_a_metric_that_writes_into_what_it_is_given(what: str, honest: pd.DataFr
             GIVEN[what](explained)
             return Scored(torch.zeros(len(explained.request), dtype=torch.float64))
 
-    module = tiny_network().module
+    module = small_network().module
     scores = evaluated(module, metric=HostileWriter())
     assert_honest(scores, honest, module)
     own = scores[scores.metric == "hostile_writer"]
@@ -305,7 +305,7 @@ def test_a_method_that_writes_into_what_it_is_given(what: str, honest: pd.DataFr
             getattr(request, what).data.zero_()
             return torch.ones_like(request.images)
 
-    module = tiny_network().module
+    module = small_network().module
     scores = evaluated(module, method=HostileWriter())
     assert_honest(scores, honest, module)
 
@@ -315,35 +315,35 @@ def test_ctrl_c_ends_it_and_leaves_the_network_as_it_was() -> None:
         in_place(module)
         raise KeyboardInterrupt
 
-    module = tiny_network().module
+    module = small_network().module
     with pytest.raises(KeyboardInterrupt):
         evaluated(module, method=hostile(HostileMethod, interrupted))
-    assert torch.equal(first(module).weight, first(tiny_network().module).weight)
+    assert torch.equal(first(module).weight, first(small_network().module).weight)
 
 
 def test_raised_errors_name_the_culprit() -> None:
     with pytest.raises(HeatmarkError, match=r"attribution 'hostile_in_place' changed the parameter '.*' of network"):
         bench.evaluate(
-            tiny_network().module,
-            tiny_request().images,
+            small_network().module,
+            small_request().images,
             attributions=[hostile(HostileMethod, in_place)],
             metrics=["gini"],
         )
 
 
 def test_a_user_may_change_the_network_between_evaluations() -> None:
-    module = tiny_network().module
+    module = small_network().module
     before = evaluated(module)
     first(module).weight.data.mul_(0.5)
     halved = evaluated(module)
-    again = tiny_network().module
+    again = small_network().module
     first(again).weight.data.mul_(0.5)
     pd.testing.assert_frame_equal(halved, evaluated(again), check_exact=True)
     assert not halved.score.equals(before.score)
 
 
 def test_nan_weights_are_no_change() -> None:
-    module = replace(tiny_network()).module
+    module = replace(small_network()).module
     first(module).weight.data[0] = torch.nan
     state = NetworkState.of(module)
     assert state.change() is None

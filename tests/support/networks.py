@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from bench.data.batches import Batch
 
 
-def tiny_network(weights: dict[str, np.ndarray], dtype: torch.dtype = torch.float64) -> nn.Sequential:
+def relu_network(weights: dict[str, np.ndarray], dtype: torch.dtype = torch.float64) -> nn.Sequential:
     """The `tinynet` of the golden numbers: two convolutions, ReLU, a 2x2 max-pool, global average, linear."""
     return _golden_network(weights, nn.ReLU(), nn.MaxPool2d(2), dtype)
 

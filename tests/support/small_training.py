@@ -1,4 +1,4 @@
-"""A tiny data set and network to train, for tests of training; run as a script it trains once, as a process to kill."""
+"""A small data set and network to train in tests of training; run as a script it trains once, as a process to kill."""
 
 import signal
 import sys

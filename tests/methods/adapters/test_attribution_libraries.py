@@ -16,12 +16,12 @@ import bench
 from bench.api import Attribution, HeatmarkError, Network, Request, UnsupportedError
 from bench.api.registry import plugin_class
 from bench.attribution.layers import spatial_layer
-from bench.checks.fixtures import tiny_network, tiny_request
+from bench.checks.fixtures import small_network, small_request
 from bench.plugins.sources import ADAPTERS, libraries
 from bench.suites.make import make_plugin
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-REQUEST = tiny_request()
+REQUEST = small_request()
 SLOW = {"captum:FeatureAblation", "captum:ShapleyValueSampling", "captum:KernelShap", "captum:Lime", "saliency:XRAI"}
 OFFERED = [
     f"{library}:{name}"
@@ -66,8 +66,8 @@ CAPTUM = [
 
 @pytest.mark.parametrize("name", CAPTUM)
 def test_captum_by_name_is_captum_by_hand(name: str) -> None:
-    found = made(f"captum:{name}").explain(tiny_network(), REQUEST)
-    torch.testing.assert_close(found, by_captum(name, tiny_network(), REQUEST).to(found), rtol=0, atol=1e-6)
+    found = made(f"captum:{name}").explain(small_network(), REQUEST)
+    torch.testing.assert_close(found, by_captum(name, small_network(), REQUEST).to(found), rtol=0, atol=1e-6)
 
 
 GRADCAM = [
@@ -81,7 +81,7 @@ def test_gradcam_by_name_is_the_library_by_hand(name: str) -> None:
     library = pytest.importorskip("pytorch_grad_cam")
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    network = tiny_network()
+    network = small_network()
     found = made(f"gradcam:{name}").explain(network, REQUEST)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         cam = getattr(library, name)(network.module, [last_convolution(network)])
@@ -98,10 +98,10 @@ def test_zennit_by_name_is_zennit_by_hand(name: str) -> None:
     composites = pytest.importorskip("zennit.composites")
     from zennit.attribution import Gradient
 
-    module, wanted = tiny_network().module, F.one_hot(REQUEST.targets, 5).double()
+    module, wanted = small_network().module, F.one_hot(REQUEST.targets, 5).double()
     with Gradient(module, composites.COMPOSITES[name]()) as attributor:
         _, expected = attributor(REQUEST.images.clone().requires_grad_(), lambda logits: logits.detach() * wanted)
-    torch.testing.assert_close(made(f"zennit:{name}").explain(tiny_network(), REQUEST), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(made(f"zennit:{name}").explain(small_network(), REQUEST), expected, rtol=0, atol=1e-6)
 
 
 def maps_or_reason(name: str, network: Network) -> Tensor | str:
@@ -113,7 +113,7 @@ def maps_or_reason(name: str, network: Network) -> Tensor | str:
 
 @pytest.mark.parametrize("name", [name for name in OFFERED if name not in SLOW])
 def test_what_is_offered_works_or_says_why_not(name: str) -> None:
-    network = tiny_network()
+    network = small_network()
     before = [values.clone() for values in network.module.state_dict().values()]
     found = maps_or_reason(name, network)
     if isinstance(found, str):
@@ -132,16 +132,16 @@ def test_what_is_offered_works_or_says_why_not(name: str) -> None:
 )
 def test_chance_belongs_to_the_image(name: str) -> None:
     method = made(name)
-    whole = method.explain(tiny_network(), REQUEST)
-    alone = method.explain(tiny_network(), replace(REQUEST.select([2]), references=REQUEST.references))
+    whole = method.explain(small_network(), REQUEST)
+    alone = method.explain(small_network(), replace(REQUEST.select([2]), references=REQUEST.references))
     torch.testing.assert_close(alone[0], whole[2], rtol=0, atol=1e-12)
     state = torch.random.get_rng_state()
-    method.explain(tiny_network(), REQUEST)
+    method.explain(small_network(), REQUEST)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_superpixels_are_the_features_where_segments_are_asked_for() -> None:
-    found = made("captum:FeatureAblation", segments=6).explain(tiny_network(), REQUEST)
+    found = made("captum:FeatureAblation", segments=6).explain(small_network(), REQUEST)
     assert len(found[0, 0].unique()) <= 6
 
 
@@ -172,7 +172,7 @@ def test_they_run_beside_our_own() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scores = bench.evaluate(
-            tiny_network().module,
+            small_network().module,
             REQUEST.images,
             attributions=["captum:InputXGradient", "input_x_gradient"],
             metrics=["deletion"],

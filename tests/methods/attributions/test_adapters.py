@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torchvision.models import get_model
 
 from bench.api import Network
-from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
+from bench.checks.fixtures import small_network, small_request, small_transformer
 from bench.errors import HeatmarkError, UnsupportedError
 from bench.methods.attributions.lrp import Lrp
 
-REQUEST = tiny_request()
+REQUEST = small_request()
 
 
 @pytest.mark.parametrize("composite", ["epsilon_plus_flat", "epsilon_alpha2_beta1"])
@@ -24,17 +24,17 @@ def test_lrp_equals_zennit(composite):
     from zennit.canonizers import SequentialMergeBatchNorm
 
     rules = {"epsilon_plus_flat": zennit.EpsilonPlusFlat, "epsilon_alpha2_beta1": zennit.EpsilonAlpha2Beta1}
-    module = tiny_network().module
+    module = small_network().module
     wanted = F.one_hot(REQUEST.targets, 5).double()
     with Gradient(module, rules[composite](canonizers=[SequentialMergeBatchNorm()])) as attributor:
         _, theirs = attributor(REQUEST.images, lambda logits: logits.detach() * wanted)
-    torch.testing.assert_close(Lrp(composite=composite).explain(tiny_network(), REQUEST), theirs)
+    torch.testing.assert_close(Lrp(composite=composite).explain(small_network(), REQUEST), theirs)
 
 
 def test_lrp_says_that_it_has_no_rules_for_transformers():
     pytest.importorskip("zennit.composites")
-    with pytest.raises(UnsupportedError, match="'tiny_transformer'"):
-        Lrp().explain(tiny_transformer(), REQUEST)
+    with pytest.raises(UnsupportedError, match="'small_transformer'"):
+        Lrp().explain(small_transformer(), REQUEST)
 
 
 class Branches(nn.Module):
@@ -90,7 +90,7 @@ def test_lrp_equals_zennit_on_a_residual_network_that_zennit_has_a_canonizer_for
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = get_model("resnet18", weights=None, num_classes=5).double().eval()
-    request = tiny_request(2, 32, 32)
+    request = small_request(2, 32, 32)
     wanted = F.one_hot(request.targets, 5).double()
     with Gradient(module, composites.EpsilonPlusFlat(canonizers=[ResNetCanonizer()])) as attributor:
         _, theirs = attributor(request.images, lambda logits: logits.detach() * wanted)
@@ -150,4 +150,4 @@ def test_lrp_names_a_network_whose_batch_norms_are_merged_wrongly_and_leaves_it_
 def test_an_absent_library_is_hinted_at_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "zennit.composites", None)
     with pytest.raises(HeatmarkError, match=r'pip install "heatmark\[zennit\]"'):
-        Lrp().explain(tiny_network(), REQUEST)
+        Lrp().explain(small_network(), REQUEST)

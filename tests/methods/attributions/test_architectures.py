@@ -12,7 +12,7 @@ from torchvision.models import VisionTransformer, get_model
 from bench import checks
 from bench.api import Network, Request
 from bench.api.registry import find
-from bench.checks.fixtures import tiny_request
+from bench.checks.fixtures import small_request
 from bench.errors import UnsupportedError
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
 
@@ -75,7 +75,7 @@ def built(architecture: str) -> nn.Module:
 
 def request() -> Request:
     """Two images of blobs, in which there are superpixels."""
-    made, coarse = tiny_request(2, SIZE, SIZE), tiny_request(2, 8, 8).images.float()
+    made, coarse = small_request(2, SIZE, SIZE), small_request(2, 8, 8).images.float()
     images = nn.functional.interpolate(coarse, SIZE, mode="bilinear") + 0.5
     return replace(made, images=images, truth=made.truth.float(), references=images.flip(0))
 

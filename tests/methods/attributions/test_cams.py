@@ -8,19 +8,19 @@ from torch import nn
 
 from bench.attribution import class_activation as layers
 from bench.attribution.class_activation import features_of
-from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
+from bench.checks.fixtures import small_network, small_request, small_transformer
 from bench.errors import UnsupportedError
 from bench.methods.attributions.grad_cam import GradCam
 from bench.methods.attributions.grad_cam_plus_plus import GradCamPlusPlus
 from bench.methods.attributions.layer_cam import LayerCam
 from bench.methods.attributions.score_cam import ScoreCam
 
-REQUEST = tiny_request()
+REQUEST = small_request()
 
 
 def maps_and_gradients() -> tuple[np.ndarray, np.ndarray]:
     """Activations of the last ReLU and the gradients there, layer by layer."""
-    module = tiny_network().module
+    module = small_network().module
     maps = module[:6](REQUEST.images).detach().requires_grad_()
     values = module[6:](maps).gather(1, REQUEST.targets[:, None]).sum()
     (gradients,) = torch.autograd.grad(values, maps)
@@ -47,7 +47,7 @@ def test_enlarging_is_bilinear_and_keeps_equal_neighbours_equal(small, large, dt
 def test_grad_cam_weights_maps_by_their_mean_gradients():
     maps, gradients = maps_and_gradients()
     expected = np.maximum((gradients.mean((2, 3), keepdims=True) * maps).sum(1), 0)
-    found = GradCam().explain(tiny_network(), REQUEST)
+    found = GradCam().explain(small_network(), REQUEST)
     np.testing.assert_allclose(found, enlarged(expected), atol=1e-15)
     assert found.any()
 
@@ -55,7 +55,7 @@ def test_grad_cam_weights_maps_by_their_mean_gradients():
 def test_layer_cam_weights_maps_place_by_place():
     maps, gradients = maps_and_gradients()
     expected = np.maximum((np.maximum(gradients, 0) * maps).sum(1), 0)
-    np.testing.assert_allclose(LayerCam().explain(tiny_network(), REQUEST), enlarged(expected), atol=1e-15)
+    np.testing.assert_allclose(LayerCam().explain(small_network(), REQUEST), enlarged(expected), atol=1e-15)
 
 
 def test_grad_cam_plus_plus_follows_its_closed_form():
@@ -65,12 +65,12 @@ def test_grad_cam_plus_plus_follows_its_closed_form():
         for one, gradient in zip(maps[image], gradients[image], strict=True):
             alpha = gradient**2 / (2 * gradient**2 + one.sum() * gradient**3 + 1e-6)
             expected[image] += (alpha * np.maximum(gradient, 0)).sum() * one
-    found = GradCamPlusPlus().explain(tiny_network(), REQUEST)
+    found = GradCamPlusPlus().explain(small_network(), REQUEST)
     np.testing.assert_allclose(found, enlarged(np.maximum(expected, 0)), atol=1e-15)
 
 
 def test_score_cam_weights_maps_by_the_logits_behind_their_masks():
-    network = tiny_network()
+    network = small_network()
     maps, _ = maps_and_gradients()
     expected = np.zeros((3, 8, 8))
     for image in range(3):
@@ -87,7 +87,7 @@ def test_score_cam_weights_maps_by_the_logits_behind_their_masks():
 
 
 def test_a_layer_can_be_named():
-    network = tiny_network()
+    network = small_network()
     seen = features_of(network, REQUEST.images, REQUEST.targets, "2")
     torch.testing.assert_close(seen.maps, network.module[:3](REQUEST.images).detach())
     with pytest.raises(UnsupportedError, match="no layer 'twelve'"):
@@ -95,15 +95,15 @@ def test_a_layer_can_be_named():
 
 
 def test_a_map_of_one_place_is_not_spatial_and_tokens_after_the_maps_are_refused():
-    seen = features_of(tiny_network(), REQUEST.images, REQUEST.targets)
+    seen = features_of(small_network(), REQUEST.images, REQUEST.targets)
     assert seen.maps.shape == (3, 8, 8, 8)
-    for module in (tiny_transformer(),):
-        with pytest.raises(UnsupportedError, match="'tiny_transformer' does not end in a spatial map"):
+    for module in (small_transformer(),):
+        with pytest.raises(UnsupportedError, match="'small_transformer' does not end in a spatial map"):
             GradCam().explain(module, REQUEST)
 
 
 def test_features_changed_in_place_afterwards_are_seen_as_they_became():
-    network = tiny_network()
+    network = small_network()
 
     class Outer(nn.Module):
         def __init__(self):
@@ -124,8 +124,8 @@ def test_equals_pytorch_grad_cam_before_it_scales():
     maps, gradients = maps_and_gradients()
     ours = {library.GradCAM: GradCam, library.GradCAMPlusPlus: GradCamPlusPlus, library.LayerCAM: LayerCam}
     for theirs, own in ours.items():
-        module = tiny_network().module
+        module = small_network().module
         with theirs(module, [module[5]]) as cam:
             image = cam.get_cam_image(REQUEST.images, module[5], None, maps, gradients, False)
-        found = own().explain(tiny_network(), REQUEST)
+        found = own().explain(small_network(), REQUEST)
         np.testing.assert_allclose(found, enlarged(np.maximum(image, 0)), atol=1e-14)

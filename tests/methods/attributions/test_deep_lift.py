@@ -11,21 +11,21 @@ from torch import Tensor, nn
 
 from bench.api import Network
 from bench.attribution.rescale_rule import rescaled
-from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
+from bench.checks.fixtures import small_network, small_request, small_transformer
 from bench.errors import UnsupportedError
 from bench.methods.attributions.deep_lift import DeepLift
 
-REQUEST = tiny_request()
+REQUEST = small_request()
 
 
 def without_pool() -> Network:
-    layers = tiny_network().module
-    return replace(tiny_network(), module=nn.Sequential(*layers[:3], *layers[4:]))
+    layers = small_network().module
+    return replace(small_network(), module=nn.Sequential(*layers[:3], *layers[4:]))
 
 
 def pool_first() -> Network:
-    layers = tiny_network().module
-    return replace(tiny_network(), module=nn.Sequential(nn.MaxPool2d(2), *layers[:3], *layers[4:]))
+    layers = small_network().module
+    return replace(small_network(), module=nn.Sequential(nn.MaxPool2d(2), *layers[:3], *layers[4:]))
 
 
 @pytest.mark.parametrize("network", [without_pool(), pool_first()], ids=["units", "pool"])
@@ -42,7 +42,7 @@ class Reused(nn.Module):
 
     def __init__(self, activation):
         super().__init__()
-        layers = tiny_network().module
+        layers = small_network().module
         self.first, self.second, self.head = layers[:2], layers[4:5], layers[6:]
         self.activation = activation
 
@@ -63,7 +63,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_to_call_a_relu_is_the_same(way):
-    network = replace(tiny_network(), module=Reused(WAYS[way]))
+    network = replace(small_network(), module=Reused(WAYS[way]))
     expected = DeepLift().explain(without_pool(), REQUEST)
     torch.testing.assert_close(DeepLift().explain(network, REQUEST), expected, rtol=1e-12, atol=1e-16)
 
@@ -72,7 +72,7 @@ def test_every_way_to_call_a_relu_is_the_same(way):
     "activation", [F.relu6, F.silu, F.gelu, F.hardswish, F.elu, torch.tanh, Tensor.sigmoid, nn.Softplus()]
 )
 def test_attributions_sum_to_the_difference_of_the_logit(activation):
-    network = replace(tiny_network(), module=Reused(activation))
+    network = replace(small_network(), module=Reused(activation))
     attributions = DeepLift().explain(network, REQUEST)
     with torch.no_grad():
         blank = torch.zeros_like(REQUEST.images)
@@ -115,7 +115,7 @@ def gated_in_place(features: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("gate", [gated, gated_in_place, lambda features: torch.mul(features, features)])
 def test_products_share_out_their_difference(gate):
-    network = replace(tiny_network(), module=Reused(gate))
+    network = replace(small_network(), module=Reused(gate))
     attributions = DeepLift().explain(network, REQUEST)
     with torch.no_grad():
         blank = torch.zeros_like(REQUEST.images)
@@ -131,12 +131,12 @@ def test_a_factor_gets_its_difference_times_the_mean_of_the_other():
 
 
 def test_a_network_that_attends_and_normalises_is_named():
-    with pytest.raises(UnsupportedError, match="'tiny_transformer'"):
-        DeepLift().explain(tiny_transformer(), REQUEST)
+    with pytest.raises(UnsupportedError, match="'small_transformer'"):
+        DeepLift().explain(small_transformer(), REQUEST)
 
 
 def test_a_nearly_blank_image_is_explained_in_single_precision_and_its_neighbours_too():
-    network = replace(tiny_network(), module=tiny_network().module.float())
+    network = replace(small_network(), module=small_network().module.float())
     images = REQUEST.images.float()
     images[1] *= 1e-6
     own = DeepLift().explain(network, REQUEST.with_images(images))

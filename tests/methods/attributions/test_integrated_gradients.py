@@ -6,14 +6,14 @@ from torch import nn
 from bench.api import ImageRandom, Network, Request
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
 from tests.support.maps import as_tensor, golden
-from tests.support.networks import tiny_network
+from tests.support.networks import relu_network
 
 
 @pytest.mark.parametrize("pool", ["", "k3_"])
 @pytest.mark.parametrize("chunk", [7, 50, 64])
 def test_equals_the_published_numbers(pool, chunk):
     arrays = golden("gnl_ig", pool)
-    module = tiny_network(arrays)
+    module = relu_network(arrays)
     if pool:
         module[2] = nn.MaxPool2d(3, stride=2, padding=1)
     images = as_tensor(arrays["img"]).double()

@@ -15,13 +15,13 @@ from bench.methods.attributions.guided_ig import GuidedIg
 from bench.methods.attributions.idgi import Idgi
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
 from tests.support.maps import as_tensor, golden
-from tests.support.networks import tiny_network
+from tests.support.networks import relu_network
 
 
 @pytest.mark.parametrize(("pool", "protocol"), [("", "exact"), ("", "published"), ("k3_", "published")])
 def test_gnl_ig_equals_the_published_numbers(pool, protocol):
     arrays = golden("gnl_ig", pool)
-    module = tiny_network(arrays)
+    module = relu_network(arrays)
     if pool:
         module[2] = nn.MaxPool2d(3, stride=2, padding=1)
     images = as_tensor(arrays["img"]).double()
@@ -52,7 +52,7 @@ def test_protocols_of_gnl_ig_differ_where_windows_overlap(network, request_of):
 )
 def test_blur_ig_equals_the_published_numbers(output, which, settings):
     arrays = golden("guided_ig")
-    module = tiny_network({key.removeprefix("tiny_"): arrays[key] for key in arrays if key.startswith("tiny_")})
+    module = relu_network({key.removeprefix("tiny_"): arrays[key] for key in arrays if key.startswith("tiny_")})
     images = as_tensor(arrays["img"]).double()
     request = Request(images, as_tensor(arrays["tiny_target"]), ImageRandom(0, "test", ("a", "b")))
     expected = arrays[f"blur_tiny_{'logit' if output == 'logit' else 'prob'}_{which}"]

@@ -13,19 +13,19 @@ from torch import nn
 from bench.api import Network
 from bench.attribution.paths import integrated_gradients, quadrature
 from bench.attribution.superpixels import superpixels
-from bench.checks.fixtures import tiny_network, tiny_request
+from bench.checks.fixtures import small_network, small_request
 from bench.methods.attributions import kernel_shap, xrai
 from bench.methods.attributions.kernel_shap import KernelShap
 from bench.methods.attributions.occlusion import Occlusion
 from bench.methods.attributions.rise import Rise
 from bench.methods.attributions.xrai import Xrai
 
-REQUEST = tiny_request()
+REQUEST = small_request()
 
 
 @pytest.mark.parametrize(("window", "stride"), [(4, 4), (5, 3), (50, 8)])
 def test_occlusion_is_the_mean_fall_over_the_windows_of_a_pixel(window, stride):
-    network = tiny_network()
+    network = small_network()
     images, targets = REQUEST.images, REQUEST.targets
     falls, covered = torch.zeros(3, 16, 16, dtype=torch.float64), torch.zeros(16, 16)
     size, step = min(window, 16), min(stride, 16)
@@ -44,15 +44,15 @@ def test_occlusion_is_the_mean_fall_over_the_windows_of_a_pixel(window, stride):
 
 def test_occlusion_equals_captum():
     captum = pytest.importorskip("captum.attr")
-    theirs = captum.Occlusion(tiny_network().logits).attribute(
+    theirs = captum.Occlusion(small_network().logits).attribute(
         REQUEST.images, sliding_window_shapes=(3, 5, 5), strides=(3, 3, 3), target=REQUEST.targets
     )
-    found = Occlusion(window=5, stride=3).explain(tiny_network(), REQUEST).expand(-1, 3, -1, -1)
+    found = Occlusion(window=5, stride=3).explain(small_network(), REQUEST).expand(-1, 3, -1, -1)
     torch.testing.assert_close(found.float(), theirs)
 
 
 def test_rise_averages_masks_by_the_probability_behind_them():
-    network = tiny_network()
+    network = small_network()
     rng = REQUEST.rng.shared()
     grids, shifts = rng.random((40, 7, 7)) < 0.5, rng.random((40, 2))
     expected = torch.zeros(3, 16, 16, dtype=torch.float64)
@@ -153,7 +153,7 @@ def test_xrai_ranks_regions_greedily():
 
 
 def test_xrai_keeps_the_sum_of_the_attributions_of_black_and_white_baselines():
-    network = tiny_network()
+    network = small_network()
     sums = []
     for level in (0.0, 1.0):
         baselines = torch.full_like(REQUEST.images, level)
@@ -165,7 +165,7 @@ def test_xrai_keeps_the_sum_of_the_attributions_of_black_and_white_baselines():
 
 
 def test_superpixels_are_numbered_without_gaps():
-    parts = superpixels(tiny_network(), REQUEST.images, 10)
+    parts = superpixels(small_network(), REQUEST.images, 10)
     for own in parts:
         assert own.unique().tolist() == list(range(int(own.max()) + 1))
 
@@ -174,4 +174,4 @@ def test_superpixels_are_numbered_without_gaps():
 def test_a_constant_image_gives_finite_maps(value):
     request = REQUEST.with_images(torch.full_like(REQUEST.images, value))
     for method in (Xrai(nodes=2), KernelShap(samples=5), Rise(masks=5)):
-        assert method.explain(tiny_network(), request).isfinite().all()
+        assert method.explain(small_network(), request).isfinite().all()

@@ -13,7 +13,7 @@ from bench.api.registry import find
 from bench.attribution.class_activation import features_of
 from bench.attribution.randomised_weights import layers_of, randomised
 from bench.checks import quick
-from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
+from bench.checks.fixtures import small_network, small_request, small_transformer
 from bench.methods.attributions.attention_rollout import AttentionRollout
 from bench.methods.attributions.blur_ig import BlurIg
 from bench.methods.attributions.chefer_relevance import CheferRelevance
@@ -77,7 +77,7 @@ def _network(module: nn.Module) -> Network:
 
 @pytest.fixture
 def request_() -> Request:
-    return tiny_request(3, 16, 12)
+    return small_request(3, 16, 12)
 
 
 @pytest.mark.parametrize("method", CAMS, ids=lambda method: method.name)
@@ -124,7 +124,7 @@ WRAPPERS = {
 
 @pytest.mark.parametrize("wrap", WRAPPERS)
 def test_wrapped_networks_get_the_same_random_weights_and_cams(wrap: str) -> None:
-    network, request = tiny_network(), tiny_request()
+    network, request = small_network(), small_request()
     wrapped = replace(network, module=WRAPPERS[wrap](network.module))
     assert layers_of(wrapped.module) == layers_of(network.module)
     first, second = (randomised(own, layers_of(own.module), request.rng) for own in (network, wrapped))
@@ -158,10 +158,10 @@ class _OtherToken(_MeanOfTokens):
 @pytest.mark.parametrize("method", [AttentionRollout(), CheferRelevance()], ids=lambda method: method.name)
 @pytest.mark.parametrize("head", [_MeanOfTokens, _OtherToken])
 def test_attention_methods_refuse_a_head_that_reads_other_tokens(method, head) -> None:
-    network = tiny_transformer()
-    assert method.explain(network, tiny_request()).any()
+    network = small_transformer()
+    assert method.explain(network, small_request()).any()
     with pytest.raises(UnsupportedError, match="does not read its class token, and that alone"):
-        method.explain(replace(network, module=head(network.module)), tiny_request())
+        method.explain(replace(network, module=head(network.module)), small_request())
 
 
 def test_the_variance_of_large_gradients_is_no_rounding() -> None:
@@ -172,7 +172,7 @@ def test_the_variance_of_large_gradients_is_no_rounding() -> None:
             own = (30 * images + 1e-5 * images.square()).flatten(1)
             return torch.stack([own.sum(1), own.sum(1) * 2], 1)
 
-    request = tiny_request(2)
+    request = small_request(2)
     exact = VarGrad(samples=20).explain(Network(Steep()), request)
     single = replace(request, images=request.images.float())
     found = VarGrad(samples=20).explain(Network(Steep()), single)
@@ -209,7 +209,7 @@ def test_lrp_refuses_parametrised_weights(normed) -> None:
     module = _Written()
     normed(module.second)
     with pytest.raises(UnsupportedError, match="parametrised weights"):
-        Lrp().explain(_network(module), tiny_request())
+        Lrp().explain(_network(module), small_request())
 
 
 METHODS = sorted(set(find("attributions")) - {"rise"})  # with 8,000 masks it takes minutes
@@ -221,7 +221,7 @@ CHOOSING = {"score_cam", "xrai"}  # nearly equal things change places
 def test_half_precision_is_close_to_single_or_refused(name: str, dtype: torch.dtype) -> None:
     method = quick(find("attributions")[name]()) if name != "blur_ig" else BlurIg()
     attends = name in {"attention_rollout", "chefer_relevance"}
-    made, request = tiny_transformer if attends else tiny_network, tiny_request()
+    made, request = small_transformer if attends else small_network, small_request()
     single, half = (replace(made(), module=made().module.to(own)) for own in (torch.float32, dtype))
     request = replace(request, images=request.images.float(), references=request.references.float())
     expected = method.heatmaps(method.explain(single, request)).double()
@@ -238,6 +238,6 @@ def test_half_precision_is_close_to_single_or_refused(name: str, dtype: torch.dt
 
 @pytest.mark.parametrize("method", [DeepLift(), Lrp()], ids=lambda method: method.name)
 def test_what_cannot_be_right_in_half_precision_says_so(method) -> None:
-    network = replace(tiny_network(), module=tiny_network().module.half())
+    network = replace(small_network(), module=small_network().module.half())
     with pytest.raises(UnsupportedError, match=r"cannot be right in float16.*module.float\(\)"):
-        method.explain(network, tiny_request())
+        method.explain(network, small_request())

@@ -7,13 +7,13 @@ from bench.api import ImageRandom, Network, Request
 from bench.functional.heatmaps import for_display
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from tests.support.maps import as_tensor, golden
-from tests.support.networks import tiny_network
+from tests.support.networks import relu_network
 
 
 @pytest.mark.parametrize("kind", ["tiny", "smooth"])
 def test_gradient_and_display_equal_the_published_numbers(kind):
     arrays = golden("simple_gradient", f"{kind}_")
-    module = tiny_network(arrays)
+    module = relu_network(arrays)
     if kind == "smooth":
         module[1], module[2], module[4] = nn.Softplus(), nn.AvgPool2d(2), nn.Softplus()
     request = Request(as_tensor(arrays["img"]).double(), as_tensor(arrays["label"]), ImageRandom(0, "test", ("a",)))

@@ -7,17 +7,17 @@ from torch import nn
 
 from bench.api import Network
 from bench.attribution.attention import attentions_of
-from bench.checks.fixtures import tiny_network, tiny_request, tiny_transformer
+from bench.checks.fixtures import small_network, small_request, small_transformer
 from bench.errors import UnsupportedError
 from bench.methods.attributions.attention_rollout import AttentionRollout
 from bench.methods.attributions.chefer_relevance import CheferRelevance
 
-REQUEST = tiny_request()
+REQUEST = small_request()
 
 
 def attention_by_hand() -> list[torch.Tensor]:
     """The attention of both blocks from torch's own attention module, (batch, head, token, token)."""
-    module = tiny_transformer().module
+    module = small_transformer().module
     tokens = torch.cat([module.token.expand(3, -1, -1), module.patches(REQUEST.images).flatten(2).mT], 1)
     seen = []
     for block in module.blocks:
@@ -28,10 +28,10 @@ def attention_by_hand() -> list[torch.Tensor]:
 
 
 def test_attention_is_what_the_modules_say():
-    found, values = attentions_of(tiny_transformer(), REQUEST.images, REQUEST.targets)
+    found, values = attentions_of(small_transformer(), REQUEST.images, REQUEST.targets)
     for own, expected in zip(found, attention_by_hand(), strict=True):
         torch.testing.assert_close(own, expected)
-    network = tiny_transformer()
+    network = small_transformer()
     torch.testing.assert_close(values, network.logits_of(REQUEST.images, REQUEST.targets))
 
 
@@ -45,12 +45,12 @@ def test_torch_s_own_attention_is_back_afterwards_also_after_an_exception():
 def test_rollout_multiplies_mean_attention_with_skip_connections():
     first, second = (0.5 * one.mean(1) + 0.5 * torch.eye(17) for one in attention_by_hand())
     row = (second @ first)[:, 0, 1:].reshape(3, 1, 4, 4)
-    found = AttentionRollout().explain(tiny_transformer(), REQUEST)
+    found = AttentionRollout().explain(small_transformer(), REQUEST)
     torch.testing.assert_close(found, F.interpolate(row, (16, 16), mode="bilinear"))
 
 
 def test_chefer_relevance_adds_up_attention_times_positive_gradients():
-    attentions, values = attentions_of(tiny_transformer(), REQUEST.images, REQUEST.targets)
+    attentions, values = attentions_of(small_transformer(), REQUEST.images, REQUEST.targets)
     gradients = torch.autograd.grad(values.sum(), attentions)
     relevance = torch.eye(17, dtype=torch.float64).repeat(3, 1, 1)
     for attention, gradient in zip(attentions, gradients, strict=True):
@@ -59,14 +59,14 @@ def test_chefer_relevance_adds_up_attention_times_positive_gradients():
             update += (attention[:, head] * gradient[:, head]).clamp_min(0).detach() / 2
         relevance = relevance + torch.bmm(update, relevance)
     row = relevance[:, 0, 1:].reshape(3, 1, 4, 4)
-    found = CheferRelevance().explain(tiny_transformer(), REQUEST)
+    found = CheferRelevance().explain(small_transformer(), REQUEST)
     torch.testing.assert_close(found, F.interpolate(row, (16, 16), mode="bilinear"))
 
 
 @pytest.mark.parametrize("method", [AttentionRollout(), CheferRelevance()])
 def test_a_network_without_attention_is_named(method):
     with pytest.raises(UnsupportedError, match="'tiny' has no attention"):
-        method.explain(tiny_network(), REQUEST)
+        method.explain(small_network(), REQUEST)
 
 
 @pytest.mark.parametrize("method", [AttentionRollout(), CheferRelevance()])

@@ -12,7 +12,7 @@ import torch
 from bench.api import Explained, HeatmarkError, Network, UnsupportedError
 from bench.api.adapter import seeded
 from bench.api.registry import plugin_class
-from bench.checks.fixtures import tiny_network, tiny_request
+from bench.checks.fixtures import small_network, small_request
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.scoring.measure import explained_by
 
@@ -47,9 +47,9 @@ EXPLAINING = [
 
 @pytest.fixture
 def explained() -> Explained:
-    request = tiny_request()
+    request = small_request()
     request = replace(request, images=request.images.float())
-    network = replace(tiny_network(), module=tiny_network().module.float())
+    network = replace(small_network(), module=small_network().module.float())
     return explained_by(SimpleGradient(), network, request, network.logits(request.images).detach())
 
 

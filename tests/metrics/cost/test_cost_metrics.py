@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Explained, Network, Request
-from bench.checks import tiny_network, tiny_request
+from bench.checks import small_network, small_request
 from bench.metrics.cost.backward_passes import BackwardPasses
 from bench.metrics.cost.forward_passes import ForwardPasses
 from bench.metrics.cost.peak_memory import PeakMemory
@@ -33,7 +33,7 @@ class Busy(Attribution):
 
 
 def explained(method: Attribution) -> Explained:
-    network, request = tiny_network(chunk=2), tiny_request()
+    network, request = small_network(chunk=2), small_request()
     return explained_by(method, network, request, network.logits(request.images).detach())
 
 

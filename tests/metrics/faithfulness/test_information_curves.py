@@ -11,7 +11,7 @@ from scipy.interpolate import griddata
 from torch import nn
 
 from bench.api import Explained, ImageRandom, Preprocess
-from bench.checks import tiny_network, tiny_request
+from bench.checks import small_network, small_request
 from bench.functional.heatmaps import ranks
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.aic import Aic
@@ -24,7 +24,7 @@ from bench.scoring.measure import explained_by
 @torch.no_grad()
 def explained() -> Explained:
     preprocess = Preprocess((24, 20), None, (0.5, 0.4, 0.6), (0.25, 0.2, 0.25))
-    network, request = tiny_network(), tiny_request(count=6, height=24, width=20)
+    network, request = small_network(), small_request(count=6, height=24, width=20)
     noise = ImageRandom(0, "noise", request.rng.image_ids).normal((3, 24, 20), request.images)
     request = request.with_images(noise)
     torch.manual_seed(3)

@@ -8,7 +8,7 @@ from bench.metrics.faithfulness.deletion import Deletion
 from bench.metrics.faithfulness.insertion import Insertion
 from bench.scoring.measure import measure
 from tests.support.maps import as_tensor, golden
-from tests.support.networks import tiny_network
+from tests.support.networks import relu_network
 
 
 class Given(Attribution):
@@ -20,7 +20,7 @@ class Given(Attribution):
 
 def explained(chunk: int, maps: Tensor, rows: list[int]) -> Explained:
     arrays = golden("rise_causal_metric")
-    network = Network(tiny_network(arrays), chunk=chunk)
+    network = Network(relu_network(arrays), chunk=chunk)
     images = as_tensor(arrays["img"]).double()
     targets = as_tensor(arrays["cls"])
     request = Request(images, targets, ImageRandom(0, "run", tuple(map(str, range(len(images))))))

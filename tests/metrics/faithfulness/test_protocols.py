@@ -9,7 +9,7 @@ import torch
 from scipy.integrate import trapezoid
 
 from bench.api import Explained
-from bench.checks import tiny_network, tiny_request
+from bench.checks import small_network, small_request
 from bench.errors import HeatmarkError
 from bench.functional.curve_areas import area_of
 from bench.methods.attributions.simple_gradient import SimpleGradient
@@ -21,7 +21,7 @@ from bench.scoring.protocols import deletion_plan
 
 @pytest.fixture(scope="module")
 def explained() -> Explained:
-    network, request = tiny_network(), tiny_request(height=16, width=14)
+    network, request = small_network(), small_request(height=16, width=14)
     clean = network.logits(request.images).detach()
     return explained_by(SimpleGradient(), network, replace(request, targets=clean.argmax(1)), clean)
 

@@ -6,7 +6,7 @@ import torch
 from skimage.segmentation import slic
 
 from bench.api import Explained
-from bench.checks import tiny_network, tiny_request
+from bench.checks import small_network, small_request
 from bench.functional.heatmaps import ranks
 from bench.functional.imputation import linear_imputation
 from bench.methods.attributions.simple_gradient import SimpleGradient
@@ -23,7 +23,7 @@ DOUBLES = torch.empty(0, dtype=torch.float64)
 
 @pytest.fixture
 def explained() -> Explained:
-    network, request = tiny_network(), tiny_request(height=16, width=14)
+    network, request = small_network(), small_request(height=16, width=14)
     clean = network.logits(request.images).detach()
     return explained_by(SimpleGradient(), network, replace(request, targets=clean.argmax(1)), clean)
 

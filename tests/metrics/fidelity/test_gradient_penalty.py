@@ -19,7 +19,7 @@ EVERY = get_args(Regulariser)
 
 @pytest.fixture(scope="module")
 def explained() -> Explained:
-    network, request = checks.tiny_network(), checks.tiny_request(height=16, width=16)
+    network, request = checks.small_network(), checks.small_request(height=16, width=16)
     return explained_by(SimpleGradient(), network, request, network.logits(request.images).detach())
 
 
@@ -59,7 +59,7 @@ def test_maps_of_one_channel_count_for_every_channel_of_the_image(
 
 @pytest.mark.parametrize("regulariser", ["datagrad", "spectreg"])
 def test_a_network_in_training_mode_is_measured_in_evaluation_mode(regulariser: Regulariser) -> None:
-    network, request = checks.tiny_network(), checks.tiny_request(height=16, width=16)
+    network, request = checks.small_network(), checks.small_request(height=16, width=16)
     explained = explained_by(SimpleGradient(), network, request, network.logits(request.images).detach())
     expected = GradientPenalty(regulariser).measure(explained).score
     network.module.train()

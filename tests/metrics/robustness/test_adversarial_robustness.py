@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bench.api import Explained, Network, Preprocess
-from bench.checks.fixtures import tiny_network, tiny_request
+from bench.checks.fixtures import small_network, small_request
 from bench.functional.map_similarity import top_set
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.robustness.adversarial_robustness import AdversarialRobustness
@@ -18,7 +18,7 @@ STD = (0.5, 0.25, 1.0)
 
 @pytest.fixture
 def explained() -> Explained:
-    network, request = replace(tiny_network(), preprocess=Preprocess(std=STD)), tiny_request()
+    network, request = replace(small_network(), preprocess=Preprocess(std=STD)), small_request()
     clean = network.logits(request.images).detach()
     return explained_by(SimpleGradient(), network, replace(request, targets=clean.argmax(1)), clean)
 

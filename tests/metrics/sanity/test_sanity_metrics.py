@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.api import Attribution, Explained, Network, Request
 from bench.attribution.randomised_weights import layers_of, randomised
-from bench.checks.fixtures import tiny_network, tiny_request
+from bench.checks.fixtures import small_network, small_request
 from bench.errors import UnsupportedError
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.sanity.completeness_gap import CompletenessGap
@@ -36,7 +36,7 @@ class Linear(Attribution):
 
 
 def explained(method: Attribution, network: Network | None = None) -> Explained:
-    network, request = network or tiny_network(), tiny_request()
+    network, request = network or small_network(), small_request()
     return explained_by(method, network, request, network.logits(request.images).detach())
 
 
@@ -62,9 +62,9 @@ def test_weights_are_randomised_from_the_last_layer_down(order: str) -> None:
 
 
 def test_randomising_changes_only_the_copy_and_only_the_chosen_layers() -> None:
-    network = tiny_network()
+    network = small_network()
     before = {name: value.clone() for name, value in network.module.state_dict().items()}
-    copy = randomised(network, ["4"], tiny_request().rng)
+    copy = randomised(network, ["4"], small_request().rng)
     changed = {name for name, value in copy.module.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"4.weight", "4.bias"}
     assert all(torch.equal(value, before[name]) for name, value in network.module.state_dict().items())
