@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bench._version import version
-from bench.cli import plugin_commands, result_commands, run_commands, store_commands
+from bench.cli import plan_command, plugin_commands, result_commands, run_commands, store_commands
 from bench.cli.console import OneLine, complain, console
 from bench.errors import HeatmarkError
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Measure how good attribution heatmaps are.",
 )
 app.command()(run_commands.run)
+app.command()(plan_command.plan)
 app.command()(run_commands.train)
 app.command()(result_commands.report)
 app.command()(result_commands.publish)

@@ -43,6 +43,17 @@ class Batch:
             fixations=None if self.fixations is None else tuple(part.to(device) for part in self.fixations),
         )
 
+    def first(self, count: int) -> "Batch":
+        """The first images of the batch."""
+        return Batch(
+            self.ids[:count],
+            self.images[:count],
+            self.labels[:count],
+            self.outputs[:count],
+            None if self.truth is None else self.truth[:count],
+            None if self.fixations is None else self.fixations[:count],
+        )
+
 
 def evenly_spaced(count: int, wanted: int | None) -> list[int]:
     """`wanted` of `count` positions, evenly spaced (all of them for None)."""

@@ -79,7 +79,7 @@ def gathered(job: Job, run: Run) -> Results:
     """The result set of what shards have left in the store; HeatmarkError that says what is missing."""
     missing = 0
     for number in range(len(run.suite.recipes)):
-        group = ready_networks(run, number, may_train=False)
+        group = ready_networks(run, number, if_missing="refuse")
         missing += sum(block.lacking() for block in blocks_of(run, group))
     if missing:
         raise HeatmarkError(

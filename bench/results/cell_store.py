@@ -46,6 +46,10 @@ class Store:
         """Keep a finished cell; `code` says what computed it."""
         write_table(self.path(key), key, cell, schema, code)
 
+    def has(self, key: str) -> bool:
+        """Whether there is a cell of this key, as far as its name tells: it is not read."""
+        return self.path(key).exists()
+
     def path(self, key: str) -> Path:
         """Where the cell of this key is kept."""
         return self.root / "cells" / key[:2] / f"{key}.parquet"

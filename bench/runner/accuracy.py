@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -58,22 +59,32 @@ def network_row(run: Run, trained: Trained) -> dict[str, object]:
         "recipe": trained.recipe,
         "seed": trained.seed,
         "architecture": trained.architecture,
-        **(shares if trained.network.output == "number" or not run.dataset.labelled else _shares(run, trained)),
+        **(_shares(run, trained) if _asked(run, trained) else shares),
         "parameters": sum(parameter.numel() for parameter in trained.network.module.parameters()),
         "weights": trained.weights,
         "log": trained.log,
     }
 
 
+def accuracies_lacking(run: Run, trained: Trained) -> tuple[int, int]:
+    """How many images are still to be predicted untouched, and how many to be attacked."""
+    if not _asked(run, trained):
+        return 0, 0
+    untouched, attacked = _questions(run)
+    return _lacking(run, trained, untouched), _lacking(run, trained, attacked)
+
+
+def _asked(run: Run, trained: Trained) -> bool:
+    return trained.network.output != "number" and run.dataset.labelled
+
+
 def _shares(run: Run, trained: Trained) -> dict[str, float]:
     """How many images were asked about, and the shares of them that are right."""
-    table = run.table
-    attack, everywhere = table.attack, table.dataset.accuracy_images
-    untouched = partial(accuracy_of, trained.network)
-    attacked = partial(robust_accuracy_of, trained.network, attack=attack, seed=table.seed)
-    under = f"accuracy under attack (epsilon {attack.epsilon}, {attack.steps} steps)"
-    accuracy = _of_images(run, trained, everywhere, "accuracy", ACCURACY, untouched)
-    robust = _of_images(run, trained, attack.images, under, ROBUST_ACCURACY, attacked)
+    attack = run.table.attack
+    untouched, attacked = _questions(run)
+    accuracy = _of_images(run, trained, untouched, partial(accuracy_of, trained.network))
+    under = partial(robust_accuracy_of, trained.network, attack=attack, seed=run.table.seed)
+    robust = _of_images(run, trained, attacked, under)
     return {
         "images": len(accuracy),
         "accuracy": accuracy.correct.mean(),
@@ -82,19 +93,43 @@ def _shares(run: Run, trained: Trained) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What a network is asked about: how many images (None for all), what, and the columns of the answer."""
+
+    wanted: int | None
+    what: str
+    schema: pa.Schema
+
+
+def _questions(run: Run) -> tuple[_Question, _Question]:
+    """The accuracy, and that under attack."""
+    attack = run.table.attack
+    under = f"accuracy under attack (epsilon {attack.epsilon}, {attack.steps} steps)"
+    return (
+        _Question(run.table.dataset.accuracy_images, "accuracy", ACCURACY),
+        _Question(attack.images, under, ROBUST_ACCURACY),
+    )
+
+
+def _lacking(run: Run, trained: Trained, question: _Question) -> int:
+    ids = run.ids(run.chosen(trained.network, question.wanted))
+    identified = identity(run, [trained], ids, question.what)
+    key = key_of(identified)
+    if run.store.has(key):
+        return 0
+    finished = FinishedImages(run.store, key, question.schema, identified["code"])
+    return sum(finished.lacks(key, [image]) for image in ids)
+
+
 def _of_images(
-    run: Run,
-    trained: Trained,
-    wanted: int | None,
-    what: str,
-    schema: pa.Schema,
-    measured: Callable[[Batch], pd.DataFrame],
+    run: Run, trained: Trained, question: _Question, measured: Callable[[Batch], pd.DataFrame]
 ) -> pd.DataFrame:
     """What is measured of a network batch by batch, a row per image of the split."""
-    chosen = run.chosen(trained.network, wanted)
-    name = f"{what} of {trained.network.name} by {trained.recipe}"
+    chosen, schema = run.chosen(trained.network, question.wanted), question.schema
+    name = f"{question.what} of {trained.network.name} by {trained.recipe}"
 
-    identified = identity(run, [trained], run.ids(chosen), what)
+    identified = identity(run, [trained], run.ids(chosen), question.what)
     key = key_of(identified)
 
     def compute() -> pd.DataFrame:

@@ -13,7 +13,7 @@ from bench.files import key_of
 from bench.results.cell_store import CELL
 from bench.results.finished_images import FinishedImages, failed
 from bench.runner.explain import Explainer
-from bench.runner.identity import code_hash, identity
+from bench.runner.identity import code_hash, identity, keys_of
 from bench.runner.records import Run, Trained
 from bench.runner.score import rows, score_across, score_one
 
@@ -58,7 +58,7 @@ class Block:
     @cached_property
     def keys(self) -> dict[Pair, str]:
         """The key of each cell."""
-        return {pair: key_of(identity(self.run, self.group, self.ids, *pair)) for pair in self.pairs}
+        return dict(zip(self.pairs, keys_of(self.run, self.group, self.ids, self.pairs), strict=True))
 
     @property
     def batches(self) -> list[tuple[int, ...]]:
@@ -104,11 +104,21 @@ class Block:
 
     def lacking(self) -> int:
         """How many cells are neither in the store nor can be gathered from parts."""
-        missing = {pair: key for pair, key in self.keys.items() if pair not in self.stored()}
+        return len({pair for _, pairs in self.todo() for pair in pairs})
+
+    def todo(self) -> list[tuple[tuple[int, ...], tuple[Pair, ...]]]:
+        """The batches with what each still lacks, seen by the names of files: no cell is read."""
+        missing = {pair: key for pair, key in self.keys.items() if not self.run.store.has(key)}
         if not missing:
-            return 0
-        finished = self._with_parts()
-        return sum(finished.lacks(key, self.ids) for key in missing.values())
+            return []
+        finished, whole = self._with_parts(), tuple(missing)
+        if not finished.images:
+            return [(part, whole) for part in self.batches]
+        return [
+            (part, own)
+            for part in self.batches
+            if (own := tuple(pair for pair, key in missing.items() if finished.lacks(key, self.run.ids(part))))
+        ]
 
     def _finish(self, missing: Mapping[Pair, str]) -> dict[Pair, pd.DataFrame]:
         if not missing:

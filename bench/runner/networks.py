@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -42,7 +42,7 @@ LOOK = pa.schema([("promise", pa.string())])
 class NetworkLoader:
     """Loads or trains the networks of one entry of a suite; what is trained is kept in `folder`.
 
-    Without `may_train` what is not kept there is refused instead of trained.
+    What is not kept there is trained, refused, or left with the weights that it would start from and an empty log.
     """
 
     suite: Suite
@@ -50,7 +50,7 @@ class NetworkLoader:
     folder: Path
     device: torch.device
     progress: Progress
-    may_train: bool = True
+    if_missing: Literal["train", "refuse", "leave"] = "train"
 
     @property
     def table(self) -> NetworkTable:
@@ -118,6 +118,8 @@ class NetworkLoader:
         identity = self._identity(job)
         path = self.folder / f"{table.label}-{job.recipe.name}-{seed}-{key_of(identity)[:16]}.safetensors"
         module = self._untrained(seed)
+        if self.if_missing == "leave" and not path.exists():
+            return self._ready(seed, module, "[]")
         what = f"the training of {table.label} by {job.recipe.label}, seed {seed}"
         with locked(path.with_name(f".{path.stem}.lock"), what) if rank() == 0 else nullcontext():
             wait()
@@ -130,7 +132,7 @@ class NetworkLoader:
     def _train(self, job: TrainingJob, module: nn.Module, path: Path, identity: dict[str, Any]) -> list[dict[str, Any]]:
         """Train the module and keep its weights at `path`; the log. HeatmarkError where it may not be trained."""
         network = self._ready(job.seed, module, "").network
-        if not self.may_train:
+        if self.if_missing == "refuse":
             raise HeatmarkError(f"{network.name} by {job.recipe.label}, seed {job.seed}, is not in {self.folder}")
         log = train(job, network, self.device, path.with_suffix(".partial"), self.progress)
         if rank() == 0:
@@ -139,7 +141,7 @@ class NetworkLoader:
         return log
 
     def _identity(self, job: TrainingJob) -> dict[str, Any]:
-        """Everything that decides the weights of a training."""
+        """Everything that decides its weights."""
         return {
             **training_identity(job),
             "architecture": [self.table.architecture, code_of_callable(self.table.architecture), self._outputs],
@@ -163,13 +165,11 @@ class NetworkLoader:
         module = module.to(self.device).to(memory_format=torch.channels_last).eval()
         with self._blamed("label_map"):
             labels = _label_map(self.suite, table, about)
-        preprocess = _preprocess(table, about)
-        network = Network(module, table.label, recipe, preprocess, labels, output=table.output)
+        network = Network(module, table.label, recipe, _preprocess(table, about), labels, output=table.output)
         # Without the folder of somebody's own file, which differs from machine to machine.
         architecture = table.architecture.rpartition("/")[2] if table.runs_code else table.architecture
-        code = code_of_callable(table.architecture)
         return Trained(
-            *(network, architecture, recipe, seed, weights_hash(module), log, code),
+            *(network, architecture, recipe, seed, weights_hash(module), log, code_of_callable(table.architecture)),
             source=about.weights,
             categories=about.categories,
         )
@@ -262,8 +262,8 @@ def looked_at(run: Run, trained: Trained) -> Trained:
         images = _batch(run, trained).images
         return pd.DataFrame({"promise": look_at(trained.network, images, needs_gradient=gradients)})
 
-    names = [check.__name__ for check in NETWORK_CHECKS]
-    parts = identity(run, [trained], run.ids(_positions(run, trained)), "look", str(gradients), *names)
+    promises = ("look", str(gradients), *(check.__name__ for check in NETWORK_CHECKS))
+    parts = identity(run, [trained], run.ids(_positions(run, trained)), *promises)
     return replace(trained, look=tuple(run.stored(parts, LOOK, compute).promise))
 
 

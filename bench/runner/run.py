@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import torch
@@ -42,12 +42,14 @@ def run_suite(run: Run, *, retrain: bool = False) -> Results:
     return collect(run, parts, networks, shown, retrained=retrain)
 
 
-def ready_networks(run: Run, number: int, *, retrain: bool = False, may_train: bool = True) -> list[Trained]:
+def ready_networks(
+    run: Run, number: int, *, retrain: bool = False, if_missing: Literal["train", "refuse"] = "train"
+) -> list[Trained]:
     """The networks of one entry of the suite, loaded or trained, set up to go fast.
 
-    HeatmarkError where one would have to be trained and may not.
+    HeatmarkError where one would have to be trained and is to be refused instead.
     """
-    loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, may_train)
+    loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, if_missing)
     return [tuned(run, looked_at(run, trained)) for trained in loader.load(retrain=retrain)]
 
 

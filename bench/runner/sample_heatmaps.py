@@ -1,8 +1,9 @@
 """A few images with their truth and heatmaps as pictures, for the reader's own eyes."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import nan
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from bench.api import Attribution, Explained, Network
 from bench.api.network import to_pixels
 from bench.data.batches import Batch, evenly_spaced, load
+from bench.files import key_of
 from bench.functional.heatmaps import for_display, ranks
 from bench.results.pictures import PICTURES
 from bench.runner.explain import Explainer
@@ -63,8 +65,7 @@ def displayed(network: Network, images: Tensor) -> Tensor:
 
 def gallery_of(run: Run, trained: Trained) -> pd.DataFrame:
     """A few images, their truth and their heatmaps by every method, as pictures."""
-    chosen = run.chosen(trained.network, run.table.dataset.images)
-    shown = [chosen[i] for i in evenly_spaced(len(chosen), run.table.gallery)] if run.table.gallery else []
+    shown = _shown(run, trained)
 
     def compute() -> pd.DataFrame:
         batch = load(run.dataset, run.split, shown, trained.network, run.device)
@@ -74,8 +75,22 @@ def gallery_of(run: Run, trained: Trained) -> pd.DataFrame:
 
     if not shown:
         return pd.DataFrame(columns=PICTURES.names)
-    parts = identity(run, [trained], run.ids(shown), "pictures and rank maps", *run.suite.attributions)
-    return run.stored(parts, PICTURES, compute)
+    return run.stored(_identity(run, trained, shown), PICTURES, compute)
+
+
+def pictures_lacking(run: Run, trained: Trained) -> int:
+    """How many images are still to be explained for the pictures."""
+    shown = _shown(run, trained)
+    return 0 if not shown or run.store.has(key_of(_identity(run, trained, shown))) else len(shown)
+
+
+def _shown(run: Run, trained: Trained) -> list[int]:
+    chosen = run.chosen(trained.network, run.table.dataset.images)
+    return [chosen[i] for i in evenly_spaced(len(chosen), run.table.gallery)] if run.table.gallery else []
+
+
+def _identity(run: Run, trained: Trained, shown: Sequence[int]) -> dict[str, Any]:
+    return identity(run, [trained], run.ids(shown), "pictures and rank maps", *run.suite.attributions)
 
 
 def png(picture: Tensor) -> bytes:

@@ -16,6 +16,7 @@ from bench.api import Compiler, Explained, PerturbationMetric, Precision
 from bench.data.batches import evenly_spaced, load
 from bench.engine.autotune import remembered_chunk, remembered_compiler
 from bench.engine.predict import logits_in_chunks
+from bench.files import key_of
 from bench.runner.explain import Explainer
 from bench.runner.identity import identity
 from bench.runner.records import Run, Trained
@@ -64,13 +65,16 @@ PLAIN = Audit("fp32", "none", 0, 0.0, 0, 1.0)
 
 def tuned(run: Run, trained: Trained) -> Trained:
     """The network with its fastest chunk, the suite's compiler and precision, and the chunk that is best with these."""
-    trained = _with_chunk(run, trained)
-    trained = _with_compiler(run, trained)
-    trained = _with_precision(run, trained)
-    return _with_chunk(run, trained)
+    return with_chunk(run, _with_precision(run, set_up(run, trained)))
 
 
-def _with_chunk(run: Run, trained: Trained) -> Trained:
+def set_up(run: Run, trained: Trained) -> Trained:
+    """The network with its fastest chunk and the suite's compiler, in fp32."""
+    return _with_compiler(run, with_chunk(run, trained))
+
+
+def with_chunk(run: Run, trained: Trained) -> Trained:
+    """The network with the chunk that is fastest with its compiler and precision."""
     chunk = remembered_chunk(trained.network, trained.architecture, run.device, run.store.chunks)
     return replace(trained, network=replace(trained.network, chunk=chunk))
 
@@ -81,27 +85,47 @@ def _with_compiler(run: Run, trained: Trained) -> Trained:
     return replace(trained, network=replace(trained.network, compiler=compiler))
 
 
-def _with_precision(run: Run, trained: Trained) -> Trained:
-    """The network in the suite's precision, with the audits of what that and its compiler do to the scores."""
+@dataclass(frozen=True)
+class AuditSample:
+    """The images that an audit compares, the precisions tried beside fp32, and whether its answer is in the store."""
+
+    positions: tuple[int, ...]
+    tried: tuple[Precision, ...]
+    identity: dict[str, Any]
+    known: bool
+
+
+def audit_sample(run: Run, trained: Trained) -> AuditSample | None:
+    """What the audit of a network, set up but for its precision, is about; None where there is nothing to audit."""
     table, compiler = run.table.engine, trained.network.compiler
     metrics = [metric for metric in run.suite.metrics if isinstance(metric, PerturbationMetric)]
     if (table.precision == "fp32" and compiler == "none") or not metrics:
-        return trained
+        return None
     chosen = run.chosen(trained.network, run.table.dataset.images)
-    sample = [chosen[i] for i in evenly_spaced(len(chosen), table.audit_images)]
+    sample = tuple(chosen[i] for i in evenly_spaced(len(chosen), table.audit_images))
+    tried = LOWER[run.device.type] if table.precision == "auto" else (table.precision,)
+    tried = ("fp32", *tried) if table.precision == "auto" and compiler != "none" else tried
+    plugins = (*metrics, *run.suite.attributions)
+    parts = identity(run, [trained], run.ids(sample), "audit", *plugins, table.precision)
+    return AuditSample(sample, tried, parts, run.store.has(key_of(parts)))
+
+
+def _with_precision(run: Run, trained: Trained) -> Trained:
+    """The network in the suite's precision, with the audits of what that and its compiler do to the scores."""
+    table, compiler = run.table.engine, trained.network.compiler
+    sample = audit_sample(run, trained)
+    if sample is None:
+        return trained
+    metrics = [metric for metric in run.suite.metrics if isinstance(metric, PerturbationMetric)]
 
     def compute() -> pd.DataFrame:
-        batch = load(run.dataset, run.split, sample, trained.network, run.device)
+        batch = load(run.dataset, run.split, sample.positions, trained.network, run.device)
         explainer = Explainer(run, trained)
         explained = explainer.explanations(*explainer.request_for(batch), batch, run.suite.attributions).values()
         ready = [own for own in explained if isinstance(own, Explained)]
-        tried = LOWER[run.device.type] if table.precision == "auto" else (table.precision,)
-        tried = ("fp32", *tried) if table.precision == "auto" and compiler != "none" else tried
-        return pd.DataFrame([asdict(audit_precision(metrics, ready, precision, compiler)) for precision in tried])
+        return pd.DataFrame([asdict(audit_precision(metrics, ready, own, compiler)) for own in sample.tried])
 
-    plugins = (*metrics, *run.suite.attributions)
-    parts = identity(run, [trained], run.ids(sample), "audit", *plugins, table.precision)
-    audits = [Audit(*row) for row in run.stored(parts, AUDIT, compute).itertuples(index=False)]
+    audits = [Audit(*row) for row in run.stored(sample.identity, AUDIT, compute).itertuples(index=False)]
     by_name = "auto" not in (table.precision, table.compiler)
     good = [own for own in audits if by_name or (own.passes(table.tolerance) and own.speed > 1)]
     best = max(good, key=lambda own: own.speed, default=PLAIN)

@@ -104,7 +104,7 @@ def reachable(runs: Iterable[Survey]) -> tuple[set[str], list[str]]:
         for number in range(len(run.suite.recipes)):
             for retrain in (False, True) if run.table.networks[number].training else (False,):
                 try:
-                    group = ready_networks(run, number, retrain=retrain, may_train=False)
+                    group = ready_networks(run, number, retrain=retrain, if_missing="refuse")
                 except HeatmarkError as error:
                     missing.append(str(error))
                     continue

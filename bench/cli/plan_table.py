@@ -1,0 +1,85 @@
+"""A plan as people read it."""
+
+from collections.abc import Callable
+from itertools import groupby
+
+from rich.markup import escape
+from rich.table import Table
+
+from bench.cli.console import console, say
+from bench.parallel.plan import Plan
+from bench.parallel.workload import Task
+
+_ROWS = 60
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "kiB"), (1, "bytes"))
+
+
+def show(planned: Plan) -> None:
+    """Print the work by network and method, what it sums to, the dearest cells, and what would save some."""
+    where = f"{planned.device}, {planned.workers} process{'es' if planned.workers > 1 else ''}"
+    threads = f" of {planned.threads} thread{'s' if planned.threads > 1 else ''}" if planned.device == "cpu" else ""
+    say(f"{planned.suite}: {planned.cells:,} cells, {planned.stored:,} in the store; {where}{threads}")
+    _show_work(planned)
+    say(f"Passes: {planned.forward:,} forward, {planned.backward:,} backward")
+    say(f"Time: {_time(planned.seconds)} in one process{_with_workers(planned)}, {_time(planned.start)} of it to start")
+    say(f"Memory: {_size(planned.memory)} a process, at least; the store grows by about {_size(planned.store_bytes)}")
+    _show_dearest(planned)
+    saved = planned.with_adaptive_curves()
+    if saved is not None:
+        say(f"Adaptive curves (tolerance = 0.01) would save {saved[0]:,} passes forward, {_time(saved[1])}")
+    say(f"A quarter of the {planned.images:,} images: {_time(planned.with_images(0.25))}, intervals twice as wide")
+    for note in planned.notes:
+        say(f"Note: {note}")
+
+
+def _show_work(planned: Plan) -> None:
+    """A row for each network and method; for networks and for methods where that would be too many."""
+    rows = {(task.network, _row(task)) for task in planned.tasks}
+    table = Table(box=None, pad_edge=False)
+    for name in ("network", "work"):
+        table.add_column(name)
+    for name in ("cells", "forward", "backward", "time"):
+        table.add_column(name, justify="right")
+    if len(rows) <= _ROWS:
+        _add_rows(table, planned, lambda task: (task.network, _row(task)))
+    else:
+        _add_rows(table, planned, lambda task: (task.network, ""))
+        _add_rows(table, planned, lambda task: ("", _row(task)))
+    console.print(table, highlight=False)
+
+
+def _add_rows(table: Table, planned: Plan, key: Callable[[Task], tuple[str, str]]) -> None:
+    for name, group in groupby(sorted(planned.tasks, key=key), key):
+        tasks = list(group)
+        numbers = [sum(getattr(task, what) for task in tasks) for what in ("cells", "forward", "backward")]
+        seconds = sum(task.seconds for task in tasks)
+        table.add_row(*map(escape, name), *(f"{number:,}" for number in numbers), _time(seconds))
+
+
+def _show_dearest(planned: Plan) -> None:
+    table = Table(box=None, pad_edge=False, title="The dearest cells, without explanations", title_justify="left")
+    table.add_column("time", justify="right")
+    for name in ("method", "metric", "network"):
+        table.add_column(name)
+    for task in planned.dearest:
+        table.add_row(_time(task.dearest), *map(escape, (task.method, task.metric, task.network)))
+    console.print(table, highlight=False)
+
+
+def _row(task: Task) -> str:
+    return task.method or task.what
+
+
+def _with_workers(planned: Plan) -> str:
+    return f", {_time(planned.seconds_of(planned.workers))} in {planned.workers}" if planned.workers > 1 else ""
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
+
+
+def _size(count: int) -> str:
+    size, unit = next((size, unit) for size, unit in _UNITS if count >= size or size == 1)
+    return f"{count / size:.1f} {unit}"

@@ -1,0 +1,204 @@
+"""What a suite will cost before it starts, by the costs that plug-ins declare and the speed of this device."""
+
+import heapq
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+
+from bench.api import NetworkMetric
+from bench.parallel.costs import Costs
+from bench.parallel.throughput import TOLERANCE, Throughput, measured, peak_memory
+from bench.parallel.training_cost import training_task
+from bench.parallel.units import Job
+from bench.parallel.workload import Task, Workload, name_of
+from bench.runner.blocks import Block, blocks_of
+from bench.runner.networks import NetworkLoader, looked_at
+from bench.runner.records import Run, Trained
+from bench.runner.speed import audit_sample, set_up, tuned, with_chunk
+
+DEAREST = 10
+# Of a cell: its columns' ends and checksums, and for each image its id and status, a score, a point of a curve.
+CELL_BYTES, IMAGE_BYTES, POINT_BYTES = 2100, 9, 3.5
+PICTURE_BYTES = 0.9  # for each pixel of a heatmap, its rank map, and a channel of its image
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The tasks of a run, and what it needs beside passes.
+
+    `cells` of which so many are `stored`; `start` seconds until a process has its networks; `memory` bytes that a
+    process takes at least; `images` the most of one network; `notes` what was assumed or could not be known.
+    """
+
+    suite: str
+    device: str
+    workers: int
+    threads: int
+    tasks: tuple[Task, ...]
+    cells: int
+    stored: int
+    images: int
+    start: float
+    memory: int
+    store_bytes: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def forward(self) -> int:
+        """All passes forward."""
+        return sum(task.forward for task in self.tasks)
+
+    @property
+    def backward(self) -> int:
+        """All passes backward."""
+        return sum(task.backward for task in self.tasks)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in one process, its start included."""
+        return self.start + sum(task.seconds for task in self.tasks)
+
+    def seconds_of(self, workers: int) -> float:
+        """Seconds where so many processes share the work, as fast as this one each; trainings and tables are whole."""
+        whole = [task.seconds for task in self.tasks if task.what in ("training", "accuracy", "precision audit")]
+        shared = sum(task.seconds for task in self.tasks) / workers
+        return self.start + max([shared, *whole])
+
+    @property
+    def dearest(self) -> list[Task]:
+        """The tasks of the cells that take longest, one for each network, method and metric."""
+        return heapq.nlargest(DEAREST, (task for task in self.tasks if task.cells), key=lambda task: task.dearest)
+
+    def with_adaptive_curves(self) -> tuple[int, float] | None:
+        """Passes forward and seconds that adaptive curves would save; None where there are none, or all are."""
+        own = [(task, task.adaptive) for task in self.tasks if task.adaptive is not None]
+        if not own:
+            return None
+        return sum(t.forward - left[0] for t, left in own), sum(t.seconds - left[1] for t, left in own)
+
+    def with_images(self, share: float) -> float:
+        """Seconds with this share of the images."""
+        by_image = ("predictions", "explanations", "scores")
+        return self.start + sum(t.seconds * (share if t.what in by_image else 1) for t in self.tasks)
+
+    def record(self) -> dict[str, Any]:
+        """Everything for programs."""
+        saved = self.with_adaptive_curves()
+        return {
+            **{name: value for name, value in asdict(self).items() if name != "tasks"},
+            "forward": self.forward,
+            "backward": self.backward,
+            "minutes": {workers: self.seconds_of(workers) / 60 for workers in sorted({1, self.workers})},
+            "dearest": [asdict(task) for task in self.dearest],
+            "adaptive": saved and {"tolerance": TOLERANCE, "forward": saved[0], "minutes": saved[1] / 60},
+            "quarter_of_the_images": {"minutes": self.with_images(0.25) / 60},
+            "tasks": [asdict(task) for task in self.tasks],
+        }
+
+
+@dataclass
+class _Gathering:
+    """What is found network by network."""
+
+    tasks: list[Task] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    cells: int = 0
+    stored: int = 0
+    images: int = 0
+    start: float = 0.0
+
+
+def plan_of(job: Job, run: Run, given: Throughput | None = None) -> Plan:
+    """What carrying out the job will take: at the speed that is measured here, or at one that is given.
+
+    Networks are looked at and their chunks measured, as the run would do it, and it will not do it again. None is
+    trained: what waits for a training is planned on the network that the training would start from.
+    """
+    began = time.perf_counter()
+    found = _Gathering(start=time.process_time())
+    for number in range(len(run.suite.recipes)):
+        _add_entry(job, run, number, given, found)
+        run.progress.advance("networks planned", 1, len(run.suite.recipes) if number == 0 else 0)
+    metrics = [metric.label for metric in run.suite.metrics if isinstance(metric, NetworkMetric)]
+    if metrics:
+        found.notes[f"networks that {', '.join(metrics)} train anew are not counted"] = None
+    found.notes[f"planned in {time.perf_counter() - began:.0f} s"] = None
+    return Plan(
+        *(job.suite.table.name, job.device, job.processes, torch.get_num_threads(), tuple(found.tasks)),
+        *(found.cells, found.stored, found.images, found.start, peak_memory(run.device)),
+        sum(_bytes(run, task) for task in found.tasks),
+        tuple(found.notes),
+    )
+
+
+def _add_entry(job: Job, run: Run, number: int, given: Throughput | None, found: _Gathering) -> None:
+    loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, "leave")
+    began = time.process_time()
+    loaded = loader.load(retrain=job.retrain)
+    found.start += time.process_time() - began
+    workloads = [_workload(run, trained, given, found) for trained in loaded]
+    group = [own.trained for own in workloads]
+    blocks = list(blocks_of(run, group))
+    for own, trained in zip(workloads, loaded, strict=True):
+        if trained.training is not None and _untrained(trained):
+            found.tasks.append(training_task(run, number, own.trained, trained.training, measure=given is None))
+        sample = audit_sample(run, replace(trained, network=replace(own.trained.network, precision="fp32")))
+        found.tasks += [*own.tables(), *(own.audit(sample) if sample else ())]
+        single = [block for block in blocks if not _compares(block) and block.explainers[0].trained is own.trained]
+        found.tasks += own.cells(single)
+        found.tasks += own.cells([block for block in blocks if _compares(block)], first=own is workloads[0])
+    found.cells += sum(len(block.pairs) for block in blocks)
+    found.stored += sum(len(block.pairs) - block.lacking() for block in blocks)
+    found.images = max(found.images, len(run.chosen(group[0].network, run.table.dataset.images)))
+
+
+def _compares(block: Block) -> bool:
+    return isinstance(block.pairs[0][1], NetworkMetric)
+
+
+def _workload(run: Run, trained: Trained, given: Throughput | None, found: _Gathering) -> Workload:
+    """The network set up as the run would, with its costs and speed."""
+    if given is not None:
+        return Workload(run, trained, Costs(trained.network, run.device), given)
+    if not _untrained(trained):
+        trained = looked_at(run, trained)
+    trained = set_up(run, trained)
+    sample = audit_sample(run, trained)
+    if sample is None:
+        speed = measured(run, trained)
+    elif sample.known:
+        trained = tuned(run, trained)
+        speed = measured(run, trained)
+    else:
+        trained, speed = _fastest(run, trained, [*sample.tried])
+        said = f"{name_of(trained)}: {trained.network.precision}, the fastest, if its audit lets it"
+        found.notes[f"{said}; in fp32 a forward pass takes {(speed.exact or 0) / speed.forward:.1f} times as long"] = (
+            None
+        )
+    for method, reason in speed.unsupported.items():
+        found.notes[f"{method.label} on {trained.network.name}: {reason}"] = None
+    return Workload(run, trained, Costs(trained.network, run.device), speed)
+
+
+def _fastest(run: Run, trained: Trained, precisions: Sequence[Any]) -> tuple[Trained, Throughput]:
+    """The network in the precision that the audit will choose where all of them pass."""
+    own = [
+        with_chunk(run, replace(trained, network=replace(trained.network, precision=precision)))
+        for precision in precisions
+    ]
+    return min(((each, measured(run, each)) for each in own), key=lambda pair: pair[1].forward)
+
+
+def _untrained(trained: Trained) -> bool:
+    return trained.log == "[]"
+
+
+def _bytes(run: Run, task: Task) -> int:
+    """Bytes that a task leaves in the store."""
+    if task.what == "pictures":
+        height, width = run.table.networks[0].preprocess.size
+        return round(task.images * height * width * PICTURE_BYTES * (3 + 2 * len(run.suite.attributions)))
+    return round(task.cells * CELL_BYTES + task.images * (IMAGE_BYTES + POINT_BYTES * task.curve)) if task.cells else 0
