@@ -194,7 +194,7 @@ def compare(
         Literal["terminal", "csv", "json"], typer.Option(help="What changed to read, or every row for programs.")
     ] = "terminal",
 ) -> None:
-    """Say what changed beyond noise between two result sets; exit status 1 when anything got surely worse."""
+    """Say what changed beyond noise between two result sets; exit status 1 when anything got significantly worse."""
     from bench.report.comparison_table import render, show
     from bench.results.result_set import read_results
     from bench.statistics.comparison import compare as compare_results

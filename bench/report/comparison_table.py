@@ -35,7 +35,7 @@ def show(comparison: Comparison, console: Console) -> None:
     for what, names in (("Gone", comparison.missing), ("New", comparison.added)):
         if names:
             console.print(f"{what}: {listed(names)}.", markup=False, highlight=False)
-    console.print("Something got worse." if comparison.regressed else "Nothing got surely worse.")
+    console.print("Something got worse." if comparison.regressed else "Nothing got significantly worse.")
 
 
 def render(comparison: Comparison, form: Literal["csv", "json"]) -> str:

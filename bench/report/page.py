@@ -1,7 +1,7 @@
 """The report as one page that needs nothing beside it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ from bench.report.heat_table import families, heads, ramp, table, two
 from bench.report.script_data import script_data
 from bench.report.short_names import shortened
 from bench.report.view import ARROW, Line, View
-from bench.report.words import PROTOCOLS, TEST, bibtex, facts, missing
+from bench.report.words import PROTOCOLS, TEST, bibtex, facts, linked, missing
 from bench.results.result_set import Results
 from bench.statistics.board import ENTRY, OK
 from bench.statistics.finding import control_of, most_telling, speaks_of_own
 from bench.statistics.metric_audit import flips
 from bench.statistics.names import display_names
 from bench.statistics.place_stability import hangs_on
-from bench.statistics.recipe_effects import ACCURACY, Row, recipe_table
+from bench.statistics.recipe_effects import ACCURACY, Effect, Row, recipe_table
 
 _HERE = Path(__file__).parent / "templates"
 _SCRIPTS = ("page.js", "weights.js", "gallery.js")
@@ -63,6 +63,7 @@ def page(results: Results, view: View, drawn: Sequence[Shown]) -> str:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["linked"] = linked
     pictures = gallery(results, view)
     return environment.get_template("page.html.j2").render(
         **_files(), **_answer(results, view, drawn, pictures), **_board(view), **_rest(results, view, drawn, pictures)
@@ -156,7 +157,7 @@ def _rest(results: Results, view: View, drawn: Sequence[Shown], pictures: dict[s
         "seeds": int(results.networks.seed.nunique()),
         "control": control_of(view.board) if view.kind == "recipes" else "",
         "refused": _refused(results.scores),
-        "effects": _effects(results) if view.kind == "recipes" else [],
+        "effects": _effects(results, view) if view.kind == "recipes" else [],
         "protocols": {name: PROTOCOLS[name] for name in board.metrics.protocol.unique() if name in PROTOCOLS},
         "reductions": any("reduction=" in str(name) for name in board.entries.attribution),
         "number": lambda value: "—" if value != value else f"{value if abs(value) >= 0.005 else 0:.2f}",
@@ -199,6 +200,8 @@ def _cards(view: View) -> list[dict[str, Any]]:
             "chance": metrics.chance[metric],
             "range": metrics.range[metric],
             "arrow": ARROW[metrics.direction[metric]],
+            "unit": str(metrics.unit[metric]),
+            "smallest": float(view.board.smallest[metric]),
             "weight": float(view.board.weights[metric]),
             "settings": ", ".join(f"{name} = {value}" for name, value in (metrics.settings[metric] or {}).items()),
             "protocol_said": PROTOCOLS.get(metrics.protocol[metric].partition(",")[0], ""),
@@ -227,20 +230,28 @@ def _refused(scores: pd.DataFrame) -> dict[str, Any]:
     return {"rows": counts.head(_MOST_ROWS).to_dict("records"), "more": more, "images": len(bad)}
 
 
-def _effects(results: Results) -> list[dict[str, str]]:
-    """What recipes change, as texts."""
+def _effects(results: Results, view: View) -> list[tuple[tuple[str, str], list[list[str]]]]:
+    """What recipes change, as texts: for each network and recipe a row for each measure."""
     names = display_names(results.manifest, "recipes") | display_names(results.manifest, "metrics")
-    return [_effect(row, names) for row in recipe_table(results).to_dict("records")]
+    known = {(one.network, one.recipe_code, one.attribution, one.code): one for one in view.verdict.effects}
+    methods = display_names(results.manifest, "attributions")
+    found: dict[tuple[str, str], list[list[str]]] = {}
+    for row in recipe_table(results).to_dict("records"):
+        network, recipe, metric = row["network"], row["recipe"], row["metric"]
+        effect = known.get((network, recipe, methods.get(row["attribution"], ""), metric))
+        texts = [names.get(metric, metric), *_effect(row, effect)]
+        found.setdefault((network, names.get(recipe, recipe)), []).append(texts)
+    return list(found.items())
 
 
-def _effect(row: Row, names: Mapping[str, str]) -> dict[str, str]:
+def _effect(row: Row, effect: Effect | None) -> list[str]:
     low, high = row["difference_low"], row["difference_high"]
     own = row["recipe"] == row["control"] or np.isnan(row["difference"])
-    return {
-        "network": row["network"],
-        "recipe": names.get(row["recipe"], row["recipe"]),
-        "metric": names.get(row["metric"], row["metric"]),
-        "mean": "—" if np.isnan(row["mean"]) else f"{row['mean']:.4g}",
-        "difference": "—" if own else f"{row['difference']:+.3g}",
-        "interval": "" if np.isnan(low) else f"{low:+.3g} to {high:+.3g}",
-    }
+    told, needed = ("", np.inf) if effect is None else (effect.judgement, effect.seeds_needed)
+    return [
+        "—" if np.isnan(row["mean"]) else f"{row['mean']:.4g}",
+        "—" if own else f"{row['difference']:+.3g}",
+        "" if np.isnan(low) else f"{low:+.3g} to {high:+.3g}",
+        "one seed" if told == "untested" else told,
+        f"{needed:.0f}" if np.isfinite(needed) and told == "not told apart" else "",
+    ]

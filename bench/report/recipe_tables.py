@@ -12,9 +12,9 @@ from bench.statistics.recipe_effects import ACCURACY, LARGEST_DROP, Row, loses_a
 RISES, FALLS, WARNING = "▲", "▼", "⚠"
 NOTE = (
     f"In brackets 95% intervals: Student's t over seeds, whose means stand below; with one seed over images, and so "
-    f"conditional on that network. {RISES} {FALLS}: surely above or below the first recipe (interval of the paired "
-    f"difference, not corrected for many comparisons). {WARNING}: more than {100 * LARGEST_DROP:.0f} "
-    "points less accurate than it."
+    f"conditional on that network. {RISES} {FALLS}: significantly above or below the first recipe (the interval of the "
+    f"paired difference, not corrected for many comparisons, leaves out zero). {WARNING}: more than "
+    f"{100 * LARGEST_DROP:.0f} points less accurate than it."
 )
 
 
@@ -78,7 +78,7 @@ def _own_cell(rows: list[Row]) -> str:
 
 
 def sign(row: Row) -> str:
-    """Whether the recipe is surely above or below the control."""
+    """Whether the recipe is significantly above or below the control."""
     if row["difference_low"] > 0:
         return f" {RISES}"
     return f" {FALLS}" if row["difference_high"] < 0 else ""

@@ -12,10 +12,11 @@ from bench.errors import HeatmarkError
 from bench.files import write_whole
 from bench.report.heat_table import STEPS, ramp, two
 from bench.report.view import View, view_of
+from bench.report.words import data_set
 from bench.results.result_set import read_results
 
 _HERE = Path(__file__).parent / "templates"
-_FILES = ("index.html", "preview.png", "leaderboard.csv", "leaderboard.json", "leaderboard.tex", "leaderboard.md")
+_FILES = ("preview.png", "leaderboard.csv", "leaderboard.json", "leaderboard.tex", "leaderboard.md")
 _MORE = ("recipes.csv", "recipes.md", "training.csv", "README.md")
 _BADGES = {"clear": "good", "hangs": "care", "not told apart": "care", "cannot be tested": "muted"}
 
@@ -46,7 +47,7 @@ def write_site(folder: Path, out: Path) -> int:
     entries = []
     for board in boards:
         address = board.relative_to(folder).as_posix()
-        _copy(board, out / address)
+        _copy(board, out / address, "../" * (address.count("/") + 1))
         entries.append(_entry(address, view_of(read_results(board))))
     timings = folder / "performance" / "performance.svg"
     if timings.is_file():
@@ -66,12 +67,16 @@ def write_site(folder: Path, out: Path) -> int:
     return len(entries)
 
 
-def _copy(board: Path, out: Path) -> None:
+def _copy(board: Path, out: Path, up: str) -> None:
+    """The files of a board; its page with a link `up` to the index of all boards."""
     if not (board / "index.html").is_file():
         raise HeatmarkError(f"{board} has no report; `heatmark report {board}` writes it")
     for name in (*_FILES, *_MORE):
         if (board / name).is_file():
             write_whole(out / name, (board / name).read_bytes())
+    page = (board / "index.html").read_text(encoding="utf-8")
+    links = f' · <a href="{up}index.html#questions">All boards</a>'
+    write_whole(out / "index.html", page.replace("<!--boards-->", links, 1).encode())
     if (board / "figures").is_dir():
         shutil.copytree(board / "figures", out / "figures", dirs_exist_ok=True)
 
@@ -85,7 +90,7 @@ def _entry(address: str, view: View) -> Entry:
         finding=verdict.sentence,
         badge=verdict.badge.text,
         badge_class=_BADGES[verdict.badge.kind],
-        facts=f"{len(view.board.images):,} images of {manifest['dataset'].get('label', 'a data set')}",
+        facts=f"{len(view.board.images):,} images of {data_set(manifest)}",
         places={line.name: line.place for line in view.lines if np.isfinite(line.place)} if placed else {},
     )
 

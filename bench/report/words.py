@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from bench.report.view import View
 from bench.results.result_set import Results
 from bench.statistics.names import listed
@@ -22,7 +24,7 @@ _MOST_NETWORKS = 3
 def facts(results: Results, view: View) -> list[str]:
     """One line: data, networks with their accuracy, the class explained, images, date, version."""
     manifest, networks = view.board.manifest, results.networks.astype({"network": str})
-    said = [f"{len(view.board.images):,} images of {manifest['dataset'].get('label', 'a data set')}"]
+    said = [f"{len(view.board.images):,} images of {data_set(manifest)}"]
     accuracy = networks.groupby("network", sort=False).accuracy.mean()
     told: list[str] = [
         f"{name} ({share:.0%} right)" if share == share else str(name) for name, share in accuracy.items()
@@ -31,6 +33,12 @@ def facts(results: Results, view: View) -> list[str]:
     said += [f"explaining the {manifest['target'].partition(',')[0]} class".replace("label class", "labelled class")]
     said += [str(manifest["created"])] if manifest.get("created") else []
     return [*said, f"heatmark {manifest['versions'].get('heatmark', '?')}"]
+
+
+def data_set(manifest: Mapping[str, Any]) -> str:
+    """The data set as people call it."""
+    card = manifest["dataset"]
+    return str(card.get("display") or card.get("label", "a data set"))
 
 
 def bibtex(manifest: Mapping[str, Any], title: str) -> str:
@@ -45,6 +53,15 @@ def bibtex(manifest: Mapping[str, Any], title: str) -> str:
         "}",
     ]
     return "\n".join(lines)
+
+
+def linked(reference: str) -> Markup:
+    """A reference with its arXiv identifiers as links."""
+    parts = re.split(r"(arXiv:\d{4}\.\d{4,5})", reference)
+    link = Markup('<a href="https://arxiv.org/abs/{}">{}</a>')
+    return Markup("").join(
+        link.format(part.removeprefix("arXiv:"), part) if place % 2 else part for place, part in enumerate(parts)
+    )
 
 
 def _braced(text: str) -> str:

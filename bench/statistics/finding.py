@@ -99,7 +99,7 @@ def recipes_finding(board: Board, effects: Sequence[Effect]) -> Finding:
         reasons.append("Some measures are what a recipe trains on: lowering them is no worth.")
     if badge.kind != "cannot be tested" and not board.entries.control.any():
         reasons.append("No controls: what these metrics are worth was not tested.")
-        badge = Badge("cannot be tested", "cannot be tested: no controls on this board")
+        badge = Badge("cannot be tested", "metrics not tested: no controls on this board")
     return said, badge, reasons
 
 
@@ -244,7 +244,7 @@ def _of_protocols(board: Board, best: str, warnings: list[str]) -> str:
     own = table[table.what.isin(board.metrics.name)]
     turned = ""
     if own.pairs.sum():
-        share, sure = own.flipped.sum() / own.pairs.sum(), own.surely.sum() / own.pairs.sum()
+        share, sure = own.flipped.sum() / own.pairs.sum(), own.significantly.sum() / own.pairs.sum()
         turned = f"; another protocol turns {share:.0%} of the pairs of methods, {sure:.0%} significantly"
     return f"The winner, {best}, {listed(warnings or ['stays first whichever metric is left out'], 4)}{turned}."
 

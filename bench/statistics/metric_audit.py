@@ -107,7 +107,7 @@ def flips(board: Board) -> pd.DataFrame:
             row = _flip(standing, [ours[name] for name in shared], standing, [theirs[name] for name in shared])
             between = f"{one or 'default settings'} | {other or 'default settings'}"
             rows.append({"what": board.metrics.label[metric], "between": between, **row})
-    table = pd.DataFrame(rows, columns=["what", "between", "tau", "pairs", "flipped", "surely"])
+    table = pd.DataFrame(rows, columns=["what", "between", "tau", "pairs", "flipped", "significantly"])
     return table[table["pairs"] > 0].reset_index(drop=True)
 
 
@@ -259,5 +259,5 @@ def _flip(one: Standing, ours: list[int], other: Standing, theirs: list[int]) ->
         "tau": float(agree.mean()) if len(agree) else np.nan,
         "pairs": len(agree),
         "flipped": int(flipped.sum()),
-        "surely": int((flipped & sure).sum()),
+        "significantly": int((flipped & sure).sum()),
     }

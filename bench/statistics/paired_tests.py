@@ -230,8 +230,8 @@ def groups(different: Mask) -> list[list[int]]:
 def rank_intervals(difference: Array, adjusted: Array) -> tuple[Counts, Counts]:
     """The first and last rank each entry may have, best is 1.
 
-    Simultaneous at the level of the tests: no entry is ranked before those that are surely better, nor behind
-    those that are surely worse (Al Mohamad, Goeman and van Zwet, 2022; Mogstad et al., 2024).
+    Simultaneous at the level of the tests: no entry is ranked before those that are significantly better, nor behind
+    those that are significantly worse (Al Mohamad, Goeman and van Zwet, 2022; Mogstad et al., 2024).
     """
     sure = adjusted < ALPHA
     better, worse = (sure & (difference < 0)).sum(1), (sure & (difference > 0)).sum(1)

@@ -66,7 +66,7 @@ def test_what_got_worse_is_the_exit_status(folder: Path, tmp_path: Path) -> None
     write_results(replace(before, scores=worse), tmp_path / "after")
     same = heatmark("compare", folder, folder)
     assert same.exit_code == 0
-    assert "Nothing got surely worse." in same.stdout
+    assert "Nothing got significantly worse." in same.stdout
     changed = heatmark("compare", folder, tmp_path / "after")
     assert changed.exit_code == 1
     assert "integrated_gradients" in changed.stdout

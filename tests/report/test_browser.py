@@ -31,6 +31,7 @@ FLAGS = [
 ]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PUBLISHED = sorted((Path(__file__).parents[2] / "results").rglob("index.html"))
+A4 = 703  # CSS pixels between margins of 12 mm
 WIDTHS = {1440: 900, 1024: 800, 390: 844}
 # Texts that stick out of the screen, or of a box that hides what is too much.
 CUT = """[...document.querySelectorAll('h1,h2,h3,h4,p,a,button,summary,th,td,label,figcaption,svg text')]
@@ -81,6 +82,7 @@ def opened(browser, address):
         page = context.new_page()
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda asked: problems.extend([asked.url] * asked.url.startswith("http")))
         page.goto(at)
         return page
 
@@ -113,8 +115,13 @@ def test_a_published_page_fits_every_screen_cuts_nothing_and_is_readable_for_all
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: "/".join(path.parts[-3:-1]))
 def test_a_published_page_prints_on_two_sheets(opened, path: Path) -> None:
-    content = opened(1440, at=path.as_uri()).pdf(prefer_css_page_size=True)
+    page = opened(1440, at=path.as_uri())
+    content = page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", content)) <= 2
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": A4, "height": 1000})
+    assert page.evaluate("document.documentElement.scrollWidth") <= A4
+    assert page.evaluate(CUT) == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -15,12 +15,15 @@ from bench.errors import HeatmarkError
 from bench.report.figures.cost import front
 from bench.report.figures.curves import MOST_CURVES, drawn
 from bench.report.figures.drawings import Drawing, drawings
-from bench.report.figures.paper import WIDTHS, draw_file
+from bench.report.figures.paper import WIDTHS, draw_file, save
 from bench.report.figures.style import COLUMN, PAGE, apart, figures
 from bench.report.short_names import shortened
 from bench.report.view import view_of
+from bench.results.result_set import read_results
 from tests.support.simulated_results import result_set
 
+RESULTS = Path(__file__).parents[2] / "results"
+BOARDS = sorted(path.parent for path in RESULTS.rglob("scores.parquet"))
 LONG = [f"a_method_with_quite_a_long_name(setting={n}, reduction=sum_absolute)" for n in range(9)]
 
 
@@ -101,6 +104,24 @@ def test_a_figure_for_a_paper_is_exactly_as_wide_as_asked_and_brings_its_fonts(t
         fonts = said.splitlines()[2:]
         assert fonts
         assert all(line.split()[-5] == "yes" for line in fonts)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("folder", BOARDS, ids=lambda folder: folder.name)
+def test_every_figure_of_a_published_board_is_as_wide_as_a_column_or_a_page_with_its_fonts(
+    tmp_path: Path, folder: Path
+) -> None:
+    results = read_results(folder)
+    for drawing in drawings(results, view_of(results)):
+        name = drawing.name
+        for width, inches in WIDTHS.items():
+            save(drawing, width, "pdf", tmp_path / f"{name}-{width}.pdf")
+            content = (tmp_path / f"{name}-{width}.pdf").read_bytes()
+            assert float(re.findall(rb"/MediaBox \[ ?0 0 ([\d.]+)", content)[0]) == pytest.approx(72 * inches)
+            if shutil.which("pdffonts"):
+                command = ["pdffonts", f"{name}-{width}.pdf"]
+                said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+                assert all(line.split()[-5] == "yes" for line in said.splitlines()[2:]), (name, width)
 
 
 def test_a_figure_that_is_not_there_is_answered_with_the_nearest(tmp_path: Path) -> None:

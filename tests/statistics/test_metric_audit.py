@@ -158,7 +158,7 @@ def test_flips_between_two_protocols_of_a_metric_and_two_settings_of_attribution
             results.scores.loc[own, "score"] += 0.3 * sign * (0, 2, 4, 5, 3, 1)[step]
     table = flips(board_of(results)).set_index("between")
     assert table.loc["deletion | deletion(substrate=blur)", "tau"] == -1
-    assert table.loc["deletion | deletion(substrate=blur)", "surely"] == 15
+    assert table.loc["deletion | deletion(substrate=blur)", "significantly"] == 15
     reduced = table.loc["default settings | reduction=sum"]
     assert list(reduced["pairs"]) == [3, 3]
     assert (reduced.flipped == 3).all()

@@ -46,7 +46,10 @@ def drawings(results: Results, view: View) -> Iterator[Drawing]:
         said = "; ".join(f"{line.name} {line.place:.2f}" for line in [*lines, *view.controls])
         over = f"over the metrics that count, with 95% intervals over {view.verdict.over}"
         caption = f"{scale[:1].upper()}{scale[1:]}, {over}. "
-        caption += "Methods in one bracket cannot be told apart (paired tests, Holm); dotted lines are controls."
+        alike = "cannot be told apart (paired tests, Holm)"
+        if view.board.level == "networks":
+            alike = "could change places on other networks (paired tests over images and networks, Holm)"
+        caption += f"Methods in one bracket {alike}; dotted lines are controls."
         yield Drawing("place", "answer", "Place of each method", caption, said, partial(draw_places, view))
         if len(view.networks) > 1:
             names = listed(list(view.networks))

@@ -8,7 +8,7 @@ import matplotlib as mpl
 
 from bench.errors import HeatmarkError, nearest
 from bench.files import write_whole
-from bench.report.figures.drawings import drawings
+from bench.report.figures.drawings import Drawing, drawings
 from bench.report.figures.style import COLUMN, PAGE, figures
 from bench.report.view import view_of
 from bench.results.result_set import Results
@@ -24,10 +24,15 @@ def draw_file(results: Results, name: str, width: Width, form: Form, path: Path)
     known = {drawing.name: drawing for drawing in drawings(results, view_of(results))}
     if name not in known:
         raise HeatmarkError(f"no figure named {name!r} of this result set; {nearest(name, list(known))}")
+    save(known[name], width, form, path)
+
+
+def save(drawing: Drawing, width: Width, form: Form, path: Path) -> None:
+    """Write a drawing to a file."""
     with figures():
         # Letters as outlines in SVG, so that no reader lacks the font; TrueType inside PDF.
         mpl.rcParams.update({"svg.fonttype": "path", "pdf.fonttype": 42})
-        figure = known[name].draw(WIDTHS[width])
+        figure = drawing.draw(WIDTHS[width])
         file = io.BytesIO()
         dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}[form]
         figure.savefig(file, format=form, dpi=_DPI, metadata=dates, transparent=False)
