@@ -35,7 +35,9 @@ def show(comparison: Comparison, console: Console) -> None:
     for what, names in (("Gone", comparison.missing), ("New", comparison.added)):
         if names:
             console.print(f"{what}: {listed(names)}.", markup=False, highlight=False)
-    console.print("Something got worse." if comparison.regressed else "Nothing got significantly worse.")
+    worse = bool(rows.verdict.isin(["worse", "refused"]).any())
+    gone = " What is gone counts as worse." if comparison.missing else ""
+    console.print(f"{'Something' if worse else 'Nothing'} got significantly worse.{gone}")
 
 
 def render(comparison: Comparison, form: Literal["csv", "json"]) -> str:

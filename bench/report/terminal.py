@@ -7,9 +7,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.report.heat_table import MINUS, two
-from bench.report.short_names import shortened
+from bench.report.short_names import parted, shortened
 from bench.report.tables import TIED, number
 from bench.report.view import Line, View
+from bench.statistics.finding import control_of, most_telling, trained_on
 from bench.statistics.paired_tests import ALPHA
 
 _BAR = 16
@@ -18,10 +19,25 @@ _FRAME = 2
 
 
 def show(view: View, console: Console) -> None:
-    """Print the finding and one table: rank, method, place as a bar, the mean place under each family of metrics."""
+    """Print the finding and one table.
+
+    Rank, method, place as a bar, the mean place under each family of metrics; of recipes what each changes and costs.
+    """
     board, verdict = view.board, view.verdict
     console.print(f"[bold]{escape(board.question.asks)}[/]", highlight=False)
     console.print(f"{verdict.badge.text}: {verdict.sentence}", markup=False, highlight=False)
+    if view.kind == "recipes":
+        console.print(_effects(view), highlight=False)
+        said = f"{len(board.images):,} images; differences to {control_of(board)}; 95% intervals over {verdict.over}."
+        console.print(said, style="dim")
+    else:
+        _show_places(view, console)
+    refused = int((len(board.images) - board.means.images).sum())
+    if refused:
+        console.print(f"{refused} scores were refused; the report says which and why.")
+
+
+def _show_places(view: View, console: Console) -> None:
     families = _families(view)
     wide = 12 if len(families) < 4 else 7
     room = console.width - (3 + _FRAME + 5 + _FRAME + _BAR + _FRAME) - (wide + _FRAME) * len(families) - 3
@@ -40,16 +56,34 @@ def show(view: View, console: Console) -> None:
         table.add_row(str(line.rank or ""), escape(name), place, _bar(line), *cells, style=style)
     console.print(table, highlight=False)
     scale = "place: random = 0, truth = 1" if view.placed else "place: share of comparisons won"
-    alike = [line.name for line in view.methods[1:] if set(line.group.split()) & set(view.methods[0].group.split())]
-    console.print(
-        f"{len(board.images):,} images; {scale}; 95% intervals over {verdict.over}; dim: controls.", style="dim"
-    )
-    if alike:
-        told = f"Cannot be told from the first (Holm): {', '.join(alike)}."
-        console.print(told, markup=False, highlight=False)
-    refused = int((len(board.images) - board.means.images).sum())
-    if refused:
-        console.print(f"{refused} scores were refused; the report says which and why.")
+    images, over = len(view.board.images), view.verdict.over
+    console.print(f"{images:,} images; {scale}; 95% intervals over {over}; dim: controls.", style="dim")
+    _say_alike(view, console)
+
+
+def _effects(view: View) -> Table:
+    """Recipes by kind: what becomes of what each trains on, of one metric, and of accuracy."""
+    board, effects = view.board, view.verdict.effects
+    own = {(row["network"], row["recipe"]): f"{row['change']:+.0%}" for row in trained_on(board).to_dict("records")}
+    telling = most_telling(effects) if effects else None
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("recipe", no_wrap=True)
+    for head in (*(["what it trains on"] if own else []), *([telling.metric] if telling else []), "accuracy, points"):
+        table.add_column(escape(head), justify="right", max_width=21)
+    above = ("", "")
+    for effect in effects:
+        if telling is None or effect.code != telling.code or effect.attribution != telling.attribution:
+            continue
+        kind, settings = parted(effect.recipe)
+        if (effect.network, kind) != above:
+            above = (effect.network, kind)
+            table.add_row(f"[bold]{escape(kind)}[/], {escape(effect.network)}")
+        half = (effect.high - effect.low) / 2
+        size = f"{effect.effect:+.2g}{f' ± {half:.1g}' if np.isfinite(half) else ''}"
+        first = [own.get((effect.network, effect.recipe_code), "")] if own else []
+        cells = [*first, size.replace("-", MINUS), f"{100 * effect.price:+.1f}".replace("-", MINUS)]
+        table.add_row(f"  {escape(settings or 'as published')}", *cells)
+    return table
 
 
 def _say_alike(view: View, console: Console) -> None:

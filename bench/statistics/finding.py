@@ -240,13 +240,20 @@ def _but(warnings: Sequence[str]) -> str:
 
 
 def _of_protocols(board: Board, best: str, warnings: list[str]) -> str:
-    table = flips(board)
-    own = table[table.what.isin(board.metrics.name)]
-    turned = ""
-    if own.pairs.sum():
-        share, sure = own.flipped.sum() / own.pairs.sum(), own.significantly.sum() / own.pairs.sum()
-        turned = f"; another protocol turns {share:.0%} of the pairs of methods, {sure:.0%} significantly"
-    return f"The winner, {best}, {listed(warnings or ['stays first whichever metric is left out'], 4)}{turned}."
+    table, labels = flips(board), set(board.metrics.label)
+    protocols = table.between.map(lambda between: labels.issuperset(between.split(" | "))).astype(bool)
+    said = f"The winner, {best}, {listed(warnings or ['stays first whichever metric is left out'], 4)}"
+    if table.pairs[protocols].sum():
+        said += f"; another protocol turns {_turned(table[protocols], ' of the pairs of methods')}"
+    if table.pairs[~protocols].sum():
+        said += f"; reading maps otherwise {_turned(table[~protocols])}"
+    return f"{said}."
+
+
+def _turned(rows: pd.DataFrame, of: str = "") -> str:
+    """How many pairs of methods change places, in percent, and how many of them significantly."""
+    share, sure = rows.flipped.sum() / rows.pairs.sum(), rows.significantly.sum() / rows.pairs.sum()
+    return f"{share:.0%}{of}, {f'{sure:.0%}' if sure else 'none'} significantly"
 
 
 def _nothing_to_compare(board: Board, rows: Sequence[Place]) -> Finding:

@@ -121,6 +121,8 @@ def test_protocols_says_first_what_its_winner_hangs_on_and_that_it_is_no_better_
     verdict = _verdict(read_results(RESULTS / "protocols"))
     start = "The winner, Guided backprop, hangs on Relevance mass and AUC-Judd and is level with the truth itself; "
     assert verdict.sentence.startswith(start)
+    assert "another protocol turns 8% of the pairs of methods, none significantly" in verdict.sentence
+    assert verdict.sentence.endswith("reading maps otherwise 50%, 27% significantly.")
     assert (verdict.badge.kind, verdict.badge.text) == ("hangs", "hangs on Relevance mass and AUC-Judd")
 
 

@@ -31,7 +31,7 @@ def front(price: Array, gain: Array) -> list[bool]:
 def draw_cost(view: View, metric: int, name: str, width: float) -> Figure:
     """Place against a cost; names in a column on the right, each joined to its dot."""
     lines, price, place = priced(view, metric)
-    names = shortened([line.name for line in lines], 20 if width == COLUMN else 34)
+    names = shortened([line.name for line in lines], 24 if width == COLUMN else 34)
     height = max(2.2, 0.5 + 0.17 * len(lines))
     figure = Figure(figsize=(width, height))
     axes = figure.add_subplot()

@@ -59,7 +59,7 @@ def draw_curves(view: View, metric: int, curves: Curves, axis: tuple[str, str], 
     axes.set(ylim=(low - pad, high + pad), xlim=(at[0], at[-1]), xlabel=axis[0], ylabel=axis[1])
     if len(at) <= MOST_TICKS:
         axes.set_xticks(at)
-    names = shortened([line.name for line in reversed(lines)], 18 if width == COLUMN_WIDTH else 30)
+    names = shortened([line.name for line in reversed(lines)], 24 if width == COLUMN_WIDTH else 30)
     _name(axes, figure, ends, names, [looks[line.code] for line in reversed(lines)])
     return figure
 

@@ -2,10 +2,11 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -69,7 +70,8 @@ def draw_price(table: pd.DataFrame, names: Names, metric: str, title: str, width
     looks = [PALETTE[kinds.index(parted(name)[0]) % len(PALETTE)] for name in shown]
     axes.scatter(x, y, c=looks, s=25, zorder=3)
     axes.margins(0.12)
-    axes.set(xlabel="accuracy, points beside it", ylabel=textwrap.fill(title, 30))
+    _few_ticks(axes, "both")
+    axes.set(xlabel="change in accuracy, points", ylabel=textwrap.fill(title, 30))
     bottom, top = axes.get_ylim()
     levels = apart(list(y), 0.155 * (top - bottom) / (height - 0.65))
     for one, other, level, label in zip(x, y, levels, labels, strict=True):
@@ -98,12 +100,20 @@ def _draw(names: Sequence[str], ends: Array, seeds: Sequence[Sequence[float]], s
     for kind in kinds:
         axes.get_yticklabels()[kind].set_fontweight("bold")
     axes.set(ylim=(len(labels) - 0.4, -0.6))
-    axes.locator_params(axis="x", nbins=4)
+    _few_ticks(axes, "x")
     figure.supxlabel(textwrap.fill(said, 44 if width == COLUMN else 90), fontsize=8, color=TEXT)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return figure
+
+
+def _few_ticks(axes: Axes, which: Literal["x", "both"]) -> None:
+    """Ticks that have room in a narrow panel: few, and small numbers as powers of ten."""
+    axes.locator_params(axis="x", nbins=3)
+    axes.ticklabel_format(axis=which, scilimits=(-2, 4))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.get_offset_text().set_fontsize(7)
 
 
 def _in_groups(names: Sequence[str]) -> tuple[list[int], list[str], list[int]]:

@@ -36,7 +36,7 @@ def ranked(view: View) -> tuple[list[Line], list[Column], Array]:
 def draw_ranks(view: View, width: float) -> Figure:
     """A line for each method over the metrics, the board's own order on the left; names at both ends."""
     lines, columns, ranks = ranked(view)
-    names = shortened([line.name for line in lines], 20 if width == COLUMN else 30)
+    names = shortened([line.name for line in lines], 24 if width == COLUMN else 30)
     heads = shortened(["all that counts", *(column.name for column in columns)], 22)
     figure = Figure(figsize=(width, 0.95 + 0.23 * len(lines)))
     axes = figure.add_subplot()
