@@ -1,13 +1,47 @@
-"""A progress bar for work that takes long, on a terminal; silence elsewhere."""
+"""What is said of work that takes long: bars with rate and time left on a terminal, now and then a line elsewhere."""
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
+
+EVERY = 30.0  # seconds between lines where there is no terminal
+_NAME = 26  # characters of a bar's name at 80 columns
+
+
+class Lines:
+    """A line on standard error at most every `EVERY` seconds: what is done, how fast, and how long it may yet take."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.last = clock()
+        self.begun: dict[str, tuple[float, int]] = {}
+
+    def heed(self, name: str, done: int, total: int) -> None:
+        """Say how far the work of this name is, if it is time to."""
+        now = self.clock()
+        start, before = self.begun.setdefault(name, (now, done))
+        if now - self.last < EVERY:
+            return
+        self.last = now
+        pace = _pace(done - before, total - done, now - start)
+        sys.stderr.write(f"heatmark: {name}: {done:,} of {total:,}{pace}\n")
+        sys.stderr.flush()
+
+
+def _pace(done: int, left: int, seconds: float) -> str:
+    """How fast it goes and how long it may yet take, nothing while that is unknown."""
+    if done <= 0 or seconds <= 0:
+        return ""
+    rest = left * seconds / done
+    told = f"{rest / 3600:.1f} h" if rest >= 5400 else f"{rest / 60:.0f} min" if rest >= 90 else f"{rest:.0f} s"
+    return f", {done / seconds:.3g} a second, about {told} left"
 
 
 @dataclass(frozen=True)
@@ -15,14 +49,35 @@ class Progress:
     """Bars by name; a bar appears when it is first spoken of."""
 
     bars: Bars
+    lines: Lines | None = None
 
     def advance(self, name: str, done: int, more: int = 0) -> None:
         """Move the bar of this name on by `done`, and let `more` be still to come."""
         task = next((task for task in self.bars.tasks if task.description == name), None)
         if task is None:
-            self.bars.add_task(name, total=more, completed=done)
+            known = self.bars.add_task(name, total=more, completed=done)
+            task = next(task for task in self.bars.tasks if task.id == known)
         else:
             self.bars.update(task.id, advance=done, total=(task.total or 0) + more)
+        if self.lines is not None:
+            self.lines.heed(name, int(task.completed), int(task.total or 0))
+
+
+class _Name(ProgressColumn):
+    """The name of a bar, its middle cut where it would push the bar off the terminal."""
+
+    def render(self, task: Task) -> Text:
+        name = task.description
+        half = (_NAME - 1) // 2
+        return Text(name if len(name) <= _NAME else f"{name[:half]}…{name[-half:]}")
+
+
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.3g}/s", style="progress.data.speed")
 
 
 def silent() -> Progress:
@@ -32,8 +87,8 @@ def silent() -> Progress:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Bars on standard error while the block runs."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Bars(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bars:
-        yield Progress(bars)
+    """Bars, or lines, on standard error while the block runs."""
+    columns = (_Name(), BarColumn(None), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    console, seen = Console(stderr=True), sys.stderr.isatty()
+    with Bars(*columns, console=console, disable=not seen, transient=True) as bars:
+        yield Progress(bars, None if seen else Lines())

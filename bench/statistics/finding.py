@@ -205,7 +205,8 @@ def _not_told(board: Board, scale: Scale, rows: Sequence[Place], warnings: list[
         said, why = f"{best}, but cannot be told from it", _more(board)
         said += f": {why}" if why else ""
         reasons = [*reasons, f"{alike} methods cannot be told from the first."] if alike > 2 else reasons
-    kind = Badge("not told apart", f"not told apart{f': {why}' if why else ''}")
+    decide = f": {why}" if why and board.level != "images" else ""
+    kind = Badge("not told apart", f"not told apart{decide}")
     return f"{said}{_but(warnings)}.", kind, reasons
 
 
@@ -217,7 +218,7 @@ def _more(board: Board) -> str:
     of_seeds, blocks = float(pairs.of_seeds[0, 1]), board.scores.shape[2]
     if board.level == "images" or needed < 10 * pairs.images[0, 1]:
         more = np.ceil(needed - pairs.images[0, 1])
-        return f"about {max(more, 1):,.0f} more images would" if more < 1e5 else ""
+        return f"that takes about {max(more, 1):,.0f} more images" if more < 1e5 else ""
     of_images = float(pairs.error[0, 1] ** 2) - of_seeds
     seeds = seeds_needed(
         float(pairs.difference[0, 1]),

@@ -1,16 +1,20 @@
 """What recipes change: numbers that are known beforehand."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from scipy import stats
 
 from bench.report.figures.effects import MOST_RECIPES, draw_effects, strongest
 from bench.report.figures.style import COLUMN, PAGE, figures
 from bench.report.recipe_tables import FALLS, RISES, WARNING, render_recipes
+from bench.report.terminal import show
+from bench.report.view import view_of
 from bench.report.write import write_report
 from bench.results.result_set import Results
 from bench.statistics.recipe_effects import compares_recipes, recipe_table
@@ -209,3 +213,18 @@ def test_a_network_that_is_trained_on_no_measure_has_no_place_for_one() -> None:
     results = trained()
     table = recipe_table(results).assign(own=False)
     assert "own penalty" not in render_recipes(table, results.manifest)
+
+
+def test_in_a_terminal_recipes_stand_by_kind_with_what_they_change_and_cost() -> None:
+    results = trained()
+    results.manifest["question"] = "recipes"
+    file = io.StringIO()
+    show(view_of(results), Console(file=file, width=80))
+    lines = file.getvalue().splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    (head,) = [line for line in lines if line.startswith("recipe")]
+    assert head.endswith("accuracy, points")
+    (row,) = [line for line in lines if line.startswith("  strength 2")]
+    assert row.split()[-1].startswith("\N{MINUS SIGN}")
+    assert "Sparse, small_resnet" in file.getvalue()
+    assert "differences to standard; 95% intervals over seeds" in file.getvalue()

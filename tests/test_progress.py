@@ -1,0 +1,47 @@
+"""What is said of work that takes long: bars that fit a terminal, lines elsewhere."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress as Bars
+
+import bench.progress as own
+from bench.progress import Lines, Progress, progress
+
+
+def test_without_a_terminal_a_line_now_and_then_says_how_far_how_fast_and_how_long(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = iter([0.0, 0.0, 10.0, 40.0, 50.0, 75.0])
+    with Bars(disable=True) as bars:
+        said = Progress(bars, Lines(lambda: next(now)))
+        said.advance("small_resnet", 0, 1000)
+        for _ in range(4):
+            said.advance("small_resnet", 100)
+    assert capsys.readouterr().err.splitlines() == [
+        "heatmark: small_resnet: 200 of 1,000, 5 a second, about 3 min left",
+        "heatmark: small_resnet: 400 of 1,000, 5.33 a second, about 2 min left",
+    ]
+
+
+def test_work_that_is_soon_done_says_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress() as said:
+        said.advance("images", 1, 2)
+        said.advance("images", 1)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bar_fits_eighty_columns_and_keeps_both_ends_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(own.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(
+        own, "Console", lambda stderr: Console(file=file, width=80, force_terminal=True, color_system=None)
+    )
+    with progress() as said:
+        said.advance("small_resnet / gradient_regularized(regulariser=ssim, scale=3.0)", 12, 4800)
+        said.bars.refresh()
+    line = next(line for line in file.getvalue().splitlines() if "12/4800" in line)
+    assert "small_resnet" in line
+    assert "scale=3.0)" in line
+    assert len(line.removeprefix("\x1b[2K")) <= 80
