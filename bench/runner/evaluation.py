@@ -16,6 +16,7 @@ from bench.checks.network_promises import look_at
 from bench.data.batches import Batch
 from bench.data.given_images import GivenImages
 from bench.engine import clean_logits
+from bench.engine.allocator import keep_large_blocks
 from bench.errors import HeatmarkError, nearest
 from bench.progress import progress as progress_bars
 from bench.runner.explain import attempt
@@ -64,6 +65,7 @@ class Evaluation:
         methods, network = self.methods, self._network()
         device = next((weights.device for weights in network.module.parameters()), torch.device("cpu"))
         seen: Counter[str] = Counter()
+        keep_large_blocks()
         with progress_bars() if progress else nullcontext() as bars:
             self._check_targets()
             for batch in self.images.batches(network, self.batch, device):

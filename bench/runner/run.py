@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import torch
 
+from bench.engine.allocator import keep_large_blocks
 from bench.errors import HeatmarkError
 from bench.files import sweep
 from bench.results.cell_store import CELL
@@ -49,6 +50,7 @@ def ready_networks(
 
     HeatmarkError where one would have to be trained and is to be refused instead.
     """
+    keep_large_blocks()
     loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, if_missing)
     return [tuned(run, looked_at(run, trained)) for trained in loader.load(retrain=retrain)]
 
