@@ -13,7 +13,6 @@ from bench.errors import HeatmarkError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Measure how good attribution heatmaps are.",
 )

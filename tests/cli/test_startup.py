@@ -98,3 +98,13 @@ def test_importing_the_package_imports_no_library() -> None:
     code = "import json, sys, bench; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {*HEAVY, "numpy", "pydantic", "rich", "typer"} & set(json.loads(done.stdout))
+
+
+def test_the_shell_completes_commands_once_that_is_installed(tmp_path: Path) -> None:
+    known = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", "import sys; sys.argv[0] = 'heatmark'\nfrom bench.cli import app\napp()"]
+    subprocess.run([*command, "--install-completion", "bash"], env=known, check=True, capture_output=True)
+    (script,) = (tmp_path / ".bash_completions").iterdir()
+    assert "_HEATMARK_COMPLETE" in script.read_text()
+    asked = known | {"_HEATMARK_COMPLETE": "complete_bash", "COMP_WORDS": "heatmark pla", "COMP_CWORD": "1"}
+    assert subprocess.run(command, env=asked, check=True, capture_output=True, text=True).stdout.split() == ["plan"]

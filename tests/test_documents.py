@@ -1,0 +1,88 @@
+"""What README and the guides of plug-ins show is true: code runs, commands and options exist."""
+
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import typer
+from torch import nn
+from typer.core import TyperGroup
+
+from bench.api import Attribution, Dataset, Metric, Plugin, Recipe
+from bench.checks import trials
+from bench.cli import app
+
+ROOT = Path(__file__).parents[1]
+GUIDES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("m*/**/README.md"))]
+GUIDES += [ROOT / "datasets/README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "results/README.md"]
+BASES = (Attribution, Dataset, Metric, Recipe)
+NUMBERS = count()
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    """The guide and the text of every block of code in a language."""
+    for guide in GUIDES:
+        for text in re.findall(rf"^```{language}\n(.*?)^```", guide.read_text(), re.MULTILINE | re.DOTALL):
+            yield str(guide.relative_to(ROOT)), text
+
+
+def plugin_in(text: str, folder: Path) -> Plugin:
+    """The plug-in that a block of code defines, imported from a file as an author would."""
+    path = folder / f"shown_{next(NUMBERS)}.py"
+    path.write_text(text)
+    module = importlib.import_module(path.stem)
+    own = [made for made in vars(module).values() if isinstance(made, type) and made.__module__ == path.stem]
+    (plugin,) = (made for made in own if issubclass(made, BASES))
+    return plugin()
+
+
+PLUGINS = [(guide, text) for guide, text in blocks("python") if text.lstrip('"').find("from bench.api import") >= 0]
+
+
+@pytest.mark.parametrize(("guide", "text"), PLUGINS, ids=lambda part: part.splitlines()[0][:40])
+def test_a_plug_in_that_a_guide_shows_keeps_every_promise(guide: str, text: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    tried = [trial for _, trial in trials(plugin_in(text, tmp_path))]
+    assert len(tried) > 3
+    for trial in tried:
+        trial()
+
+
+def test_the_notebook_of_the_readme_runs() -> None:
+    (text,) = (text for guide, text in blocks("python") if guide == "README.md" and "bench.evaluate" in text)
+    torch.manual_seed(0)
+    names: dict[str, Any] = {
+        "model": nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 30 * 30, 3)).eval(),
+        "images": torch.rand(2, 3, 32, 32),
+    }
+    exec(text, names)  # noqa: S102 - the code of our own README
+    scores = names["scores"]
+    assert len(scores) == 2 * 3 * 3
+    assert (scores.status == "ok").all()
+
+
+COMMANDS = [(guide, line) for guide, text in blocks("sh") for line in text.splitlines() if line.startswith("heatmark ")]
+
+
+@pytest.mark.parametrize(("guide", "line"), COMMANDS, ids=lambda part: part)
+def test_a_command_that_a_guide_shows_exists_with_its_options(guide: str, line: str) -> None:
+    command, words = typer.main.get_command(app), shlex.split(line, comments=True)[1:]
+    context = command.make_context("heatmark", [], resilient_parsing=True)
+    while isinstance(command, TyperGroup):
+        _, found, words = command.resolve_command(context, words)
+        assert found is not None, f"{guide}: {line}"
+        command = found
+    command.make_context(command.name, words, parent=context)
+
+
+def test_every_command_is_in_the_readme() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    table = (ROOT / "README.md").read_text()
+    assert [name for name in group.commands if f"`heatmark {name}" not in table] == []
