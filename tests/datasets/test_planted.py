@@ -71,7 +71,7 @@ def test_every_size_has_one_patch_of_evidence(size: int) -> None:
 def test_no_two_splits_share_a_part_of_a_photograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     columns = np.tile(np.arange(200, dtype=np.uint8), (60, 1))
     imsave(tmp_path / "columns.png", columns, check_contrast=False)
-    monkeypatch.setattr(textures, "_path", lambda file: tmp_path / file)
+    monkeypatch.setattr(textures, "file_path", lambda file: tmp_path / file)
     shown = {
         split: {
             int(value)

@@ -92,7 +92,7 @@ def test_without_a_compiler_the_run_goes_on_and_says_why(
     assert taken == "none"
     (record,) = caplog.records
     assert record.getMessage() == (
-        "tiny goes on without inductor: it needs a C++ compiler (install g++ or clang++, or name one in CXX)"
+        "small goes on without inductor: it needs a C++ compiler (install g++ or clang++, or name one in CXX)"
     )
 
 

@@ -65,7 +65,7 @@ def test_chefer_relevance_adds_up_attention_times_positive_gradients():
 
 @pytest.mark.parametrize("method", [AttentionRollout(), CheferRelevance()])
 def test_a_network_without_attention_is_named(method):
-    with pytest.raises(UnsupportedError, match="'tiny' has no attention"):
+    with pytest.raises(UnsupportedError, match="'small' has no attention"):
         method.explain(small_network(), REQUEST)
 
 
