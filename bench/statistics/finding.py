@@ -204,7 +204,7 @@ def _not_told(board: Board, scale: Scale, rows: Sequence[Place], warnings: list[
     else:
         said, why = f"{best}, but cannot be told from it", _more(board)
         said += f": {why}" if why else ""
-        reasons = [*reasons, f"{alike} methods cannot be told from the first."] if alike > 2 else reasons
+        reasons = [*reasons, f"{alike - 1} methods cannot be told from the first."] if alike > 2 else reasons
     decide = f": {why}" if why and board.level != "images" else ""
     kind = Badge("not told apart", f"not told apart{decide}")
     return f"{said}{_but(warnings)}.", kind, reasons

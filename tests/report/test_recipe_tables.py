@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 from rich.console import Console
 from scipy import stats
 
@@ -200,6 +201,17 @@ def test_recipes_of_one_kind_stand_below_its_name_and_one_alone_has_its_whole_na
     assert [text.get_text() for text in labels] == ["Sparse", "l1, strength 2", "as published", "Smooth (strength 1)"]
     assert all(text.get_window_extent().x0 >= figure.bbox.x0 for text in labels)
     assert "difference to plain training" in figure.get_supxlabel()
+
+
+def test_what_recipes_do_to_accuracy_is_drawn_in_points() -> None:
+    table = recipe_table(trained())
+    rows = table[table.metric.eq("accuracy")]
+    with figures():
+        figure = draw_effects(rows, {SPARSE: "Sparse (strength 2)", "standard": "Plain"}, "Accuracy", PAGE)
+    (dots,) = [own for own in figure.axes[0].collections if isinstance(own, PathCollection)]
+    (row,) = rows[rows.recipe.eq(SPARSE)].to_dict("records")
+    assert dots.get_offsets()[0][0] == pytest.approx(100 * row["difference"])
+    assert "points" in figure.get_supxlabel()
 
 
 def test_of_many_recipes_those_with_the_surest_effect_are_drawn() -> None:

@@ -87,6 +87,13 @@ def test_a_published_board_says_its_finding_in_forty_words(folder: Path) -> None
     assert "surely" not in verdict.sentence
 
 
+def test_how_many_cannot_be_told_from_the_first_leaves_out_the_first() -> None:
+    verdict = _verdict(read_results(RESULTS / "cub-gaze"))
+    first = set(verdict.rows[0].group.split())
+    alike = sum(bool(first & set(own.group.split())) for own in verdict.rows[1:])
+    assert f"{alike} methods cannot be told from the first." in verdict.reasons
+
+
 def test_gnl2020_answers_its_question_in_its_headline() -> None:
     verdict = _verdict(read_results(RESULTS / "gnl2020-imagenette"))
     assert verdict.sentence.startswith(

@@ -22,14 +22,19 @@ Names = Mapping[str, str]
 
 
 def draw_effects(rows: pd.DataFrame, names: Names, title: str, width: float) -> Figure:
-    """The difference to plain training of every recipe under one metric, (recipe,), seeds as points.
+    """The difference to plain training of every recipe under one metric, (recipe,), seeds as marks.
+
+    An accuracy is drawn in points, from 0 to 100.
 
     `rows` are those of `recipe_effects.recipe_table` of one network and metric; `names` the display names of recipes.
     """
     rows = strongest(rows)
-    ends = rows[["difference", "difference_low", "difference_high"]].to_numpy(float).T
-    seeds = [[float(point) for point in own.split()] for own in rows.apart] if rows.seeds.max() > 1 else []
-    return _draw([names[recipe] for recipe in rows.recipe], ends, seeds, f"{title}: {against(rows, names)}", width)
+    of_accuracy = rows.metric.isin(list(ACCURACY.values())).all()
+    size, unit = (100, ", points") if of_accuracy else (1, "")
+    ends = size * rows[["difference", "difference_low", "difference_high"]].to_numpy(float).T
+    seeds = [[size * float(point) for point in own.split()] for own in rows.apart] if rows.seeds.max() > 1 else []
+    said = f"{title}{unit}: {against(rows, names)}"
+    return _draw([names[recipe] for recipe in rows.recipe], ends, seeds, said, width)
 
 
 def draw_own(rows: pd.DataFrame, names: Names, width: float) -> Figure:
@@ -111,7 +116,7 @@ def _draw(names: Sequence[str], ends: Array, seeds: Sequence[Sequence[float]], s
 def _few_ticks(axes: Axes, which: Literal["x", "both"]) -> None:
     """Ticks that have room in a narrow panel: few, and small numbers as powers of ten."""
     axes.locator_params(axis="x", nbins=3)
-    axes.ticklabel_format(axis=which, scilimits=(-2, 4))
+    axes.ticklabel_format(axis=which, scilimits=(-3, 4))
     for axis in (axes.xaxis, axes.yaxis):
         axis.get_offset_text().set_fontsize(7)
 
