@@ -10,7 +10,7 @@ if not (_here / "methods").exists():
     # A checkout keeps the plug-in folders beside `bench`; a wheel carries them inside it.
     __path__.append(str(_here.parent))
 
-__all__ = ["__version__", "evaluate", "explain"]
+__all__ = ["__version__", "evaluate", "explain", "leaderboard"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from bench.runner import evaluate as public
 
         return getattr(public, name)
+    if name == "leaderboard":
+        from bench.notebook import leaderboard
+
+        return leaderboard
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

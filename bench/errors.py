@@ -22,8 +22,14 @@ class UnsupportedError(HeatmarkError):
     """A plug-in cannot work on this network or data set; the board shows the reason, the run goes on."""
 
 
+MOST_NAMES = 50
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """The end of an error message: the closest valid name, or all of them when none is close."""
+    """The end of an error message: the closest valid name, or all of them when none is close, but no more than fit."""
     known = sorted(choices)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    return f"known: {', '.join(known[:MOST_NAMES]) or 'none'}{more}"

@@ -81,8 +81,8 @@ class Plugin(ABC):
 
     @classmethod
     def summary(cls) -> str:
-        """The first line of the docstring."""
-        return (cls.__doc__ or "").strip().splitlines()[0]
+        """The first line of the docstring; nothing where there is none, which only a plug-in file must have."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
 
 
 def _check(plugin: Any) -> None:

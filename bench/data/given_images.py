@@ -31,6 +31,22 @@ _FIELDS = 4  # of a fixation: x, y, duration, viewing
 
 
 @dataclass(frozen=True)
+class ChosenImages:
+    """Some images of a split, by position."""
+
+    dataset: Dataset
+    split: str
+    positions: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, position: int) -> Sample:
+        """One of them."""
+        return self.dataset.sample(self.split, self.positions[position])
+
+
+@dataclass(frozen=True)
 class GivenImages:
     """Images to be explained, and what is known of each: `truth`, `fixations` and `ids` in their order."""
 
@@ -139,6 +155,8 @@ def _rows(batch: Any) -> Iterator[tuple[Any, int]]:
 
 def _pair(item: Any) -> tuple[Any, int]:
     """An item of a data set: an image, or an image with its label."""
+    if isinstance(item, Sample):
+        return item, item.label
     if isinstance(item, tuple | list | dict):
         image, label = _parts(item)
         return image, 0 if label is None else int(label)

@@ -1,23 +1,25 @@
 """The same path as a suite's, for somebody's own network and images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.api import OK, Attribution, Explained, ImageMetric, Network, OutputKind, Preprocess, Request, Scored
 from bench.data.given_images import GivenImages
 from bench.errors import HeatmarkError
-from bench.runner.evaluation import Evaluation, OnError, Targets, several
+from bench.runner.evaluation import Evaluation, Model, Named, OnError, Targets, several
 from bench.suites.make import make_plugin
+
+COLUMNS = ["image", "attribution", "metric", "protocol", "target", "score", "status"]
 
 
 def evaluate(
-    model: nn.Module | Network,
+    model: Model,
     images: Any,
     targets: Targets = None,
     *,
@@ -31,16 +33,23 @@ def evaluate(
     classes: Sequence[str] | None = None,
     image_ids: Sequence[str] | None = None,
     batch: int = 32,
+    device: torch.device | str | None = None,
     on_error: OnError = "raise",
     progress: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Scores of attributions on a network: one row per image, attribution and metric.
+    """Scores of attributions on a network: one row per image, attribution and metric; `bench.leaderboard` ranks them.
 
+    `model`: a module, a `Network`, or a network by name ("resnet50", "timm:resnet50.a1_in1k", "hf:OWNER/NAME"), whose
+    weights say how they want images and what classes are called; or a suite's table of a network, {"architecture":
+    "resnet50", "weights": "IMAGENET1K_V1", "download": True}. What is loaded by name computes on `device`, by default
+    a GPU where there is one; nothing is downloaded unless the table says so.
     `images`: floating point (batch, channel, height, width) as the model takes them; or 8-bit arrays
     (batch, height, width, 3), PIL images, paths, which `preprocess` brings to the model (default: its own size, in
-    [0, 1]); or a data set or DataLoader of either. `targets`: outputs to explain by number, or by name in `classes`;
-    "labels" for those of the data set; None for the predicted ones. `truth`: a map (height, width) in [0, 1] for each
+    [0, 1]); or a data set or DataLoader of either; or a data set by name, as a suite's table ({"name":
+    "torchvision:Imagenette", "split": "val", "images": 100}), or as a folder with a folder of images for each class.
+    `targets`: outputs to explain by number, or by name in `classes`; "labels" for those of the data set; None for the
+    predicted ones. `truth`: a map (height, width) in [0, 1] for each
     image, `fixations`: (count, 4) for each; `references` (any, channel, height, width) as the model takes them.
     `output`: what the model returns, "logits" of classes unless told otherwise (`bench.api.Network`).
     Plug-ins are given as instances, or by name with their default settings. Images go through `batch` at a time.
@@ -49,21 +58,28 @@ def evaluate(
     has a status. HeatmarkError where something does not fit.
     """
     scorers = [_metric(metric) for metric in several(metrics, "metrics")]
-    given = GivenImages(images, truth, fixations, image_ids)
+    named = Named.of(model, images, device)
+    given, names = GivenImages(named.images, truth, fixations, image_ids), classes or named.classes
     work = Evaluation(
-        model, given, targets, attributions, references, preprocess, output, classes, batch, on_error, seed
+        named.model, given, targets, attributions, references, preprocess, output, names, batch, on_error, seed
     )
-    frames = []
+    rows: list[tuple[Any, ...]] = []
     with torch.inference_mode(False):
         for request, explanations in work.explained(progress):
-            frames += [
-                _frame(request, method, metric, scored) for method, metric, scored in work.scored(explanations, scorers)
-            ]
-    return _ordered(pd.concat(frames, ignore_index=True), work.methods, scorers)
+            for method, metric, scored in work.scored(explanations, scorers):
+                rows += _rows(request, method, metric, scored)
+    frame = _ordered(pd.DataFrame(rows, columns=COLUMNS), work.methods, scorers)
+    frame.attrs["heatmark"] = {
+        "network": named.model.name if isinstance(named.model, Network) else "network",
+        "target": "predicted" if targets is None else "label" if isinstance(targets, str) else "given",
+        "attributions": {method.label: method.card.written() for method in work.methods},
+        "metrics": {metric.label: metric.card.written() for metric in scorers},
+    }
+    return frame
 
 
 def explain(
-    model: nn.Module | Network,
+    model: Model,
     images: Any,
     targets: Targets = None,
     *,
@@ -75,6 +91,7 @@ def explain(
     classes: Sequence[str] | None = None,
     image_ids: Sequence[str] | None = None,
     batch: int = 32,
+    device: torch.device | str | None = None,
     progress: bool = False,
     seed: int = 0,
 ) -> dict[str, Tensor]:
@@ -82,9 +99,10 @@ def explain(
 
     Everything is given as to `evaluate`; a method that fails raises.
     """
-    given = GivenImages(images, truth, None, image_ids)
+    named = Named.of(model, images, device)
+    given, names = GivenImages(named.images, truth, None, image_ids), classes or named.classes
     work = Evaluation(
-        model, given, targets, attributions, references, preprocess, output, classes, batch, "raise", seed
+        named.model, given, targets, attributions, references, preprocess, output, names, batch, "raise", seed
     )
     maps: dict[str, list[Tensor]] = {method.label: [] for method in work.methods}
     with torch.inference_mode(False):
@@ -95,20 +113,18 @@ def explain(
     return {label: torch.cat(parts) for label, parts in maps.items()}
 
 
-def _frame(request: Request, method: Attribution, metric: ImageMetric, scored: Scored | str) -> pd.DataFrame:
-    """A row per image of a batch."""
+def _rows(
+    request: Request, method: Attribution, metric: ImageMetric, scored: Scored | str
+) -> Iterator[tuple[Any, ...]]:
+    """A row per image of a batch, of `COLUMNS`.
+
+    Plain numbers: an array of scores would lie between large tensors, whose memory could not be given back.
+    """
     own = Scored.none([scored] * len(request)) if isinstance(scored, str) else scored
-    return pd.DataFrame(
-        {
-            "image": list(request.rng.image_ids),
-            "attribution": method.label,
-            "metric": metric.label,
-            "protocol": metric.stamp,
-            "target": request.targets.cpu().numpy(),
-            "score": own.score.double().cpu().numpy(),
-            "status": list(own.status or (OK,) * len(request)),
-        }
-    )
+    statuses = own.status or (OK,) * len(request)
+    targets, scores = request.targets.tolist(), own.score.double().tolist()
+    for image, target, score, status in zip(request.rng.image_ids, targets, scores, statuses, strict=True):
+        yield image, method.label, metric.label, metric.stamp, target, score, status
 
 
 def _ordered(frame: pd.DataFrame, methods: Sequence[Attribution], metrics: Sequence[ImageMetric]) -> pd.DataFrame:

@@ -1,32 +1,122 @@
 """The arguments of `evaluate` and `explain`, carried out batch by batch."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, TypeVar, get_args
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.api import Attribution, Explained, ImageMetric, ImageRandom, Network, OutputKind, Preprocess, Request, Scored
+from bench.api import (
+    Attribution,
+    Dataset,
+    Explained,
+    ImageMetric,
+    ImageRandom,
+    Network,
+    OutputKind,
+    Preprocess,
+    Request,
+    Scored,
+)
 from bench.checks.network_promises import look_at
-from bench.data.batches import Batch
-from bench.data.given_images import GivenImages
+from bench.data.batches import Batch, evenly_spaced, usable
+from bench.data.given_images import ChosenImages, GivenImages
 from bench.engine import clean_logits
 from bench.engine.allocator import keep_large_blocks
 from bench.errors import HeatmarkError, nearest
+from bench.plugins.sources import source_of
 from bench.progress import progress as progress_bars
 from bench.runner.explain import attempt
+from bench.runner.networks import NetworkLoader
+from bench.runner.records import Trained
 from bench.scoring.measure import explained_by, measure
 from bench.settings import KINDS
+from bench.suites.load import Suite, with_plugins
 from bench.suites.make import make_plugin
+from bench.suites.read import suite_of_tables
 
 T = TypeVar("T")
 OnError = Literal["raise", "status"]
 Targets = Tensor | Sequence[int] | Sequence[str] | str | None
+Model = nn.Module | Network | str | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model and images, where they were given by name: the network with its weights, the images of the data set.
+
+    `classes` are what the weights' library calls the outputs.
+    """
+
+    model: nn.Module | Network
+    images: Any
+    classes: Sequence[str] | None = None
+
+    @classmethod
+    def of(cls, model: Model, images: Any, device: torch.device | str | None) -> "Named":
+        """As `evaluate` takes them; HeatmarkError where a name is none, or weights or files are not here."""
+        if isinstance(images, str | Path) and Path(images).is_file():
+            images = [images]
+        table = _dataset_table(images)
+        if isinstance(model, str | Mapping):
+            suite = _suite({"architecture": model} if isinstance(model, str) else model, table, images)
+            trained = _loaded(suite, device)
+            own = cls(trained.network, images, trained.categories or None)
+        else:
+            suite = _suite({"architecture": "small_plain"}, table, images)
+            own = cls(model, images)
+        return own if table is None else replace(own, images=_chosen(suite, own.model))
+
+
+def _dataset_table(images: Any) -> Mapping[str, Any] | None:
+    """The table of a data set that is given by its table, its name, or the folder of its images; None for others."""
+    if isinstance(images, Mapping):
+        if "name" not in images:
+            raise HeatmarkError(f"images: a data set's table has a `name`, got {', '.join(map(str, images))}")
+        return images
+    if isinstance(images, str | Path) and Path(images).is_dir():
+        return {"name": "image_folder", "root": str(images)}
+    if not isinstance(images, str):
+        return None
+    try:
+        return {"name": source_of("datasets", images).name}
+    except HeatmarkError as error:
+        raise HeatmarkError(f"images: no file or folder {images!r}, and {error}") from error
+
+
+def _suite(network: Mapping[str, Any], dataset: Mapping[str, Any] | None, images: Any) -> Suite:
+    """A suite of a network and a data set; images that belong to none are those of one without labels."""
+    tables = {
+        "name": "evaluate",
+        "dataset": dict(dataset or {"name": "photographs"}),
+        "networks": [dict(network)],
+        "attributions": [{"name": "random_map"}],
+        "metrics": [{"name": "gini"}],
+    }
+    suite = with_plugins(suite_of_tables(tables, "bench.evaluate"))
+    return replace(suite, dataset=images) if isinstance(images, Dataset) else suite
+
+
+def _loaded(suite: Suite, device: torch.device | str | None) -> Trained:
+    if suite.table.networks[0].training is not None:
+        raise HeatmarkError("model: `training` is for suites, which `heatmark run` carries out; expected weights")
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    with progress_bars() as bars:
+        return NetworkLoader(suite, 0, Path(), place, bars, if_missing="refuse").load()[0]
+
+
+def _chosen(suite: Suite, model: nn.Module | Network) -> ChosenImages:
+    """The images of a data set that the network knows, as many as its table says."""
+    split = suite.table.dataset.split or suite.dataset.splits[-1]
+    known = usable(suite.dataset, split, model if isinstance(model, Network) else Network(model))
+    positions = [known[i] for i in evenly_spaced(len(known), suite.table.dataset.images)]
+    return ChosenImages(suite.dataset, split, positions)
 
 
 @dataclass(frozen=True)
@@ -62,7 +152,7 @@ class Evaluation:
 
     def explained(self, progress: bool) -> Iterator[tuple[Request, dict[Attribution, Explained | str]]]:
         """Each batch's request, and its explanation by every method or why there is none."""
-        methods, network = self.methods, self._network()
+        methods, network = self.methods, self.network
         device = next((weights.device for weights in network.module.parameters()), torch.device("cpu"))
         seen: Counter[str] = Counter()
         keep_large_blocks()
@@ -92,14 +182,18 @@ class Evaluation:
             if isinstance(own, str):
                 yield from ((method, scorer, own) for scorer in scorers)
 
-    def _network(self) -> Network:
+    @property
+    def network(self) -> Network:
+        """The network with the preprocessing and the kind of output that were asked for."""
         if self.output is not None and self.output not in KINDS:
             raise HeatmarkError(f"output: {self.output!r} is no kind of output; {nearest(str(self.output), KINDS)}")
         if isinstance(self.model, Network):
             preprocess, output = self.preprocess or self.model.preprocess, self.output or self.model.output
             return replace(self.model, preprocess=preprocess, output=output)
         if not isinstance(self.model, nn.Module):
-            raise HeatmarkError(f"model: expected a torch.nn.Module or a Network, got {type(self.model).__name__}")
+            raise HeatmarkError(
+                f"model: expected a name, a torch.nn.Module or a Network, got {type(self.model).__name__}"
+            )
         preprocess = self.preprocess or Preprocess(size=self.images.size)
         return Network(self.model, preprocess=preprocess, output=self.output or "logits")
 

@@ -17,7 +17,7 @@ from bench.runner.records import Run, Trained
 
 # Everything else in the package decides a score.
 NOT_COMPUTING = (
-    *("_version.py", "progress.py", "api/registry.py", "runner/collect.py", "scoring/__init__.py"),
+    *("_version.py", "notebook.py", "progress.py", "api/registry.py", "runner/collect.py", "scoring/__init__.py"),
     *("checks/", "cli/", "plugins/", "report/", "results/", "statistics/", "suites/", "verification/"),
 )
 
@@ -81,5 +81,5 @@ def code_hash() -> str:
 
 
 def _signature(plugin: Plugin) -> list[Any]:
-    settings = {name: repr(value) for name, value in plugin.settings.items() if not name.endswith("root")}
+    settings = {name: repr(value) for name, value in plugin.settings.items() if not name.endswith(("root", "download"))}
     return [plugin.name, settings, code_of(source_file(type(plugin))), plugin.library]

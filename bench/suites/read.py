@@ -139,6 +139,14 @@ def suite_of_settings(written: Settings, command: str, folder: Path, *, allow_co
     return suite
 
 
+def suite_of_tables(written: Settings, file: str) -> SuiteFile:
+    """A suite of tables that no file holds; errors name `file` in its place, and code that they name may run."""
+    suite = SuiteFile(file, "", written, _validated(_one_recipe_each(written), file))
+    for plugin in plugin_tables(suite):
+        check_plugin(plugin.kind, plugin.settings, plugin.where, plugin.beside)
+    return suite
+
+
 def _parsed(path: Path) -> Settings:
     """The tables of a TOML file."""
     try:

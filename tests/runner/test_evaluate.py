@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from skimage.data import chelsea
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -14,7 +17,15 @@ from bench.data.transforms import prepare
 from bench.errors import HeatmarkError
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.deletion import Deletion
+from bench.progress import progress
+from bench.report.tables import table_of
+from bench.report.view import view_of
+from bench.results.cell_store import Store
+from bench.runner.records import Run
+from bench.runner.run import run_suite
+from bench.suites.load import with_plugins
 from bench.suites.make import make_plugin
+from bench.suites.read import suite_of_tables
 
 NAMES = {"attributions": ["simple_gradient", "oracle"], "metrics": ["deletion", "pointing_game"]}
 
@@ -265,3 +276,92 @@ def test_images_of_several_sizes_need_a_preprocess(network: Network) -> None:
     images = [torch.zeros(3, 8, 8, dtype=torch.float64), torch.zeros(3, 9, 8, dtype=torch.float64)]
     with pytest.raises(HeatmarkError, match="images: expected one shape"):
         bench.evaluate(network.module, images, attributions=["random_map"], metrics=["gini"])
+
+
+SMALL = {
+    "architecture": "small_plain",
+    "weights": f"{Path(bench.__file__).parent}/trained/small_plain-standard.safetensors",
+}
+PLANTED = {"name": "planted", "test_images": 8, "images": 6}
+
+
+def test_a_network_by_name_brings_its_weights_preprocessing_and_classes() -> None:
+    names = {"attributions": ["random_map"], "metrics": ["gini"]}
+    scores = bench.evaluate("efficientnet_lite0", [chelsea()], ["tabby"], device="cpu", **names)
+    assert scores.target.tolist() == [281]
+    predicted = bench.evaluate("efficientnet_lite0", [Image.fromarray(chelsea())], device="cpu", **names)
+    assert predicted.target[0] in {281, 282, 285}  # tabby, tiger cat, Egyptian cat
+
+
+def test_a_folder_and_a_file_are_images(tmp_path: Path) -> None:
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(chelsea()).save(tmp_path / name / "cat.png")
+    names = {"attributions": ["random_map"], "metrics": ["gini"], "device": "cpu"}
+    table = {**SMALL, "outputs": 8, "label_map": [3, -1]}
+    scores = bench.evaluate(table, tmp_path, "labels", **names)
+    assert (scores.image.tolist(), scores.target.tolist()) == (["ant/cat.png"], [3])
+    assert len(bench.evaluate(table | {"label_map": None}, str(tmp_path / "ant" / "cat.png"), **names)) == 1
+
+
+def test_names_give_the_board_that_the_suite_gives(tmp_path: Path) -> None:
+    methods, metrics = ["simple_gradient", "random_map", "oracle"], [Deletion(step=512), "pointing_game"]
+    frame = bench.evaluate(SMALL, PLANTED, attributions=methods, metrics=metrics, device="cpu")
+    tables = {
+        "attributions": [{"name": name} for name in methods],
+        "metrics": [{"name": "deletion", "step": 512}, {"name": "pointing_game"}],
+    }
+    suite = with_plugins(suite_of_tables({"name": "same", "dataset": PLANTED, "networks": [SMALL], **tables}, "same"))
+    with progress() as bars:
+        results = run_suite(Run(suite, Store(tmp_path), torch.device("cpu"), bars))
+    ours, theirs = bench.leaderboard(frame).table, table_of(view_of(results).board)
+    columns = ["attribution", "metric", "rank", "group", "mean", "low", "high", "calibrated", "wins", "target"]
+    pd.testing.assert_frame_equal(ours[columns], theirs[columns], rtol=1e-5, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "images", "message"),
+    [
+        ("resnet51", [chelsea()], "no architecture 'resnet51'; did you mean 'resnet50'"),
+        ({**SMALL, "wieghts": "x"}, PLANTED, "wieghts: unknown key; did you mean 'weights'"),
+        ({"architecture": "small_plain", "training": {}}, PLANTED, "`training` is for suites"),
+        (SMALL, "plantet", "images: no file or folder 'plantet', and no dataset named 'plantet'; did you mean"),
+        (SMALL, {"name": "planted", "splitt": "test"}, "splitt: planted has no such setting; did you mean"),
+        (3, [chelsea()], "model: expected a name, a torch.nn.Module or a Network, got int"),
+    ],
+)
+def test_a_name_that_is_none_is_one_line(model, images, message: str) -> None:
+    with pytest.raises(HeatmarkError, match=message) as caught:
+        bench.evaluate(model, images, attributions=["random_map"], metrics=["gini"])
+    assert "\n" not in str(caught.value)
+
+
+MANY = """
+import os
+from pathlib import Path
+import torch, bench
+from torch import nn
+
+class Many(torch.utils.data.Dataset):
+    def __len__(self):
+        return 2000
+
+    def __getitem__(self, position):
+        if position % 100 == 0:
+            print(position, int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+        return torch.rand(3, 96, 96), 0
+
+module = nn.Sequential(nn.Conv2d(3, 4, 5, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+bench.evaluate(module, Many(), attributions=["simple_gradient"], metrics=["deletion", "gini"], batch=50)
+"""
+
+
+@pytest.mark.long
+def test_memory_is_flat_in_the_number_of_images() -> None:
+    """2,000 images of 110 kB; what grows after the first 400 would be 180 MB if images were kept."""
+    done = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, check=True)
+    resident = {int(position): int(size) for position, size in map(str.split, done.stdout.splitlines())}
+    assert len(resident) == 20
+    growth = max(size for position, size in resident.items() if position > 400) - resident[400]
+    assert growth < 40e6
+    print(f"grew by {growth / 1e6:.0f} MB after 400 images")  # noqa: T201
