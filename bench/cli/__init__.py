@@ -28,6 +28,7 @@ app.command()(result_commands.figure)
 app.command()(result_commands.site)
 app.command("list")(plugin_commands.list_plugins)
 app.command()(plugin_commands.check)
+app.command()(plugin_commands.new)
 app.command()(run_commands.show)
 app.add_typer(store_commands.app, name="store")
 

@@ -121,3 +121,25 @@ def _suite_trials(name: str, store: Path, *, allow_code: bool) -> Trials:
 
     with progress() as bars:
         yield from suite_trials(Run(load_suite(name, allow_code=allow_code), Store(store), torch.device("cpu"), bars))
+
+
+def new(
+    kind: Annotated[
+        Literal["attribution", "recipe", "metric", "dataset", "suite"], typer.Argument(help="What to begin.")
+    ],
+    name: Annotated[str, typer.Argument(help="Its public name, such as my_method.")],
+    package: Annotated[
+        Path | None, typer.Option(help="A folder for a package of your own; else it goes into the checkout.")
+    ] = None,
+    family: Annotated[str, typer.Option(help="The question of a metric: its folder in metrics/.")] = "faithfulness",
+) -> None:
+    """Write a plug-in that works and its test, or a suite, to go on from."""
+    from bench.plugins.new_files import NewPlugin, checkout_files, package_files, write_new
+
+    plugin = NewPlugin(kind, name, family)
+    files = checkout_files(plugin) if package is None else package_files(plugin, package)
+    write_new(files)
+    for path in files:
+        say(str(path))
+    check_it = f"heatmark check {name}.toml" if kind == "suite" else f"heatmark check {name}"
+    say(f"Next: {check_it if package is None else f'python -m pip install -e {package} && {check_it}'}")
