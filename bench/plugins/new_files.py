@@ -71,9 +71,7 @@ def checkout_files(new: NewPlugin) -> dict[Path, str]:
     if new.kind == "suite":
         return {Path(f"{new.name}.toml"): new.text("suite.toml.j2")}
     if not (_ROOT / "methods").is_dir():
-        raise HeatmarkError(
-            "heatmark is installed and no checkout: give --package DIR, a folder for your own"
-        )
+        raise HeatmarkError("heatmark is installed and no checkout: give --package DIR, a folder for your own")
     folder = _FOLDERS[new.kind].format(family=new.family)
     module = f"bench.{folder.replace('/', '.')}.{new.name}"
     return {
@@ -89,9 +87,7 @@ def package_files(new: NewPlugin, folder: Path) -> dict[Path, str]:
     project = folder.resolve().name
     package = re.sub(r"\W", "_", project.lower())
     if not package.isidentifier() or keyword.iskeyword(package):
-        raise HeatmarkError(
-            f"--package {folder}: expected the name of a package, such as my-maps"
-        )
+        raise HeatmarkError(f"--package {folder}: expected the name of a package, such as my-maps")
     module = f"{package}.{new.name}"
     return {
         folder / "pyproject.toml": new.text("pyproject.toml.j2", module, package, project),
