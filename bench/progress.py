@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, T
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+CELLS = "images x cells"  # what the whole of a run is counted in
 EVERY = 30.0  # seconds between lines where there is no terminal
 _NAME = 26  # characters of a bar's name at 80 columns
 
@@ -23,15 +24,18 @@ class Lines:
         self.last = clock()
         self.begun: dict[str, tuple[float, int]] = {}
 
-    def heed(self, name: str, done: int, total: int) -> None:
-        """Say how far the work of this name is, if it is time to."""
+    def heed(self, name: str, done: int, total: int, known: int = 0, stage: str = "") -> None:
+        """Say how far the work of this name is, if it is time to; what was `known` before says nothing of the pace."""
         now = self.clock()
-        start, before = self.begun.setdefault(name, (now, done))
+        start, before = self.begun.setdefault(name, (now, done - known))
+        before += known
+        self.begun[name] = (start, before)
         if now - self.last < EVERY:
             return
         self.last = now
         pace = _pace(done - before, total - done, now - start)
-        sys.stderr.write(f"heatmark: {name}: {done:,} of {total:,}{pace}\n")
+        what = f"{stage}: {name}" if stage else name
+        sys.stderr.write(f"heatmark: {what}: {done:,} of {total:,}{pace}\n")
         sys.stderr.flush()
 
 
@@ -51,23 +55,27 @@ class Progress:
     bars: Bars
     lines: Lines | None = None
 
-    def advance(self, name: str, done: int, more: int = 0) -> None:
-        """Move the bar of this name on by `done`, and let `more` be still to come."""
+    def advance(self, name: str, done: int, more: int = 0, *, known: bool = False, stage: str = "") -> None:
+        """Move the bar of this name on by `done`, and let `more` be still to come.
+
+        What was `known` before says nothing of the pace; `stage` is what is worked on now.
+        """
         task = next((task for task in self.bars.tasks if task.description == name), None)
         if task is None:
-            known = self.bars.add_task(name, total=more, completed=done)
-            task = next(task for task in self.bars.tasks if task.id == known)
+            number = self.bars.add_task(name, total=more, completed=done, stage=stage)
+            task = next(task for task in self.bars.tasks if task.id == number)
         else:
-            self.bars.update(task.id, advance=done, total=(task.total or 0) + more)
+            told = stage or task.fields["stage"]
+            self.bars.update(task.id, advance=done, total=(task.total or 0) + more, stage=told)
         if self.lines is not None:
-            self.lines.heed(name, int(task.completed), int(task.total or 0))
+            self.lines.heed(name, int(task.completed), int(task.total or 0), done if known else 0, task.fields["stage"])
 
 
 class _Name(ProgressColumn):
     """The name of a bar, its middle cut where it would push the bar off the terminal."""
 
     def render(self, task: Task) -> Text:
-        name = task.description
+        name = task.fields["stage"] or task.description
         half = (_NAME - 1) // 2
         return Text(name if len(name) <= _NAME else f"{name[:half]}…{name[-half:]}")
 

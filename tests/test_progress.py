@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 
 import bench.progress as own
-from bench.progress import Lines, Progress, progress
+from bench.progress import CELLS, Lines, Progress, progress
 
 
 def test_without_a_terminal_a_line_now_and_then_says_how_far_how_fast_and_how_long(
@@ -22,6 +22,19 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_how_fast_and_how_lo
     assert capsys.readouterr().err.splitlines() == [
         "heatmark: small_resnet: 200 of 1,000, 5 a second, about 3 min left",
         "heatmark: small_resnet: 400 of 1,000, 5.33 a second, about 2 min left",
+    ]
+
+
+def test_a_line_says_the_stage_and_leaves_out_of_the_pace_what_was_there(capsys: pytest.CaptureFixture[str]) -> None:
+    now = iter([0.0, 0.0, 10.0, 20.0, 60.0])
+    with Bars(disable=True) as bars:
+        said = Progress(bars, Lines(lambda: next(now)))
+        said.advance(CELLS, 0, 1000)
+        said.advance(CELLS, 400, known=True, stage="first by standard")
+        said.advance(CELLS, 100, stage="second by madry")
+        said.advance(CELLS, 200)
+    assert capsys.readouterr().err.splitlines() == [
+        "heatmark: second by madry: images x cells: 700 of 1,000, 5 a second, about 60 s left"
     ]
 
 

@@ -19,6 +19,8 @@ def _group(failure: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _line(network: str, recipe: str, attribution: str, status: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    if not attribution:
+        return f"accuracy and pictures of {network} by {recipe}: {status}"
     metrics = [str(row["metric"]) for row in rows]
     more = f" and {len(metrics) - _NAMED} more" if len(metrics) > _NAMED else ""
     images = max(row["images"] for row in rows)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import AllowCode, Folder, Names, SuiteName, device_of, names_of
+from bench.cli.options import AllowCode, Download, Folder, Names, SuiteName, device_of, names_of
 from bench.errors import HeatmarkError
 
 
@@ -27,6 +27,7 @@ def plan(
         typer.Option(help="Images a second forward, and there and back, as 2000,600: of a device that is not here."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything for programs, on standard output.")] = False,
+    download: Download = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Say what a suite will cost before it starts: cells, passes, minutes, memory, bytes, and what is there already."""
@@ -34,7 +35,7 @@ def plan(
 
     file = read_suite(
         suite,
-        {"dataset": {"images": images}} if images else {},
+        ({"dataset": {"images": images}} if images else {}) | ({"networks": {"download": True}} if download else {}),
         only={"attributions": names_of(attributions), "metrics": names_of(metrics)},
         quick=quick,
         allow_code=allow_code,

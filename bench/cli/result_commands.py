@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import console, say
+from bench.cli.console import complain, console, say
+from bench.cli.failures import failure_lines
 from bench.cli.options import AllowCode, Folder, Names, device_of, names_of, weights_of
 from bench.errors import HeatmarkError
 
@@ -114,6 +115,8 @@ def _gathered(suite: str, store: Path, *, allow_code: bool) -> Path:
         results = gathered(Job(file, store, place.type), Run(with_plugins(file), Store(store), place, bars))
     folder = store / "results" / file.table.name
     write_results(results, folder)
+    for line in failure_lines(results.manifest["failures"]):
+        complain(line)
     return folder
 
 

@@ -10,6 +10,7 @@ import typer
 from bench.cli.console import complain, say
 from bench.cli.interruption import interruptible, kept_in
 from bench.cli.options import AllowCode, Download, Folder, Names, SuiteName, device_of, names_of
+from bench.errors import HeatmarkError
 
 
 def run(
@@ -39,6 +40,11 @@ def run(
 
     Exit status 3 where a method or metric failed: the scores that are there are right, and each failure is a line.
     """
+    if executor is not None and not allow_code:
+        from bench.parallel.executors import runs_code
+
+        if runs_code(executor):
+            raise HeatmarkError(f"--executor {executor} is code of your own; --allow-code runs it")
     with interruptible(kept_in(store)):
         from bench.suites.read import read_suite
 

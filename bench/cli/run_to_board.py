@@ -43,8 +43,9 @@ def carry_out(file: SuiteFile, how: How) -> list[str]:
         job = Job(file, how.store, place.type, how.workers, how.retrain)
         run = Run(with_plugins(file), Store(how.store), place, bars)
         if how.shard is not None:
-            say(one_shard(job, run, *shard_of(how.shard)))
-            return []
+            said, failures = one_shard(job, run, *shard_of(how.shard))
+            say(said)
+            return failure_lines(failures)
         results = carried_out(job, run, how.executor, how.limit)
     results.manifest["created"] = datetime.now(UTC).date().isoformat()
     write_with_report(results, folder)

@@ -47,14 +47,15 @@ def local_pool(workers: int, limit: float | None) -> Iterator[Executor]:
 
 
 @contextmanager
-def executor_named(said: str) -> Iterator[Executor]:
+def executor_named(said: str, workers: int) -> Iterator[Executor]:
     """`dask:ADDRESS`, `ray:ADDRESS`, `slurm`, or `module:function` that returns an executor.
 
-    HeatmarkError with the command that installs what is absent, or the nearest name.
+    `workers`: processes of an engine on this machine, which is what Dask and Ray are without an address. HeatmarkError
+    with the command that installs what is absent, or the nearest name.
     """
     name, _, address = said.partition(":")
     if name in _KNOWN:
-        with _KNOWN[name](address) as executor:
+        with _KNOWN[name](address, workers) as executor:
             yield executor
     elif address:
         try:
@@ -68,9 +69,14 @@ def executor_named(said: str) -> Iterator[Executor]:
 
 
 @contextmanager
-def _dask(address: str) -> Iterator[Executor]:
+def _dask(address: str, workers: int) -> Iterator[Executor]:
     """A Dask cluster's scheduler, or a cluster of this machine without an address."""
-    client = _library("distributed", "dask").Client(address or None)
+    library = _library("distributed", "dask")
+    client = (
+        library.Client(address)
+        if address
+        else library.Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    )
     try:
         yield client.get_executor(retries=0)
     finally:
@@ -78,10 +84,13 @@ def _dask(address: str) -> Iterator[Executor]:
 
 
 @contextmanager
-def _ray(address: str) -> Iterator[Executor]:
+def _ray(address: str, workers: int) -> Iterator[Executor]:
     """A Ray cluster, or one of this machine without an address."""
     ray = _library("ray", "ray")
-    ray.init(address or None, log_to_driver=False, include_dashboard=False)
+    if address:
+        ray.init(address, log_to_driver=False)
+    else:
+        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
 
     class OnRay:
         """Units as Ray tasks."""
@@ -98,13 +107,18 @@ def _ray(address: str) -> Iterator[Executor]:
 
 
 @contextmanager
-def _slurm(_: str) -> Iterator[Executor]:
+def _slurm(_: str, __: int) -> Iterator[Executor]:
     """Jobs of Slurm by executorlib, whose futures are those of concurrent.futures; submitit's jobs are none."""
     with _library("executorlib", "slurm").SlurmClusterExecutor() as executor:
         yield executor
 
 
 _KNOWN = {"dask": _dask, "ray": _ray, "slurm": _slurm}
+
+
+def runs_code(said: str) -> bool:
+    """Whether an executor is somebody's own function."""
+    return ":" in said and said.partition(":")[0] not in _KNOWN
 
 
 def _library(module: str, extra: str) -> Any:

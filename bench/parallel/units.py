@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import current_process
 from pathlib import Path
+from threading import Lock
 
 import torch
 
@@ -14,12 +15,15 @@ from bench.files import key_of
 from bench.progress import silent
 from bench.results.cell_store import Store
 from bench.runner.accuracy import network_row
-from bench.runner.blocks import Block, blocks_of
+from bench.runner.blocks import Block, Failure, blocks_of
 from bench.runner.records import Run, Trained
 from bench.runner.run import ready_networks
 from bench.runner.sample_heatmaps import gallery_of
 from bench.suites.load import with_plugins
 from bench.suites.read import SuiteFile
+
+# An engine may run several threads in one process, which would share networks and random numbers.
+_ALONE = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,24 +103,25 @@ def units_of(job: Job, run: Run, *, together: int = 1) -> Iterator[Unit]:
                 yield Unit(number, position, chosen, images, lacking, key_of({"block": block.name, "batches": chosen}))
 
 
-def compute(job: Job, unit: Unit) -> int:
-    """Carry out a unit in this process; how many images it was about. What it finds goes into the store."""
-    if job.processes > 1:
-        torch.set_num_threads(job.threads)
-    run, group, blocks = _ready(job, unit.number)
-    if unit.block is None:
+def compute(job: Job, unit: Unit) -> list[Failure]:
+    """Carry out a unit in this process; what failed. What it finds goes into the store."""
+    with _ALONE:
+        if job.processes > 1:
+            torch.set_num_threads(job.threads)
+        run, group, blocks = _ready(job, unit.number)
+        if unit.block is not None:
+            return blocks[unit.block].compute(unit.batches, unit.part)
         for trained in group:
             network_row(run, trained)
             gallery_of(run, trained)
-    else:
-        blocks[unit.block].compute(unit.batches, unit.part)
-    return unit.images
+        return []
 
 
 def give_up(run: Run, unit: Unit, reason: str) -> None:
-    """Put a status in place of the scores of a unit that could not be carried out."""
+    """Put a status in place of the scores, or the tables, of a unit that could not be carried out."""
     if unit.block is None:
-        raise HeatmarkError(f"the tables of networks[{unit.number}]: {reason}")
+        run.untold[unit.number] = reason
+        return
     block = list(blocks_of(run, ready_networks(run, unit.number)))[unit.block]
     block.give_up(unit.batches, reason)
 

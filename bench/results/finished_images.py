@@ -41,12 +41,22 @@ class FinishedImages:
             for key, rows in table.to_pandas().groupby("key", sort=False):
                 self._take(str(key), rows.drop(columns="key"))
 
-    def take_parts(self) -> None:
-        """Take the rows that other processes have finished, as parts of the same name, once they are done."""
+    def take_parts(self, *, failures: bool) -> None:
+        """Take the rows that other processes have finished, as parts of the same name; with `failures` those too."""
         for path in sorted(self._path.parent.glob(f"{self.name}-*.parquet")):
             part = FinishedImages(self.store, path.stem, self.schema, self.code)
+            if not failures:
+                part.forget_failures()
             for key, rows in part.rows.items():
                 for frame in rows:
+                    self._take(key, frame)
+
+    def forget_failures(self) -> None:
+        """Forget the rows of plug-ins that failed, so that they are tried again."""
+        known, self.rows, self.images = self.rows, {}, {}
+        for key, frames in known.items():
+            for frame in map(_scored, frames):
+                if len(frame):
                     self._take(key, frame)
 
     def lacks(self, key: str, images: Sequence[str]) -> bool:
@@ -81,13 +91,16 @@ class FinishedImages:
         elif not unchanged and self._path.exists():
             self.keep()
 
-    def keep(self) -> None:
-        """Write all rows but those of plug-ins that failed, which are tried again."""
-        frames = [_scored(part).assign(key=key) for key, parts in self.rows.items() for part in parts]
+    def keep(self, *, failures: bool = False) -> None:
+        """Write all rows, but without `failures` not those of plug-ins that failed, which are tried again."""
+        kept = [(key, part if failures else _scored(part)) for key, parts in self.rows.items() for part in parts]
+        frames = [part.assign(key=key) for key, part in kept]
         filled = [frame for frame in frames if len(frame)]
         if filled:
             rows = pd.concat(filled, ignore_index=True)
             write_table(self._path, self.name, rows, self._with_key, self.code, level=1)
+        else:
+            self._path.unlink(missing_ok=True)
 
     def _take(self, key: str, rows: pd.DataFrame) -> None:
         parts, images = self.rows.setdefault(key, []), self.images.setdefault(key, set())

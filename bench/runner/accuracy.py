@@ -47,11 +47,11 @@ def robust_accuracy_of(network: Network, batch: Batch, attack: AttackTable, seed
     return pd.DataFrame({"image": list(batch.ids), "correct": right.cpu().numpy()})
 
 
-def network_row(run: Run, trained: Trained) -> dict[str, object]:
+def network_row(run: Run, trained: Trained, *, told: bool = True) -> dict[str, object]:
     """The network's row of the result set, with what it gets right untouched and under attack.
 
     A network that returns a number, and one whose images nobody has labelled, get nothing right or wrong: their
-    accuracies are missing.
+    accuracies are missing, as they are where they cannot be `told`.
     """
     shares = {"images": 0, "accuracy": math.nan, "accuracy_among_classes": math.nan, "robust_accuracy": math.nan}
     return {
@@ -59,7 +59,7 @@ def network_row(run: Run, trained: Trained) -> dict[str, object]:
         "recipe": trained.recipe,
         "seed": trained.seed,
         "architecture": trained.architecture,
-        **(_shares(run, trained) if _asked(run, trained) else shares),
+        **(_shares(run, trained) if told and _asked(run, trained) else shares),
         "parameters": sum(parameter.numel() for parameter in trained.network.module.parameters()),
         "weights": trained.weights,
         "log": trained.log,
@@ -136,13 +136,15 @@ def _of_images(
         finished = FinishedImages(run.store, key, schema, identified["code"])
         parts = [part for part in run.batches_of(chosen) if finished.lacks(key, run.ids(part))]
         todo = [position for part in parts for position in part]
-        run.progress.advance(name, len(chosen) - len(todo))
+        run.progress.advance(name, len(chosen) - len(todo), known=True)
         for batch in batches(run.dataset, run.split, todo, run.table.batch, trained.network, run.device):
             finished.add({key: measured(batch)})
             run.progress.advance(name, len(batch.ids))
         return finished.table(key, run.ids(chosen))
 
     run.progress.advance(name, 0, len(chosen))
+    stored = run.store.has(key)
     table = run.stored(identified, schema, compute)
+    run.progress.advance(name, len(chosen) if stored else 0, known=True)
     run.store.finished_images(key).unlink(missing_ok=True)
     return table

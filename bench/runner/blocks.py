@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from bench.api import Attribution, ImageMetric, NetworkMetric, Scored
-from bench.data.batches import Batch, batches, shards
+from bench.data.batches import Batch, batches, evenly_spaced, shards
 from bench.files import key_of
+from bench.progress import CELLS
 from bench.results.cell_store import CELL
 from bench.results.finished_images import FinishedImages, failed
 from bench.runner.explain import Explainer
@@ -18,6 +19,7 @@ from bench.runner.records import Run, Trained
 from bench.runner.score import rows, score_across, score_one
 
 Pair = tuple[Attribution, Any]
+Failure = dict[str, Any]  # network, recipe, attribution, metric, status and how many images
 Score = Callable[[Sequence[Explainer], Batch, Sequence[Pair]], dict[Pair, Scored]]
 
 
@@ -73,13 +75,27 @@ class Block:
         """The cells that are in the store."""
         return self.run.cells(self.keys, self.ids)
 
-    def compute(self, chosen: Sequence[int], part: str) -> None:
-        """The images of some batches, by number, for the cells that lack them, kept as a part of its own."""
+    def compute(self, chosen: Sequence[int], part: str) -> list[Failure]:
+        """The images of some batches, by number, for the cells that lack them, kept as a part of its own; what failed.
+
+        Failures are kept for the process that gathers, and tried again here.
+        """
         missing = {pair: key for pair, key in self.keys.items() if pair not in self.stored()}
         with self.run.store.lock(f"{self.name}-{part}", self.lock_name()):
             finished = FinishedImages(self.run.store, f"{self.name}-{part}", CELL, code_hash())
+            finished.forget_failures()
             self._add(finished, missing, [self.batches[number] for number in chosen])
-            finished.keep()
+            finished.keep(failures=True)
+        return list(self._failures(finished))
+
+    def _failures(self, finished: FinishedImages) -> Iterator[Failure]:
+        labels = {key: (method.label, metric.label) for (method, metric), key in self.keys.items()}
+        for key, frames in finished.rows.items():
+            statuses = pd.concat([frame[failed(frame)] for frame in frames]).status.value_counts()
+            for status, images in statuses.items():
+                names = dict(zip(("attribution", "metric"), labels[key], strict=True))
+                about = {"network": self.group[0].network.name, "recipe": self.group[0].recipe}
+                yield {**about, **names, "status": status, "images": int(images)}
 
     def give_up(self, chosen: Sequence[int], reason: str) -> None:
         """Rows with this status for the images of some batches, in this run alone: the next one tries them again."""
@@ -94,7 +110,7 @@ class Block:
         score is the same. HeatmarkError where something is missing that the run may not compute.
         """
         cells = self.stored()
-        self.run.progress.advance(self.label, len(cells) * len(self.shard), len(self.pairs) * len(self.shard))
+        self.run.progress.advance(CELLS, len(cells) * len(self.shard), known=True, stage=self.label)
         if len(cells) == len(self.pairs):
             return cells
         with self.run.store.lock(self.name, self.lock_name()):
@@ -123,9 +139,9 @@ class Block:
     def _finish(self, missing: Mapping[Pair, str]) -> dict[Pair, pd.DataFrame]:
         if not missing:
             return {}
-        finished = self._with_parts()
+        run, finished = self.run, self._with_parts()
         for key in missing.values():
-            reasons = self.run.given_up.get(key, {})
+            reasons = run.given_up.get(key, {})
             lost = [image for image in reasons if finished.lacks(key, [image])]
             if lost:
                 finished.add({key: rows(lost, Scored.none([reasons[image] for image in lost]))})
@@ -135,13 +151,14 @@ class Block:
         finished.keep()
         for pair, key in missing.items():
             if not failed(cells[pair]).any():
-                self.run.store.write(key, cells[pair], CELL, code_hash())
-        finished.drop(list(missing.values()))
+                run.store.write(key, cells[pair], CELL, code_hash())
+        # What failed elsewhere is kept there, so that it can be gathered again.
+        finished.drop([key for pair, key in missing.items() if not (run.gathers and failed(cells[pair]).any())])
         return cells
 
     def _with_parts(self) -> FinishedImages:
         finished = FinishedImages(self.run.store, self.name, CELL, code_hash())
-        finished.take_parts()
+        finished.take_parts(failures=self.run.gathers)
         return finished
 
     def _add(self, finished: FinishedImages, missing: Mapping[Pair, str], parts: Sequence[tuple[int, ...]]) -> None:
@@ -153,13 +170,13 @@ class Block:
             if (own := [pair for pair, key in missing.items() if finished.lacks(key, run.ids(part))])
         }
         known = sum(len(part) * len(missing) for part in parts) - sum(len(p) * len(own) for p, own in todo.items())
-        run.progress.advance(self.label, known)
+        run.progress.advance(CELLS, known, known=True, stage=self.label)
         positions = [position for part in todo for position in part]
         coming = batches(run.dataset, run.split, positions, run.table.batch, network, run.device)
         for batch, pairs in zip(coming, todo.values(), strict=True):
             scored = self.score(self.explainers, batch, pairs)
             finished.add({missing[pair]: rows(batch.ids, own) for pair, own in scored.items()})
-            run.progress.advance(self.label, len(pairs) * len(batch.ids))
+            run.progress.advance(CELLS, len(pairs) * len(batch.ids), stage=self.label)
 
 
 def blocks_of(run: Run, group: Sequence[Trained]) -> Iterator[Block]:
@@ -174,3 +191,12 @@ def blocks_of(run: Run, group: Sequence[Trained]) -> Iterator[Block]:
             yield Block((explainer,), tuple(shard), single, score_one)
     for shard in shards(positions[0]) if across else []:
         yield Block(explainers, tuple(shard), across, score_across)
+
+
+def expected_work(run: Run, number: int) -> int:
+    """Images x cells of an entry before its networks are ready: of those that know the label of every image."""
+    table, metrics = run.table.networks[number], run.suite.metrics
+    wanted = run.table.dataset.images
+    images = len(evenly_spaced(len(run.dataset.ids(run.split)), wanted))
+    across = sum(isinstance(metric, NetworkMetric) for metric in metrics)
+    return images * len(run.suite.attributions) * ((len(metrics) - across) * len(table.seeds) + across)

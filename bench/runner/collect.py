@@ -88,6 +88,21 @@ def machine(device: torch.device) -> dict[str, Any]:
     return {"cpu": torch.backends.cpu.get_cpu_capability(), "threads": torch.get_num_threads(), "gpu": gpu}
 
 
+def _untold(run: Run) -> list[dict[str, Any]]:
+    """The networks whose accuracy and pictures could not be had, as failures of no attribution."""
+    return [
+        {
+            "network": run.table.networks[number].label,
+            "recipe": run.suite.recipes[number].label,
+            "attribution": "",
+            "metric": "",
+            "status": reason,
+            "images": 0,
+        }
+        for number, reason in run.untold.items()
+    ]
+
+
 def _manifest(
     run: Run, scores: pd.DataFrame, shown: Sequence[tuple[Trained, pd.DataFrame]], *, retrained: bool
 ) -> dict[str, Any]:
@@ -152,5 +167,5 @@ def _manifest(
         "metrics": {metric.label: metric.card.written() for metric in suite.metrics},
         "attributions": {method.label: method.card.written() for method in suite.attributions},
         "recipes": {recipe.label: recipe.card.written() for recipe in suite.recipes},
-        "failures": failures.to_dict("records"),
+        "failures": failures.to_dict("records") + _untold(run),
     }

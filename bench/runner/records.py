@@ -50,7 +50,9 @@ class Trained:
 class Run:
     """How a suite is carried out: where cells are kept, on which device, and who watches.
 
-    `given_up`: by the key of a cell, why some of its images could not be had from other processes.
+    `given_up`: by the key of a cell, why some of its images could not be had from other processes; `untold`: by the
+    number of an entry, why the accuracy and the pictures of its networks could not. A run that `gathers` takes what
+    failed in other processes as their answer; else it is tried again.
     """
 
     suite: Suite
@@ -58,6 +60,8 @@ class Run:
     device: torch.device
     progress: Progress
     given_up: dict[str, dict[str, str]] = field(default_factory=dict)
+    untold: dict[int, str] = field(default_factory=dict)
+    gathers: bool = False
 
     @property
     def dataset(self) -> Dataset:

@@ -4,16 +4,19 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import pyarrow as pa
 import torch
 
 from bench.engine.allocator import keep_large_blocks
 from bench.errors import HeatmarkError
 from bench.files import sweep
+from bench.progress import CELLS
 from bench.results.cell_store import CELL
+from bench.results.pictures import PICTURES
 from bench.results.result_set import Results
 from bench.runner.accuracy import network_row
-from bench.runner.blocks import blocks_of
+from bench.runner.blocks import blocks_of, expected_work
 from bench.runner.collect import Part, collect
 from bench.runner.networks import NetworkLoader, looked_at
 from bench.runner.records import Run, Trained
@@ -31,12 +34,17 @@ def run_suite(run: Run, *, retrain: bool = False) -> Results:
     sweep(run.store.root)
     parts: list[Part] = []
     networks, shown = [], []
+    expected = [expected_work(run, number) for number in range(len(suite.recipes))]
+    run.progress.advance(CELLS, 0, sum(expected))
     for number in range(len(suite.recipes)):
         group = ready_networks(run, number, retrain=retrain)
+        blocks = list(blocks_of(run, group))
+        run.progress.advance(CELLS, 0, sum(len(block.shard) * len(block.pairs) for block in blocks) - expected[number])
         for trained in group:
-            networks.append(network_row(run, trained))
-            shown.append((trained, gallery_of(run, trained)))
-        for block in blocks_of(run, group):
+            told = number not in run.untold
+            networks.append(network_row(run, trained, told=told))
+            shown.append((trained, gallery_of(run, trained) if told else pd.DataFrame(columns=PICTURES.names)))
+        for block in blocks:
             for pair, cell in block.cells().items():
                 # Kept until the run ends: many small arrays between large ones would leave holes that nothing fills.
                 parts.append(Part(block.group[0], *pair, pa.Table.from_pandas(cell, CELL, preserve_index=False)))

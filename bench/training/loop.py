@@ -61,7 +61,7 @@ def train(
         read_checkpoint(checkpoint, state)
     job.dataset.sample("train", positions[0])  # what it makes once is made here, not in each loading process
     name = f"training {network.name} by {job.recipe.label}, seed {job.seed}"
-    progress.advance(name, len(state.log), training.epochs)
+    progress.advance(name, len(state.log), training.epochs, known=True)
     loss_module = parallel(_LossModule(job.recipe, network))
     for epoch in range(len(state.log), training.epochs):
         began = time.monotonic()

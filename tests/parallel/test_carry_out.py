@@ -6,7 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from bench.api import Attribution
+from bench.cli import app
+from bench.cli.failures import failure_lines
 from bench.errors import HeatmarkError
 from bench.parallel.carry_out import carried_out, gathered, one_shard
 from bench.parallel.units import Job, Unit, of_shard, shard_of, units_of
@@ -99,7 +103,9 @@ def test_two_workers_give_the_same_bits_and_leave_nothing_to_do(
 def test_shards_together_are_the_whole(folder: Path, alone: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     fixed_chunk(folder / "alone", folder / "shards")
     job = job_of(folder, SUITE.format(weights=TRAINED), "shards")
-    assert "heatmark report small --store" in one_shard(job, run_of(job), 1, 2)
+    said, failures = one_shard(job, run_of(job), 1, 2)
+    assert f"heatmark report {folder / 'small.toml'} --store" in said
+    assert not failures
     lacking = sum(unit.cells for unit in units_of(job, run_of(job)))
     with pytest.raises(HeatmarkError, match=r"\d+ cells of suite small are not in .*; heatmark run .* computes them"):
         gathered(job, run_of(job))
@@ -107,6 +113,37 @@ def test_shards_together_are_the_whole(folder: Path, alone: Results, monkeypatch
     assert lacking > 0
     monkeypatch.setattr("bench.runner.blocks.score_one", None)
     assert_same(gathered(job, run_of(job)), alone)
+
+
+def test_what_a_shard_could_not_do_is_gathered_as_it_is_and_tried_again_by_the_shard(
+    folder: Path, alone: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        SUITE.format(weights=TRAINED)
+        .replace('"random_map"', '"attention_rollout"')
+        .replace("images = 12", "images = 4")
+    )
+    fixed_chunk(folder / "alone", folder / "unsupported")
+    job = job_of(folder, text, "unsupported")
+    _, failures = one_shard(job, run_of(job), 1, 1)
+    reasons = {(own["attribution"], own["status"].partition(":")[0], own["images"]) for own in failures}
+    # Four images far apart, each in a shard of its own, by two metrics on two networks.
+    assert reasons == {("attention_rollout", "unsupported", 1)}
+    assert len(failures) == 4 * 2 * 2
+    tried: list[str] = []
+    original = Attribution.explain
+    monkeypatch.setattr(
+        Attribution,
+        "explain",
+        lambda own, *given: tried.append(own.name) or original(own, *given),  # type: ignore[func-returns-value]
+    )
+    for _ in range(2):
+        scores = gathered(job, run_of(job)).scores
+        assert scores[scores.attribution == "attention_rollout"].status.str.startswith("unsupported").all()
+        assert (scores[scores.attribution != "attention_rollout"].status == "ok").all()
+    assert not tried
+    one_shard(job, run_of(job), 1, 1)
+    assert set(tried) == {"attention_rollout"}
 
 
 def test_shards_share_all_units_evenly(folder: Path, alone: Results) -> None:
@@ -147,7 +184,8 @@ FAILING = """
 import multiprocessing, os, time
 from pathlib import Path
 import torch
-from bench.training.architectures import build, load_weights
+from bench.training.architectures import build
+from bench.training.weight_files import load_weights
 
 class Failing(torch.nn.Module):
     def __init__(self, inner):
@@ -168,7 +206,11 @@ def make(path):
 DEEDS = {
     "dies": ("os._exit(1)", "failed: a worker died"),
     "hangs": ("time.sleep(3600)", "failed: a worker took longer than --limit"),
-    "eats memory": ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "failed: a worker died"),
+    "is killed for its memory": ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "failed: a worker died"),
+    "eats memory": (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**35,) * 2); torch.zeros(2**36)",
+        "failed: RuntimeError: [enforce fail",
+    ),
 }
 
 
@@ -180,7 +222,11 @@ def test_a_worker_that_fails_costs_its_images_and_no_others(
     monkeypatch.setenv("HEATMARK_ALLOW_CODE", "1")
     code, reason = DEEDS[deed]
     (folder / "failing.py").write_text(FAILING.format(deed=code))
+    # Without the file beside it that tells of the weights of another module.
+    weights = folder / "failing.safetensors"
+    weights.write_bytes((TRAINED / "small_resnet-standard.safetensors").read_bytes())
     text = SUITE.format(weights=TRAINED).replace('architecture = "small_resnet"', 'architecture = "failing.py:make"')
+    text = text.replace(str(TRAINED / "small_resnet-standard.safetensors"), str(weights))
     monkeypatch.chdir(folder)
     store = f"failing {deed}"
     fixed_chunk(folder / "alone", folder / store)
@@ -192,6 +238,10 @@ def test_a_worker_that_fails_costs_its_images_and_no_others(
     lost = results.scores[results.scores.network != "small_plain"]
     assert len(lost) == len(expected)
     assert lost.status.str.startswith(reason).all(), lost.status.unique()
+    accuracy = results.networks.set_index("network").accuracy
+    assert accuracy.isna().to_dict() == {"small_plain": False, "failing.py-make": True}
+    lines = failure_lines(results.manifest["failures"])
+    assert any(line.startswith(f"accuracy and pictures of failing.py-make by standard: {reason}") for line in lines)
 
 
 @pytest.mark.long
@@ -208,3 +258,15 @@ def test_an_engine_that_is_none_is_one_line(folder: Path, alone: Results) -> Non
     job = job_of(folder, SUITE.format(weights=TRAINED), "alone")
     with pytest.raises(HeatmarkError, match="did you mean 'dask'"):
         carried_out(job, run_of(job), "dusk", None)
+
+
+def test_an_engine_of_ones_own_runs_only_where_it_is_allowed() -> None:
+    failed = CliRunner().invoke(app, ["run", "--executor", "concurrent.futures:ThreadPoolExecutor"])
+    assert failed.exit_code != 0
+    assert "--allow-code runs it" in str(failed.exception)
+
+
+def test_threads_of_one_process_give_the_same_bits(folder: Path, alone: Results) -> None:
+    fixed_chunk(folder / "alone", folder / "threads")
+    job = job_of(folder, SUITE.format(weights=TRAINED), "threads")
+    assert_same(carried_out(job, run_of(job), "concurrent.futures:ThreadPoolExecutor", None), alone)

@@ -9,7 +9,7 @@ import torch
 from rich.progress import Progress as Bars
 
 import bench
-from bench.progress import Progress
+from bench.progress import CELLS, Progress
 from bench.results.cell_store import Store
 from bench.runner import run as running
 from bench.runner.records import Run
@@ -48,7 +48,9 @@ class Watching(Progress):
 
     resident: list[tuple[int, int]] = field(default_factory=list)
 
-    def advance(self, name: str, done: int, more: int = 0) -> None:
+    def advance(self, name: str, done: int, more: int = 0, *, known: bool = False, stage: str = "") -> None:
+        if name != CELLS:
+            return
         before = self.resident[-1][0] if self.resident else 0
         pages = int(STATUS.read_text().split()[1])
         self.resident.append((before + done, pages * os.sysconf("SC_PAGE_SIZE")))
@@ -60,7 +62,7 @@ def test_memory_is_flat_in_the_number_of_images(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(running, "remembered_chunk", lambda *_: CHUNK)
     path = tmp_path / "many.toml"
     path.write_text(SUITE, encoding="utf-8")
-    watching = Watching(Bars())
+    watching = Watching(Bars(disable=True))
     running.run_suite(Run(load_suite(str(path)), Store(tmp_path), torch.device("cpu"), watching))
     pairs = 2
     later = [resident for done, resident in watching.resident if done > pairs * SETTLED]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from rich.progress import Progress as Bars
 from torch import nn
 
 from bench.api import Dataset, Network, Preprocess, Recipe, Sample
@@ -14,13 +13,13 @@ from bench.api.randomness import generator
 from bench.methods.recipes.gradient_regularized import GradientRegularized
 from bench.methods.recipes.input_noise import InputNoise
 from bench.methods.recipes.trades import Trades
-from bench.progress import Progress
+from bench.progress import silent
 from bench.training.checkpoints import write_trained
 from bench.training.distributed import rank, team
 from bench.training.hyperparameters import Training
 from bench.training.loop import TrainingJob, train
 
-SILENT = Progress(Bars(disable=True))
+SILENT = silent()
 
 
 @dataclass(frozen=True)
