@@ -134,7 +134,7 @@ def new(
     family: Annotated[str, typer.Option(help="The question of a metric: its folder in metrics/.")] = "faithfulness",
 ) -> None:
     """Write a plug-in that works and its test, or a suite, to go on from."""
-    from bench.plugins.new_files import NewPlugin, checkout_files, package_files, write_new
+    from bench.cli.new_files import NewPlugin, checkout_files, package_files, write_new
 
     plugin = NewPlugin(kind, name, family)
     files = checkout_files(plugin) if package is None else package_files(plugin, package)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import new_files
+from bench.cli.new_files import NewKind, NewPlugin, checkout_files, package_files, write_new
 from bench.errors import HeatmarkError
-from bench.plugins import new_files
-from bench.plugins.new_files import NewKind, NewPlugin, checkout_files, package_files, write_new
 from bench.suites.load import load_suite
 
 ROOT = Path(__file__).parents[2]
