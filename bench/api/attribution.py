@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, final
 import torch
 from torch import Tensor
 
-from bench.api.module_state import frozen_for_evaluation
+from bench.api.module_state import frozen_for_evaluation, traces
 from bench.api.network import Network
 from bench.api.plugin import Plugin
 from bench.api.request import Cost, Request
@@ -56,7 +56,7 @@ class Attribution(Plugin):
     def explain(self, network: Network, request: Request) -> Tensor:
         """Attributions (batch, channel | 1, height, width), the network and the images left as they were.
 
-        Raises HeatmarkError naming the plug-in when it returns the wrong shape.
+        Raises HeatmarkError naming the plug-in when it returns the wrong shape or leaves a hook or a mode behind.
         """
         self.check_takes(network.output, network.name)
         if self.needs_truth and request.truth is None:
@@ -64,12 +64,14 @@ class Attribution(Plugin):
         self._check_precision(network)
         parts = []
         with torch.inference_mode(False), frozen_for_evaluation(network.module), torch.enable_grad():
+            before = traces(network.module)
             for part in request.split(network.chunk):
                 given = part.images.detach().to(torch.promote_types(part.images.dtype, torch.float32), copy=True)
                 own = replace(part, images=given, targets=part.targets.clone())
                 attributions = self.attribute(network, own)
                 self._check_shape(attributions, part.images)
                 parts.append(attributions.detach())
+            self._check_left(network, before)
         return torch.cat(parts)
 
     @final
@@ -86,6 +88,16 @@ class Attribution(Plugin):
             raise UnsupportedError(
                 f"attribution {self.name!r} cannot be right in {given}, the precision of "
                 f"network {network.name!r}; explain it in float32: module.float()"
+            )
+
+    def _check_left(self, network: Network, before: dict[str, object]) -> None:
+        """Raises HeatmarkError where the method left hooks, another mode or wanted gradients on the network."""
+        after = traces(network.module)
+        changed = next((what for what, value in before.items() if what in after and after[what] != value), None)
+        if changed is not None:
+            raise HeatmarkError(
+                f"attribution {self.name!r} changed the {changed} of network {network.name!r}; "
+                "it was put back, and what it gave is not used"
             )
 
     def _check_shape(self, attributions: Tensor, images: Tensor) -> None:

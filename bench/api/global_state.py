@@ -1,11 +1,18 @@
-"""Settings that all code of a process shares, put back after code that may have changed them."""
+"""What all code of a process shares, settings, hooks and code, put back after code that may have changed it."""
 
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import is_
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional
+from torch import nn
 from torch.nn.modules import module as modules
 
 _HOOKS = (
@@ -14,33 +21,146 @@ _HOOKS = (
     *("_global_parameter_registration_hooks", "_global_module_registration_hooks", "_global_buffer_registration_hooks"),
 )
 
+_COMPILER = tuple(str(Path(torch.__file__).parent / name) for name in ("_dynamo", "_compile.py"))
+
+
+def _set_default_device(device: torch.device) -> None:
+    # With a device of its own torch is slower; without one it is the CPU.
+    torch.set_default_device(None if device == torch.device("cpu") else device)
+
+
+def _deterministic() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _set_deterministic(state: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(state[0], warn_only=state[1])
+
+
+def _cudnn() -> tuple[bool, bool, bool, bool]:
+    cudnn = torch.backends.cudnn
+    return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32
+
+
+def _set_cudnn(state: tuple[bool, bool, bool, bool]) -> None:
+    cudnn = torch.backends.cudnn
+    cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = state
+
+
+def _autocast() -> list[tuple[str, bool, torch.dtype]]:
+    return [(kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in ("cpu", "cuda")]
+
+
+def _set_autocast(state: list[tuple[str, bool, torch.dtype]]) -> None:
+    for kind, enabled, dtype in state:
+        torch.set_autocast_enabled(kind, enabled)
+        torch.set_autocast_dtype(kind, dtype)
+
+
+def _flushes() -> bool:
+    """Whether numbers next to zero count as zero, which torch sets and does not tell."""
+    return bool(np.float32(1e-40) * np.float32(0.5) == 0)
+
+
+# How each setting is read, and how it is set.
+_SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_default_device, _set_default_device),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.is_anomaly_enabled, torch.set_anomaly_enabled),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (_deterministic, _set_deterministic),
+    (_cudnn, _set_cudnn),
+    (_autocast, _set_autocast),
+    (_flushes, torch.set_flush_denormal),
+    (np.geterr, lambda state: np.seterr(**state)),
+    (os.getcwd, os.chdir),
+)
+
 
 @contextmanager
 def shared_settings_kept() -> Iterator[None]:
-    """Random generators, default type and device, gradients, threads, precision and global hooks as before, outside."""
+    """Random generators and what is set for a whole process as before, outside.
+
+    That is the default type and device, gradients, threads, precision, determinism, autocast, small numbers, numpy's
+    errors and the working folder.
+    """
     python, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - what plug-ins may have drawn from
     generator = torch.get_rng_state()
-    dtype, device = torch.get_default_dtype(), torch.get_default_device()
-    gradients, threads = torch.is_grad_enabled(), torch.get_num_threads()
-    deterministic, precision = torch.are_deterministic_algorithms_enabled(), torch.get_float32_matmul_precision()
-    autocast = torch.is_autocast_enabled("cpu")
-    hooks = [(own, dict(own)) for own in (getattr(modules, name, None) for name in _HOOKS) if own is not None]
+    on_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    settings = [(read, put, read()) for read, put in _SETTINGS]
     try:
         yield
     finally:
+        for read, put, before in settings:
+            if read() != before:
+                put(before)
         random.setstate(python)
         np.random.set_state(numpy_state)  # noqa: NPY002
         torch.set_rng_state(generator)
-        torch.set_default_dtype(dtype)
-        if torch.get_default_device() != device:
-            torch.set_default_device(device)
-        torch.set_grad_enabled(gradients)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
-        torch.set_float32_matmul_precision(precision)
-        torch.set_autocast_enabled("cpu", autocast)
-        for current, before in hooks:
+        if on_gpus:
+            torch.cuda.set_rng_state_all(on_gpus)
+
+
+@dataclass(frozen=True)
+class SharedCode:
+    """The functions of classes and of torch that any code may replace for all others, and torch's hooks for all."""
+
+    places: tuple[tuple[Any, dict[str, Any]], ...]
+    hooks: tuple[tuple[dict[Any, Any], dict[Any, Any]], ...]
+
+    @classmethod
+    def of(cls, kinds: Iterable[type]) -> "SharedCode":
+        """As they are now; `kinds` are the classes of the parts of networks."""
+        places = (torch, torch.nn.functional, torch.Tensor, nn.Module, *kinds)
+        hooks = [getattr(modules, name, None) for name in _HOOKS]
+        return cls(
+            tuple((place, dict(vars(place))) for place in dict.fromkeys(places)),
+            tuple((own, dict(own)) for own in hooks if own is not None),
+        )
+
+    def changes(self) -> list[str]:
+        """What is not as it was, in words."""
+        found = [f"code of {place.__name__}.{name}" for place, before in self.places for name in _new(place, before)]
+        if any(current != before for current, before in self.hooks):
+            found.append("hooks of all modules")
+        return found
+
+    def put_back(self) -> None:
+        """Everything as it was."""
+        for place, before in self.places:
+            for name in _new(place, before):
+                if name in before:
+                    setattr(place, name, before[name])
+                else:
+                    delattr(place, name)
+        for current, before in self.hooks:
             if current != before:
                 current.clear()
                 current.update(before)
+
+
+def _new(place: Any, before: dict[str, Any]) -> list[str]:
+    """The functions of a class or module that are others than before.
+
+    A module of Python that had none of a name may get one later, as it loads its parts when they are asked for; so may
+    the classes that torch's compiler marks.
+    """
+    now = vars(place)
+    if len(now) == len(before) and all(map(is_, now.values(), before.values())):
+        return []
+    own = isinstance(place, type) and place not in (torch.Tensor, nn.Module)
+    return [
+        name
+        for name in dict.fromkeys((*before, *(now if own else ())))
+        if now.get(name) is not before.get(name)
+        and (callable(now.get(name)) or callable(before.get(name)))
+        and not _by_the_compiler(now.get(name))
+    ]
+
+
+def _by_the_compiler(function: Any) -> bool:
+    """Whether torch itself has replaced a function, as it does when its compiler is loaded."""
+    code = getattr(function, "__code__", None)
+    return code is not None and str(code.co_filename).startswith(_COMPILER)

@@ -11,7 +11,7 @@ from bench.api.explanation import OK, Explained, Scored, statuses
 from bench.api.network import Network
 from bench.api.plugin import Plugin
 from bench.api.request import Cost, Request
-from bench.functional.curve_areas import Area, area_of
+from bench.functional.curve_areas import Area
 from bench.functional.heatmaps import Ties
 from bench.functional.outputs import Output
 from bench.plugin_card import MetricCard
@@ -179,9 +179,3 @@ class PerturbationMetric(ImageMetric):
         Where the channels of a pixel go one by one: one below the other, (batch, channel * height, width).
         """
         return explained.heatmaps
-
-    @final
-    def score_of(self, curves: Tensor, explained: Explained) -> Tensor:
-        """Scores (batch,) of curves (batch, points), by the plan's rule for the area."""
-        plan = self.plan(*self.ranking(explained).shape[1:])
-        return area_of(curves, plan.area, plan.counts)

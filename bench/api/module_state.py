@@ -63,6 +63,17 @@ def frozen_for_evaluation(module: nn.Module) -> Iterator[None]:
                 current.update(before)
 
 
+def traces(module: nn.Module) -> dict[str, object]:
+    """What a method must not leave on a frozen network although it is put back: modes, hooks, wanted gradients."""
+    found: dict[str, object] = {
+        f"requires_grad of {name!r}": own.requires_grad for name, own in module.named_parameters()
+    }
+    for name, part in module.named_modules():
+        found[f"mode (train or eval) of {name!r}"] = part.training
+        found[f"hooks of {name!r}"] = [list(getattr(part, kind).items()) for kind in HOOKS]
+    return found
+
+
 def unwrapped(module: nn.Module) -> nn.Module:
     """The network itself, without torch.compile, DataParallel or DistributedDataParallel around it."""
     while True:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.api import Explained, ImageRandom, Network, PerturbationMetric, Plan
+from bench.api import Explained, ImageRandom, Network, Plan
 from bench.engine.adaptive import Curve, Points, first_points, next_points, straightened
 from bench.engine.memory import room_for
 from bench.engine.perturb import TOGETHER, Replacing
@@ -23,6 +23,18 @@ from bench.functional.outputs import target_outputs
 
 # Bytes of perturbed images that are handled together: many small images at once, few enough to stay in the cache.
 _BUFFER = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """What a perturbation metric asks of the engine: explanations, its plan, and the maps whose pixels are ranked.
+
+    `maps` are (batch, height, width), or one channel below the other where the channels of a pixel go one by one.
+    """
+
+    explained: Explained
+    plan: Plan
+    maps: Tensor
 
 
 @dataclass(frozen=True)
@@ -45,13 +57,15 @@ class _Job:
     row: int
 
 
-def curves_of(pairs: Sequence[tuple[PerturbationMetric, Explained]]) -> list[Tensor]:
-    """The curve of each image of each pair, float64 (batch, points), in the order of the pairs.
+def curves_of(asked: Sequence[Ranked]) -> list[Tensor]:
+    """The curves of the images that each asks for, float64 (batch, points), in order.
 
-    The pairs are explanations of one network and one batch: the same id stands for the same image and target.
+    They are explanations of one network and one batch: the same id stands for the same image and target.
     """
-    batch = _batch([explained for _, explained in pairs])
-    jobs = _jobs(pairs, batch)
+    if not asked:
+        return []
+    batch = _batch([own.explained for own in asked])
+    jobs = _jobs(asked, batch)
     names = dict.fromkeys(name for job in jobs for name in (job.plan.start, job.plan.end))
     substrates = {name: substrate(name)(batch.images) for name in names}
     with forwards_only(batch.network, batch.images) as ready:
@@ -62,7 +76,7 @@ def curves_of(pairs: Sequence[tuple[PerturbationMetric, Explained]]) -> list[Ten
             _fill(batch, jobs, substrates, curves, wanted)
             wanted = [_next(job, own, points) for job, own, points in zip(jobs, curves, wanted, strict=True)]
     whole = iter([_numbers(straightened(curve)) for curve in curves])
-    return [torch.from_numpy(np.stack([next(whole) for _ in explained.rng.image_ids])) for _, explained in pairs]
+    return [torch.from_numpy(np.stack([next(whole) for _ in own.explained.rng.image_ids])) for own in asked]
 
 
 def end_passes(plans: Sequence[Plan], images: Tensor) -> int:
@@ -87,21 +101,19 @@ def _batch(explanations: Sequence[Explained]) -> _Batch:
     return _Batch(first.network, torch.stack(images), torch.stack(targets), torch.stack(clean), position)
 
 
-def _jobs(pairs: Sequence[tuple[PerturbationMetric, Explained]], batch: _Batch) -> list[_Job]:
+def _jobs(asked: Sequence[Ranked], batch: _Batch) -> list[_Job]:
     known: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
     jobs = []
-    for metric, explained in pairs:
-        maps = metric.ranking(explained)
-        height, width = maps.shape[1:]
-        plan = metric.plan(height, width)
+    for own in asked:
+        maps, plan, rng = own.maps, own.plan, own.explained.rng
         key = (id(maps), plan.ties)
         if key not in known:
-            known[key] = (maps, pixels_by_rank(maps, _before_ties(maps, plan.ties, explained.rng)))
+            known[key] = (maps, pixels_by_rank(maps, _before_ties(maps, plan.ties, rng)))
         _, order = known[key]
         if plan.order == "ascending":
             order = order.flip(1)
-        rows = [batch.position[image_id] for image_id in explained.rng.image_ids]
-        jobs += [_Job(plan, own, row) for own, row in zip(order, rows, strict=True)]
+        rows = [batch.position[image_id] for image_id in rng.image_ids]
+        jobs += [_Job(plan, places, row) for places, row in zip(order, rows, strict=True)]
     return jobs
 
 

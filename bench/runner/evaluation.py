@@ -32,10 +32,11 @@ from bench.engine.allocator import keep_large_blocks
 from bench.errors import HeatmarkError, nearest
 from bench.plugins.sources import source_of
 from bench.progress import progress as progress_bars
-from bench.runner.explain import attempt
+from bench.runner.explain import attempt, measure_each
 from bench.runner.networks import NetworkLoader
 from bench.runner.records import Trained
 from bench.scoring.measure import explained_by, measure
+from bench.scoring.network_state import forget_states
 from bench.settings import KINDS
 from bench.suites.load import Suite, with_plugins
 from bench.suites.make import make_plugin
@@ -153,6 +154,7 @@ class Evaluation:
     def explained(self, progress: bool) -> Iterator[tuple[Request, dict[Attribution, Explained | str]]]:
         """Each batch's request, and its explanation by every method or why there is none."""
         methods, network = self.methods, self.network
+        forget_states()
         device = next((weights.device for weights in network.module.parameters()), torch.device("cpu"))
         seen: Counter[str] = Counter()
         keep_large_blocks()
@@ -175,7 +177,7 @@ class Evaluation:
         """The score of every method by every metric, or why there is none."""
         pairs = [(m, s, own) for m, own in explanations.items() for s in scorers if isinstance(own, Explained)]
         together = [(scorer, own) for _, scorer, own in pairs]
-        results: Sequence[Scored | str] = measure(together) if self.on_error == "raise" else _each_by_itself(together)
+        results: Sequence[Scored | str] = measure(together) if self.on_error == "raise" else measure_each(together)
         for (method, scorer, _), scored in zip(pairs, results, strict=True):
             yield method, scorer, scored
         for method, own in explanations.items():
@@ -244,12 +246,6 @@ class Evaluation:
         explain_it = partial(explained_by, method, network, request, clean)
         own = explain_it() if self.on_error == "raise" else attempt(explain_it)
         return own if isinstance(own, str) else replace(own, fixations=batch.fixations)
-
-
-def _each_by_itself(pairs: Sequence[tuple[ImageMetric, Explained]]) -> list[Scored | str]:
-    """The scores of pairs, or the line of the one that fails."""
-    results = (attempt(partial(measure, [pair])) for pair in pairs)
-    return [result if isinstance(result, str) else result[0] for result in results]
 
 
 def several(plugins: Sequence[T], what: str) -> Sequence[T]:

@@ -1,7 +1,7 @@
 """Explain batches of a run on one network, and say in one line why a plug-in could not."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
@@ -9,12 +9,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, Explained, ImageRandom, Network, Request
+from bench.api import Attribution, Explained, ImageMetric, ImageRandom, Network, Request, Scored
 from bench.data.batches import Batch
 from bench.engine import clean_logits
 from bench.errors import HeatmarkError, UnsupportedError, printable
 from bench.runner.records import Run, Trained
-from bench.scoring.measure import explained_by
+from bench.scoring.measure import Planned, curve_scores, explained_by, prepared
 
 _log = logging.getLogger("heatmark")
 T = TypeVar("T")
@@ -60,13 +60,33 @@ class Explainer:
 
 
 def attempt(work: Callable[[], T]) -> T | str:
-    """The result of a plug-in's work, or the one line that the board shows instead."""
+    """The result of a plug-in's work, or the one line that the board shows instead. Ctrl-C ends the run."""
     try:
         return work()
     except UnsupportedError as error:
         return f"unsupported: {printable(error)}"
     except HeatmarkError as error:
         return f"failed: {printable(error)}"
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in may fail in any way; the board says so, the run goes on
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a plug-in may fail in any way; the board says so, the run goes on
         _log.debug("the failure behind a status", exc_info=True)
         return f"failed: {type(error).__name__}: {printable(error)}"
+
+
+def measure_each(pairs: Sequence[tuple[ImageMetric, Explained]]) -> list[Scored | str]:
+    """The score of each explanation by its metric, or the line of the one that fails.
+
+    Curves go through the network together, without those whose metric has failed: the others are as if it were not
+    there, to the last bit.
+    """
+    ready = [attempt(partial(prepared, *pair)) for pair in pairs]
+    curves = [own for own in ready if isinstance(own, Planned)]
+    together = attempt(partial(curve_scores, curves))
+    if isinstance(together, str):
+        alone = [attempt(partial(curve_scores, [own])) for own in curves]
+        scored: list[Scored | str] = [own if isinstance(own, str) else own[0] for own in alone]
+    else:
+        scored = [*together]
+    by_curve = iter(scored)
+    return [next(by_curve) if isinstance(own, Planned) else own for own in ready]

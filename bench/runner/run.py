@@ -22,6 +22,7 @@ from bench.runner.networks import NetworkLoader, looked_at
 from bench.runner.records import Run, Trained
 from bench.runner.sample_heatmaps import gallery_of
 from bench.runner.speed import tuned
+from bench.scoring.network_state import forget_states
 from bench.training.checkpoints import write_trained
 
 
@@ -59,6 +60,7 @@ def ready_networks(
     HeatmarkError where one would have to be trained and is to be refused instead.
     """
     keep_large_blocks()
+    forget_states()
     loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, if_missing)
     return [tuned(run, looked_at(run, trained)) for trained in loader.load(retrain=retrain)]
 

@@ -15,15 +15,14 @@ from bench.api import (
     Explained,
     ImageMetric,
     NetworkMetric,
-    PerturbationMetric,
     Scored,
 )
 from bench.data.batches import Batch
 from bench.functional.outputs import predictions
-from bench.runner.explain import Explainer, attempt
+from bench.runner.explain import Explainer, attempt, measure_each
 from bench.runner.records import Run
 from bench.runner.retraining import retrainer_of
-from bench.scoring.measure import measure, measure_across
+from bench.scoring.measure import measure_across
 
 
 def score_one(
@@ -35,13 +34,12 @@ def score_one(
     kept, status = _counted(explainer.run, batch, clean)
     explained = explainer.explanations(request, clean, batch, {method: None for method, _ in pairs})
     scored: dict[tuple[Attribution, ImageMetric], Scored] = {}
-    for together in _groups(pairs):
-        ready = [(pair, own.select(kept)) for pair in together if isinstance(own := explained[pair[0]], Explained)]
-        for (pair, _), result in zip(ready, _measured([(metric, own) for (_, metric), own in ready]), strict=True):
-            scored[pair] = Scored.none([result] * len(kept)) if isinstance(result, str) else result
-        for pair in together:
-            if isinstance(reason := explained[pair[0]], str):
-                scored[pair] = Scored.none([reason] * len(kept))
+    ready = {method: own.select(kept) for method, own in explained.items() if isinstance(own, Explained)}
+    tried = [pair for pair in pairs if pair[0] in ready]
+    measured = dict(zip(tried, measure_each([(metric, ready[method]) for method, metric in tried]), strict=True))
+    for pair in pairs:
+        result = measured.get(pair, explained[pair[0]])
+        scored[pair] = result if isinstance(result, Scored) else Scored.none([str(result)] * len(kept))
     return {pair: scored[pair].among(kept, status) for pair in pairs}
 
 
@@ -76,14 +74,6 @@ def rows(ids: Sequence[str], scored: Scored) -> pd.DataFrame:
     return pd.DataFrame({"image": list(ids), "score": score, "status": list(status), "curve": curves})
 
 
-def _measured(pairs: Sequence[tuple[ImageMetric, Explained]]) -> Sequence[Scored | str]:
-    """The scores of pairs measured together; one by one where that fails, so that only the pair at fault does."""
-    together = attempt(partial(measure, pairs))
-    if not isinstance(together, str):
-        return together
-    return [together] if len(pairs) == 1 else [own for pair in pairs for own in _measured([pair])]
-
-
 def _counted(run: Run, batch: Batch, clean: Tensor) -> tuple[list[int], list[str]]:
     """Which images of the batch count under the suite's rule, and the status of each."""
     right = torch.ones_like(batch.outputs, dtype=torch.bool)
@@ -91,9 +81,3 @@ def _counted(run: Run, batch: Batch, clean: Tensor) -> tuple[list[int], list[str
         right = predictions(clean) == batch.outputs
     status = [OK if good else "not correctly classified" for good in right.tolist()]
     return [row for row, text in enumerate(status) if text == OK], status
-
-
-def _groups(pairs: Sequence[tuple[Attribution, ImageMetric]]) -> list[list[tuple[Attribution, ImageMetric]]]:
-    """All perturbation metrics in one group, so that they share the queue; every other pair by itself."""
-    curves = [pair for pair in pairs if isinstance(pair[1], PerturbationMetric)]
-    return [curves, *([pair] for pair in pairs if not isinstance(pair[1], PerturbationMetric))]

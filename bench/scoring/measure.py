@@ -1,7 +1,8 @@
 """Explain a batch by every method and score it by every metric."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
 
 from torch import Tensor
 
@@ -19,8 +20,18 @@ from bench.api import (
     Scored,
 )
 from bench.api.explanation import statuses
-from bench.engine import curves_of
-from bench.scoring.protection import Given, given_to_method, given_to_metric, unchanged
+from bench.engine import Ranked, curves_of
+from bench.functional.curve_areas import area_of
+from bench.scoring.protection import compared_to_give, explained_to_give, request_to_give, unchanged
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A perturbation metric's part of the work: what it asks for `kept` images of a batch, and the others' status."""
+
+    asked: Ranked | None
+    kept: list[int]
+    status: list[str]
 
 
 def explained_by(method: Attribution, network: Network, request: Request, clean: Tensor) -> Explained:
@@ -29,59 +40,58 @@ def explained_by(method: Attribution, network: Network, request: Request, clean:
     Each plug-in draws from streams of its own: `request.rng` names the method, `rng` the metric when it is scored.
     """
     own = replace(request, rng=request.rng.of(method.label))
-    with unchanged(f"attribution {method.name!r}", [network], given_to_method(own)):
-        attributions = method.explain(network, own)
+    copied, given = request_to_give(network, own, method)
+    with unchanged(f"attribution {method.name!r}", given):
+        attributions = method.explain(network, copied)
         heatmaps = method.heatmaps(attributions)
     return Explained(network, own, method, attributions, heatmaps, clean, request.rng)
 
 
 def measure(pairs: Sequence[tuple[ImageMetric, Explained]]) -> list[Scored]:
     """Score each explanation by its metric, in order; all curves of a batch go through the engine together."""
-    drawn = [(metric, replace(explained, rng=explained.rng.of(metric.label))) for metric, explained in pairs]
-    by_curve = _curves_unchanged([(m, explained) for m, explained in drawn if isinstance(m, PerturbationMetric)])
-    return [_measured(metric, own) if isinstance(metric, Metric) else next(by_curve) for metric, own in drawn]
+    ready = [prepared(metric, explained) for metric, explained in pairs]
+    scored = iter(curve_scores([own for own in ready if isinstance(own, Planned)]))
+    return [next(scored) if isinstance(own, Planned) else own for own in ready]
+
+
+def prepared(metric: ImageMetric, explained: Explained) -> Scored | Planned:
+    """The score of an explanation by its metric, or what a perturbation metric asks of the engine for it."""
+    drawn = replace(explained, rng=explained.rng.of(metric.label))
+    copied, given = explained_to_give(drawn, metric)
+    with unchanged(f"metric {metric.name!r}", given):
+        if isinstance(metric, PerturbationMetric):
+            return planned(metric, copied, drawn)
+        return cast("Metric", metric).measure(copied)
 
 
 def measure_across(metric: NetworkMetric, compared: Compared) -> Scored:
     """Score a batch that several networks explain."""
-    given = {
-        f"{name} of network {own.network.name!r}": tensor
-        for own in compared.explained
-        for name, tensor in given_to_metric(own).items()
-    }
-    networks = [own.network for own in compared.explained]
-    with unchanged(f"metric {metric.name!r}", networks, {**given, "outputs": compared.outputs}):
-        return metric.measure(compared)
+    copied, given = compared_to_give(compared, metric)
+    with unchanged(f"metric {metric.name!r}", given):
+        return metric.measure(copied)
 
 
-def _measured(metric: Metric, explained: Explained) -> Scored:
-    with unchanged(f"metric {metric.name!r}", [explained.network], given_to_metric(explained)):
-        return metric.measure(explained)
+def planned(metric: PerturbationMetric, copied: Explained, explained: Explained) -> Planned:
+    """What a perturbation metric asks of the engine; it sees the copy, the engine what the copy is of."""
+    metric.check_takes(explained.network.output, explained.network.name)
+    status = statuses(explained, *metric.needs)
+    kept = [row for row, text in enumerate(status) if text == OK]
+    if not kept:
+        return Planned(None, kept, status)
+    seen, own = copied.select(kept), explained.select(kept)
+    maps = metric.ranking(seen)
+    # The same maps for all metrics are ranked once.
+    maps = own.heatmaps if maps is seen.heatmaps else maps.detach().clone()
+    return Planned(Ranked(own, metric.plan(*maps.shape[1:]), maps), kept, status)
 
 
-def _curves_unchanged(pairs: Sequence[tuple[PerturbationMetric, Explained]]) -> Iterator[Scored]:
-    """Scores by curves; a single metric is named where something was changed."""
-    if not pairs:
-        return iter(())
-    names = " or ".join(dict.fromkeys(f"metric {metric.name!r}" for metric, _ in pairs))
-    given: Given = {}
-    for number, explained in enumerate({id(own.heatmaps): own for _, own in pairs}.values()):
-        given |= {f"{name} (explanation {number})": own for name, own in given_to_metric(explained).items()}
-    with unchanged(names, [pairs[0][1].network], given):
-        return iter(list(measure_curves(pairs)))
+def curve_scores(ready: Sequence[Planned]) -> list[Scored]:
+    """The scores of curves that go through the network together; chance is drawn from `explained.rng` as it is."""
+    curves = iter(curves_of([own.asked for own in ready if own.asked is not None]))
+    return [_curve_score(own, None if own.asked is None else next(curves)) for own in ready]
 
 
-def measure_curves(pairs: Sequence[tuple[PerturbationMetric, Explained]]) -> Iterator[Scored]:
-    """Score each explanation by its curve, in order; chance is drawn from `explained.rng` as it is."""
-    for metric, explained in pairs:
-        metric.check_takes(explained.network.output, explained.network.name)
-    status = [statuses(explained, *m.needs) for m, explained in pairs]
-    kept = [[row for row, text in enumerate(texts) if text == OK] for texts in status]
-    jobs = [(metric, explained.select(rows)) for (metric, explained), rows in zip(pairs, kept, strict=True) if rows]
-    curves = iter(curves_of(jobs) if jobs else [])
-    for (metric, explained), rows, texts in zip(pairs, kept, status, strict=True):
-        if rows:
-            curve = next(curves)
-            yield Scored(metric.score_of(curve, explained), curve).among(rows, texts)
-        else:
-            yield Scored.none(texts)
+def _curve_score(own: Planned, curve: Tensor | None) -> Scored:
+    if own.asked is None or curve is None:
+        return Scored.none(own.status)
+    return Scored(area_of(curve, own.asked.plan.area, own.asked.plan.counts), curve).among(own.kept, own.status)

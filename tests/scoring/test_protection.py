@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 import bench
 from bench.api import Attribution, Explained, HeatmarkError, Metric, Network, Request, Scored
-from bench.api.network_state import NetworkState
+from bench.api.global_state import SharedCode
 from bench.checks.fixtures import small_network, small_request
+from bench.scoring.network_state import NetworkState
 
 Deed = Callable[[nn.Module], object]
 
@@ -346,6 +347,66 @@ def test_nan_weights_are_no_change() -> None:
     module = replace(small_network()).module
     first(module).weight.data[0] = torch.nan
     state = NetworkState.of(module)
-    assert state.change() is None
+    assert not state.changes()
     first(module).weight.data[1] = torch.nan
-    assert "weight" in str(state.change())
+    assert "weight" in str(state.changes())
+
+
+class KeepsFeatures(nn.Module):
+    """A network that keeps features and gradients, and counts, as those of tutorials do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = small_network().module
+        self.scale = 1.0
+        self.seen: list[int] = []
+        self.calls = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls += 1
+        self.seen.append(len(images))
+        features = self.inner[:2](images)
+        self.features = features
+        if features.requires_grad:
+            features.register_hook(self.keep)
+        logits: Tensor = self.inner[2:](features) * self.scale
+        return logits
+
+    def keep(self, gradient: Tensor) -> None:
+        self.gradient = gradient
+
+
+def test_a_network_that_keeps_its_features_is_nobodys_fault(honest: pd.DataFrame) -> None:
+    scores = evaluated(KeepsFeatures())
+    assert set(scores.status) == {"ok"}, set(scores.status)
+    pd.testing.assert_frame_equal(scores, honest, check_exact=True)
+
+
+@pytest.mark.parametrize("base", [HostileMethod, HostileMetric])
+def test_what_such_a_network_does_not_change_itself_stays_guarded(base: type, honest: pd.DataFrame) -> None:
+    def rescaled(module: nn.Module) -> None:
+        module.scale = 0.5  # type: ignore[assignment]
+
+    plugin = hostile(base, rescaled)
+    scores = evaluated(KeepsFeatures(), **{"method" if base is HostileMethod else "metric": plugin})
+    own = (scores.attribution == plugin.label) | (scores.metric == plugin.label)
+    pd.testing.assert_frame_equal(scores[~own].reset_index(drop=True), honest, check_exact=True)
+    assert scores[own].status.str.contains("changed the attribute 'scale'").all(), scores[own].status.iloc[0]
+
+
+def test_a_function_of_torch_that_is_replaced_is_put_back(honest: pd.DataFrame) -> None:
+    def patched(module: nn.Module) -> None:
+        torch.nn.functional.conv2d = lambda *given, **named: torch.zeros(1)
+
+    before, module = torch.nn.functional.conv2d, small_network().module
+    scores = evaluated(module, metric=hostile(HostileMetric, patched))
+    assert torch.nn.functional.conv2d is before
+    assert_honest(scores, honest, module)
+    own = scores[scores.metric.str.startswith("hostile")]
+    assert own.status.str.contains("changed the code of torch.nn.functional.conv2d").all(), own.status.iloc[0]
+
+
+def test_what_the_compiler_of_torch_replaces_is_no_change() -> None:
+    code = SharedCode.of([nn.Linear])
+    torch.compile(nn.Linear(2, 2), backend="eager")(torch.rand(1, 2))
+    assert code.changes() == []

@@ -16,7 +16,7 @@ from bench.metrics.faithfulness.lerf import Lerf
 from bench.metrics.faithfulness.morf import Morf
 from bench.metrics.faithfulness.road import Road
 from bench.metrics.faithfulness.sensitivity_n import SensitivityN
-from bench.scoring.measure import explained_by, measure_curves
+from bench.scoring.measure import curve_scores, explained_by, planned
 
 DOUBLES = torch.empty(0, dtype=torch.float64)
 
@@ -35,7 +35,7 @@ def output(explained: Explained, row: int, image: np.ndarray, probability: bool 
 
 @pytest.mark.parametrize(("metric", "sign"), [(Morf(7), -1), (Lerf(7), 1)])
 def test_removal_curves_equal_the_definition(metric, sign: int, explained: Explained) -> None:
-    (got,) = measure_curves([(metric, explained)])
+    (got,) = curve_scores([planned(metric, explained, explained)])
     for row in range(3):
         order = np.argsort(sign * explained.heatmaps[row].numpy(), axis=None)
         image, clean, drops = explained.images[row].numpy().copy(), None, []
