@@ -144,6 +144,9 @@ def test_the_large_view_and_the_site_are_readable_for_all(opened, tmp_path: Path
         _check(page, width)
     page.locator("#questions h3 a").first.click()
     assert page.locator("#scores").count() == 1
+    page.get_by_role("link", name="All boards").click()
+    page.locator("#methods td a").first.click()
+    assert len(_names(page)) == 1
 
 
 def _names(page) -> list[str]:
