@@ -12,6 +12,7 @@ from bench.api.network_metric import NetworkMetric
 from bench.api.plugin import Plugin
 from bench.api.recipe import Recipe
 from bench.errors import HeatmarkError
+from bench.plugin_card import display_of
 from bench.plugins.sources import Source, source_of, sources
 
 BASES: dict[str, tuple[type[Plugin], ...]] = {
@@ -89,6 +90,8 @@ def _from_entry_point(kind: str, source: Source) -> type[Plugin]:
         raise HeatmarkError(f"{source} cannot be loaded: {_said(error)}") from error
     if not (inspect.isclass(plugin) and issubclass(plugin, BASES[kind])):
         raise HeatmarkError(f"{source} is not one of the {kind}: expected a subclass of {BASES[kind][0].__name__}")
+    if plugin.display == display_of(plugin.name):
+        plugin.display = display_of(source.name)
     plugin.name = source.name
     found: type[Plugin] = plugin
     return found

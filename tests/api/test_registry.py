@@ -99,6 +99,7 @@ def test_an_entry_point_is_found_under_its_own_name(installed) -> None:
     installed(from_afar="elsewhere:FromElsewhere")
     assert plugins.plugin_class("attributions", "from_afar") is FromElsewhere
     assert FromElsewhere().label == "from_afar"
+    assert FromElsewhere.display == "From afar"
 
 
 def test_two_plugins_of_one_name_are_both_named(installed) -> None:
