@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.parameter import UninitializedParameter
 
 from bench.api import HeatmarkError, Network
 from bench.api.module_state import evaluating
@@ -119,7 +120,7 @@ def answers_alone_as_in_company(network: Network, images: Tensor) -> None:
         raise AssertionError(f"network {network.name!r} cannot take a single image: {reason}") from error
     assert _alike(network, together, alone), (
         f"network {network.name!r}: an image's outputs depend on the other images of its batch; let batch norm use its "
-        "running statistics in evaluation mode"
+        "running statistics in evaluation mode, take no range for quantisation from a batch, and keep no answers"
     )
 
 
@@ -177,7 +178,12 @@ def look_at(network: Network, images: Tensor, *, needs_gradient: bool) -> list[s
 
 
 def tried(check: Callable[[Network, Tensor], None], network: Network, images: Tensor) -> None:
-    """Carry out one check on the network in evaluation mode, its buffers put back."""
+    """Carry out one check on the network in evaluation mode, its buffers put back.
+
+    AssertionError also for a network with lazy layers, which have no weights before they have seen an image.
+    """
+    lazy = [name for name, own in network.module.named_parameters() if isinstance(own, UninitializedParameter)]
+    assert not lazy, f"network {network.name!r}: {lazy[0]} has no values yet; show the network an image, then train it"
     with torch.inference_mode(False), torch.no_grad(), evaluating(network.module):
         before = {name: values.clone() for name, values in network.module.named_buffers()}
         try:
@@ -204,6 +210,8 @@ def _raw(network: Network, images: Tensor) -> Tensor:
 
 def _alike(network: Network, first: Tensor, second: Tensor) -> bool:
     """Whether outputs differ by rounding only."""
+    if first.shape != second.shape:
+        return False
     kept = first.isfinite().all(1) & second.isfinite().all(1)
     first, second = first[kept].double(), second[kept].double()
     if not len(first):

@@ -13,6 +13,7 @@ import torch
 from bench.api import NetworkMetric, Plugin
 from bench.api.registry import source_file
 from bench.api.source_code import code_of
+from bench.checks.network_promises import NETWORK_CHECKS
 from bench.runner.records import Run, Trained
 
 # Everything else in the package decides a score.
@@ -36,6 +37,8 @@ def identity(run: Run, networks: Sequence[Trained], ids: Sequence[str], *parts: 
             ]
             for t in networks
         ],
+        # What they were looked at for: a cell from before a promise was asked for is not taken.
+        "promises": [check.__name__ for check in NETWORK_CHECKS],
         "trainings": [t.training and asdict(t.training) for t in networks] if compares else None,
         "parts": [_signature(part) if isinstance(part, Plugin) else part for part in parts],
         "target": [run.table.target, run.table.only_correct],

@@ -41,6 +41,17 @@ class _Counts(_Then):
         return super().forward(images)
 
 
+class _KeepsAnswers(_Then):
+    """A network that gives the answer that it gave before to what looks alike to it."""
+
+    def __init__(self, alike) -> None:
+        super().__init__()
+        self.alike, self.answers = alike, {}
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.answers.setdefault(self.alike(images), super().forward(images))
+
+
 class _InPlace(_Then):
     def forward(self, images: Tensor) -> Tensor:
         return super().forward(images.mul_(2))
@@ -76,6 +87,14 @@ BROKEN = {
         lambda: _Then(features=lambda x: F.batch_norm(x, None, None, training=True)),
         "other images of its batch",
     ),
+    "range of the batch": (
+        lambda: _Then(features=lambda x: x + ((x / x.max() * 3).round() * x.max() - x).detach()),
+        "take no range for quantisation from a batch",
+    ),
+    "answers by identity": (lambda: _KeepsAnswers(id), "other images of its batch"),
+    "answers by size": (lambda: _KeepsAnswers(lambda x: x.shape), "keep no answers"),
+    "answers, whatever is asked": (lambda: _KeepsAnswers(lambda _: 0), "network"),
+    "lazy layer": (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(5)), "1.weight has no values yet"),
     "counter": (_Counts, "changes its buffer calls"),
     "in place": (_InPlace, "changes the images that it is given, in place"),
     "detached": (lambda: _Then(features=lambda x: x.detach()), "reaches its images"),
@@ -90,7 +109,8 @@ def test_what_is_broken_is_refused_before_the_first_score(name: str) -> None:
     make, message = BROKEN[name]
     torch.manual_seed(0)
     module, images = make(), torch.rand(3, 3, 16, 16)
-    before = {key: value.clone() for key, value in module.state_dict().items()}
+    lazy = any(isinstance(own, nn.UninitializedParameter) for own in module.parameters())
+    before = {} if lazy else {key: value.clone() for key, value in module.state_dict().items()}
     with pytest.raises(HeatmarkError, match=message) as caught:
         bench.evaluate(module, images, attributions=["simple_gradient"], metrics=["gini"])
     assert "\n" not in str(caught.value)

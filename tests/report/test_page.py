@@ -224,6 +224,16 @@ def test_the_audit_of_a_faster_way_is_told() -> None:
     assert "not good enough" in text
 
 
+def test_the_promises_of_networks_are_told() -> None:
+    results = result_set(30)
+    assert "Promises kept" not in _page(results)
+    look = {"network": "net", "recipe": "standard", "seed": 0, "kept": ["is_finite", "answers_twice_the_same"]}
+    other = {**look, "network": "blind", "kept": ["is_finite"]}
+    text = _page(replace(results, manifest=results.manifest | {"looks": [look, {**look, "seed": 1}, other]}))
+    assert "before the first score by net: is finite, answers twice the same." in text
+    assert "before the first score by blind: is finite." in text
+
+
 def test_what_a_protocol_and_a_device_change_is_said_where_the_number_stands() -> None:
     results = result_set(30, metrics={"deletion": "lower", "seconds": "lower"})
     results.manifest["metrics"]["seconds"]["family"] = "cost"

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from bench.api.source_code import code_of
+from bench.checks.network_promises import NETWORK_CHECKS
 from bench.files import key_of
 from bench.progress import progress
 from bench.results.cell_store import Store
@@ -121,3 +122,9 @@ def test_other_content_of_the_same_size_is_another_key(folder: Path, name: str, 
 def test_what_does_not_compute_exists() -> None:
     bench = Path(__file__).parents[2] / "bench"
     assert all((bench / name).exists() for name in NOT_COMPUTING)
+
+
+def test_a_cell_from_before_a_promise_was_asked_for_is_another(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key(folder)
+    monkeypatch.setattr("bench.runner.identity.NETWORK_CHECKS", NETWORK_CHECKS[1:])
+    assert key(folder) != before
