@@ -90,7 +90,9 @@ def _say_alike(view: View, console: Console) -> None:
     first = set(view.methods[0].group.split()) if view.methods else set()
     alike = [line.name for line in view.methods[1:] if first & set(line.group.split())]
     if alike:
-        console.print(f"Cannot be told from the first (Holm): {', '.join(alike)}.", markup=False, highlight=False)
+        on_others = view.board.level == "networks"
+        said = "Could change places with the first on other networks" if on_others else "Cannot be told from the first"
+        console.print(f"{said} (Holm): {', '.join(alike)}.", markup=False, highlight=False)
 
 
 def show_scores(view: View, console: Console) -> None:
