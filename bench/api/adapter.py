@@ -39,6 +39,7 @@ def adapted_class(
     about = {
         "__doc__": f"{name} of {stamp}.",
         "__module__": base.__module__,
+        "display": f"{name} ({library})",
         "library": stamp,
         "target": staticmethod(target),
         "reference": f"{target.__module__}.{name}",

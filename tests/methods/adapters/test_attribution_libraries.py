@@ -168,6 +168,13 @@ def test_settings_are_those_of_the_library() -> None:
     assert made("captum:Saliency").library.startswith("captum ")
 
 
+def test_a_board_tells_the_methods_of_a_library_apart() -> None:
+    shown = {
+        made(name).card.display for name in ("captum:Saliency", "captum:LRP", "zennit:epsilon_plus", "saliency:XRAI")
+    }
+    assert shown == {"Saliency (captum)", "LRP (captum)", "EpsilonPlus (zennit)", "XRAI (saliency)"}
+
+
 def test_they_run_beside_our_own() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
