@@ -124,7 +124,7 @@ def plan_of(job: Job, run: Run, given: Throughput | None = None) -> Plan:
         run.progress.advance("networks planned", 1, len(run.suite.recipes) if number == 0 else 0)
     metrics = [metric.label for metric in run.suite.metrics if isinstance(metric, NetworkMetric)]
     if metrics:
-        found.notes[f"networks that {', '.join(metrics)} train anew are not counted"] = None
+        found.notes[f"networks that {', '.join(metrics)} may train anew are not counted"] = None
     found.notes[f"planned in {time.perf_counter() - began:.0f} s"] = None
     return Plan(
         *(job.suite.table.name, job.device, job.processes, torch.get_num_threads(), tuple(found.tasks)),
