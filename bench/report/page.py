@@ -19,20 +19,20 @@ from bench.report.heat_table import families, heads, ramp, table, two
 from bench.report.script_data import script_data
 from bench.report.short_names import shortened
 from bench.report.view import ARROW, Line, View
-from bench.report.words import PROTOCOLS, TEST, bibtex, facts, linked, missing
+from bench.report.words import PROTOCOLS, TEST, bibtex, data_set, facts, linked, missing
 from bench.results.result_set import Results
 from bench.statistics.board import ENTRY, OK
 from bench.statistics.finding import control_of, most_telling, speaks_of_own
 from bench.statistics.metric_audit import flips
 from bench.statistics.names import display_names
-from bench.statistics.place_stability import hangs_on
+from bench.statistics.place_stability import depends_on
 from bench.statistics.recipe_effects import ACCURACY, Effect, Row, recipe_table
 
 _HERE = Path(__file__).parent / "templates"
 _SCRIPTS = ("page.js", "weights.js", "gallery.js")
 _MOST_ROWS = 200
 _WIDE = ("answer", "networks", "order", "training")
-_BADGES = {"clear": "good", "hangs": "care", "not told apart": "care", "cannot be tested": "muted"}
+_BADGES = {"clear": "good", "depends": "care", "not told apart": "care", "cannot be tested": "muted"}
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,19 @@ def _answer(results: Results, view: View, drawn: Sequence[Shown], pictures: dict
         "finding": verdict.sentence,
         "badge": verdict.badge.text,
         "badge_class": _BADGES[verdict.badge.kind],
-        "reasons": verdict.reasons,
+        "reasons": [*verdict.reasons, *_of_truth(view)],
         "hero": "effects" if recipes else "place",
         "heroes": _heroes(view, drawn) if recipes else [],
         "overlays": overlays(pictures, view),
         "bibtex": bibtex(manifest, view.board.question.asks),
     }
+
+
+def _of_truth(view: View) -> list[str]:
+    """What the data set says of itself, among it what its truth is, where the board has a truth."""
+    manifest = view.board.manifest
+    said, entries = str(manifest["dataset"].get("summary", "")), view.board.entries
+    return [f"{data_set(manifest)}: {said}"] if said and (entries.control & entries.needs_truth).any() else []
 
 
 def _heroes(view: View, drawn: Sequence[Shown]) -> Sequence[Shown]:
@@ -146,7 +153,7 @@ def _rest(results: Results, view: View, drawn: Sequence[Shown], pictures: dict[s
         "present": present,
         "sections": [(target, text) for target, text, there in sections if there],
         "weighable": weighable,
-        "hangs": hangs_on(board) if weighable else [],
+        "depends": depends_on(board) if weighable else [],
         "missing": missing(results, view),
         "audit": _audit(view),
         "cards": _cards(view),

@@ -1,5 +1,6 @@
 """The finding of a board in one sentence, how sure it is, and why it is no surer."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,12 +12,12 @@ from bench.statistics.board import Board
 from bench.statistics.metric_audit import flips
 from bench.statistics.names import display_names, listed
 from bench.statistics.paired_tests import ALPHA, adjusted_by_holm, holm, images_needed, paired
-from bench.statistics.place_stability import left_out
+from bench.statistics.place_stability import left_out, without_each
 from bench.statistics.places import Place, Scale, fair_scores
 from bench.statistics.recipe_effects import LARGEST_DROP, Effect
 from bench.statistics.replicates import seeds_needed
 
-Sureness = Literal["clear", "hangs", "not told apart", "cannot be tested"]
+Sureness = Literal["clear", "depends", "not told apart", "cannot be tested"]
 SIGNIFICANTLY = "significantly (p < .05, Holm)"
 TOLD = frozenset({"better", "worse", "more", "less"})
 _MOST_NAMED = 3
@@ -33,7 +34,7 @@ class Badge:
 Finding = tuple[str, Badge, list[str]]
 
 
-def methods_finding(board: Board, scale: Scale, rows: Sequence[Place]) -> Finding:
+def methods_finding(board: Board, scale: Scale, rows: Sequence[Place], controls: Sequence[Place]) -> Finding:
     """What a board of methods, or of protocols, finds: the sentence, the badge, the reasons."""
     if len(rows) < 2:
         return _nothing_to_compare(board, rows)
@@ -46,24 +47,26 @@ def methods_finding(board: Board, scale: Scale, rows: Sequence[Place]) -> Findin
     told = bool(standing.adjusted[0, 1] < ALPHA)
     each = not told and ahead_on_each_network(board, first.entry, second.entry)
     carrying = carried_by(board)
-    reasons = [f"It {warning}." for warning in warnings]
+    reasons = [*(f"{first.method} {warning}." for warning in warnings), *_second_and_controls(board, second, controls)]
     if not told and not each:
         return _not_told(board, scale, rows, warnings, reasons)
-    lead = _lead(scale, first, second, "beats")
-    sure = f"on each of the {len(board.blocks)} networks, {SIGNIFICANTLY}" if each else SIGNIFICANTLY
-    but = [f"hangs on {listed(carrying, _MOST_NAMED)}"] if carrying else []
-    said = f"{first.method} {lead}, {sure}{_but([*but, *warnings])}."
+    lead, networks = _lead(scale, first, second, "beats"), len(board.blocks)
+    but = [f"depends on {listed(carrying, _MOST_NAMED)}"] if carrying else []
+    said = f"{first.method} {lead}, {SIGNIFICANTLY}{_but([*but, *warnings])}."
+    if each:
+        said = f"{first.method} {lead}, on each of these {networks} networks {SIGNIFICANTLY}{_but([*but, *warnings])}; "
+        said += f"{networks} networks say nothing of others."
+        reasons.append("To speak of others takes more networks, not images.")
     if board.question.kind == "protocols":
         said = _of_protocols(board, first.method, [*but, *warnings])
-    if each:
-        reasons.append(f"{len(board.blocks)} networks say nothing of others: more networks, not images.")
     if carrying:
-        reasons.append(_carried(board, carrying))
+        reasons += _carried(board, carrying)
     if not board.entries.control.any():
         return said, Badge("cannot be tested", "cannot be tested: no controls on this board"), reasons
-    on = carrying or (["what the metrics reward"] if warnings else ["these networks"] if each else [])
-    if on:
-        return said, Badge("hangs", f"hangs on {listed(on, _MOST_NAMED)}"), reasons
+    if on := carrying or (["what the metrics reward"] if warnings else []):
+        return said, Badge("depends", f"depends on {listed(on, _MOST_NAMED)}"), reasons
+    if each:
+        return said, Badge("depends", f"holds on these {networks} networks only"), reasons
     return said, Badge("clear", "clear"), reasons
 
 
@@ -76,14 +79,14 @@ def recipes_finding(board: Board, effects: Sequence[Effect]) -> Finding:
         said, subject = _own_finding(effects, trained_on(board))
     else:
         under, size = subject.attribution, _signed(subject.effect)
-        said = f"Under {under}, {subject.recipe} changes {subject.metric} by {size} for {_priced(subject)}"
-    control = control_of(board)
+        said = f"under {under}, {subject.recipe} changes {subject.metric} by {size} for {_priced(subject)}"
+    said, control = f"No winner: {said}", control_of(board)
     told = [effect for effect in effects if effect.judgement in TOLD]
     tested = [effect for effect in effects if effect.judgement != "untested"]
     reasons = []
     if not tested:
-        said += ": one training each, so chance of training cannot be told from the recipe."
-        badge = Badge("cannot be tested", "cannot be tested: one seed; more seeds, not images")
+        said += ": one training each, so chance of training is in it."
+        badge = Badge("cannot be tested", "one seed: chance of training is in it")
     else:
         untested = subject.judgement == "untested"
         said += " (one seed)" if untested else f", {'' if subject.judgement in TOLD else 'not '}significantly"
@@ -176,11 +179,19 @@ def carried_by(board: Board) -> list[str]:
     return [shown[own.metric] for own in left_out(board) if own.first != best or (own.tied and alone)]
 
 
-def _carried(board: Board, carrying: list[str]) -> str:
+def _carried(board: Board, carrying: list[str]) -> list[str]:
     if np.count_nonzero(board.weights) == 1:
-        return f"{carrying[0]} alone counts in the order."
-    which = carrying[0] if len(carrying) == 1 else f"any one of {listed(carrying)}"
-    return f"Without {which} the first would be another, or not told from the second."
+        return [f"{carrying[0]} alone counts in the order."]
+    return without_each(board)
+
+
+def _second_and_controls(board: Board, second: Place, controls: Sequence[Place]) -> list[str]:
+    """That the second lies below controls that see no network, and that there is no truth, where it is so."""
+    blind = [own for own in controls if not board.entries.needs_truth[own.entry] and own.place > second.place]
+    above = listed([f"{own.method} ({own.place:.0%})" for own in blind])
+    said = [f"{second.method} ({second.place:.0%}) lies below {above}, blind to the network."] if blind else []
+    truth = (board.entries.control & board.entries.needs_truth).any()
+    return said if truth else [*said, "No truth here: who wins is known, not how near to right it is."]
 
 
 def ahead_on_each_network(board: Board, best: int, second: int) -> bool:
@@ -202,7 +213,7 @@ def _not_told(board: Board, scale: Scale, rows: Sequence[Place], warnings: list[
     if standing.equal[0, 1]:
         said, why = f"{first.method} and {second.method} are equal: nearer than matters under every metric", "equal"
     else:
-        said, why = f"{best}, but cannot be told from it", _more(board)
+        said, why = f"{best}, but cannot be told from {second.method}", _more(board)
         said += f": {why}" if why else ""
         reasons = [*reasons, f"{alike - 1} methods cannot be told from the first."] if alike > 2 else reasons
     decide = f": {why}" if why and board.level != "images" else ""
@@ -218,7 +229,7 @@ def _more(board: Board) -> str:
     of_seeds, blocks = float(pairs.of_seeds[0, 1]), board.scores.shape[2]
     if board.level == "images" or needed < 10 * pairs.images[0, 1]:
         more = np.ceil(needed - pairs.images[0, 1])
-        return f"that takes about {max(more, 1):,.0f} more images" if more < 1e5 else ""
+        return f"that takes about {max(more, 1):,.0f} more images (estimate)" if more < 1e5 else ""
     of_images = float(pairs.error[0, 1] ** 2) - of_seeds
     seeds = seeds_needed(
         float(pairs.difference[0, 1]),
@@ -233,7 +244,7 @@ def _more(board: Board) -> str:
 def _lead(scale: Scale, first: Place, second: Place, verb: str) -> str:
     if scale == "wins":
         return f"{verb} {second.method}, {first.place:.0%} to {second.place:.0%} of their comparisons"
-    return f"{verb} {second.method} by {first.place - second.place:.0%} of the way from random to truth"
+    return f"{verb} {second.method}, {first.place:.0%} to {second.place:.0%} of the way from random to truth"
 
 
 def _but(warnings: Sequence[str]) -> str:
@@ -243,12 +254,16 @@ def _but(warnings: Sequence[str]) -> str:
 def _of_protocols(board: Board, best: str, warnings: list[str]) -> str:
     table, labels = flips(board), set(board.metrics.label)
     protocols = table.between.map(lambda between: labels.issuperset(between.split(" | "))).astype(bool)
-    said = f"The winner, {best}, {listed(warnings or ['stays first whichever metric is left out'], 4)}"
+    said = []
     if table.pairs[protocols].sum():
-        said += f"; another protocol turns {_turned(table[protocols], ' of the pairs of methods')}"
+        said.append(f"another protocol turns {_turned(table[protocols], ' of the pairs of methods')}")
     if table.pairs[~protocols].sum():
-        said += f"; reading maps otherwise {_turned(table[~protocols])}"
-    return f"{said}."
+        ways = dict.fromkeys(way for between in table.between[~protocols] for way in re.findall(r"\w+=(\w+)", between))
+        how = f" ({listed([way.replace('_', ' ') for way in ways], _MOST_NAMED)})" if ways else ""
+        said.append(f"reading maps otherwise{how} {_turned(table[~protocols])}")
+    answer = "; ".join(said)
+    winner = f"The winner, {best}, {listed(warnings or ['stays first whichever metric is left out'], 4)}."
+    return f"{answer[0].upper()}{answer[1:]}. {winner}" if answer else winner
 
 
 def _turned(rows: pd.DataFrame, of: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What the first place of a board hangs on: single metrics."""
+"""What the first place of a board depends on: single metrics."""
 
 from dataclasses import dataclass
 
@@ -39,21 +39,26 @@ def left_out(board: Board) -> list[LeftOut]:
     return found
 
 
-def hangs_on(board: Board) -> list[str]:
+def depends_on(board: Board) -> list[str]:
     """Sentences: without which metric another method would be first, or a significant lead no longer be so."""
     orders, best = left_out(board), board.overall.rows[0]
-    if not orders:
-        return []
+    said = without_each(board)
+    if orders and all(own.first == best for own in orders):
+        significantly = ", and significantly" if not any(own.tied for own in orders) else ""
+        name = board.entries.shown[best]
+        said.insert(0, f"{name} stays first whichever one metric is left out{significantly}.")
+    return said
+
+
+def without_each(board: Board) -> list[str]:
+    """Sentences: what comes of leaving out each of the metrics on which the first place depends."""
+    orders, best = left_out(board), board.overall.rows[0]
     together: dict[tuple[int, bool, tuple[int, ...]], list[LeftOut]] = {}
     for own in orders:
         if own.first != best or (own.tied and board.overall.leaders == [best]):
             named = tuple(own.tied) if own.first == best else ()
             together.setdefault((own.first, bool(own.tied), named), []).append(own)
-    said = [_without(board, alike) for alike in together.values()]
-    if all(own.first == best for own in orders):
-        significantly = ", and significantly" if not any(own.tied for own in orders) else ""
-        said.insert(0, f"It stays first whichever one metric is left out{significantly}.")
-    return said
+    return [_without(board, alike) for alike in together.values()]
 
 
 def _without(board: Board, orders: list[LeftOut]) -> str:
@@ -61,7 +66,9 @@ def _without(board: Board, orders: list[LeftOut]) -> str:
     labels, best, first = board.entries.shown, board.overall.rows[0], orders[0].first
     shown = dict(zip(board.metrics.label, board.metrics.shown, strict=True))
     metrics = [shown[own.metric] for own in orders]
-    without = f"Without {metrics[0]}" if len(metrics) == 1 else f"Without any one of {listed(metrics)}"
+    without = (
+        f"Without {', or without '.join(metrics)}" if len(metrics) < 3 else f"Without any one of {listed(metrics)}"
+    )
     if first != best and not orders[0].tied:
         return f"{without}, {labels[first]} would be first, and significantly."
     if first != best:

@@ -61,7 +61,7 @@ def verdict_of(board: Board) -> Verdict:
         over = "seeds" if board.level == "seeds" else "images"
         sentence, badge, reasons = recipes_finding(board, effects)
     else:
-        sentence, badge, reasons = methods_finding(board, scale, rows)
+        sentence, badge, reasons = methods_finding(board, scale, rows, controls)
     return Verdict(board.question, sentence, badge, reasons, scale, over, rows, controls, leads(board), effects)
 
 

@@ -16,6 +16,7 @@ from bench.report.figures.cost import front
 from bench.report.figures.curves import MOST_CURVES, drawn
 from bench.report.figures.drawings import Drawing, drawings
 from bench.report.figures.paper import WIDTHS, draw_file, save
+from bench.report.figures.place import draw_places
 from bench.report.figures.style import COLUMN, PAGE, apart, figures
 from bench.report.short_names import shortened
 from bench.report.view import view_of
@@ -60,6 +61,26 @@ def _check_texts(figure: Figure, name: str) -> None:
             box = text.get_window_extent()
             assert canvas.x0 - 2 <= box.x0, (name, text.get_text())
             assert box.x1 <= canvas.x1 + 2, (name, text.get_text())
+
+
+def test_a_caption_speaks_of_brackets_only_where_there_is_one() -> None:
+    captions = {}
+    for name in ("embedded", "cub-gaze"):
+        results = read_results(RESULTS / name)
+        view = view_of(results)
+        captions[name] = next(one.caption for one in drawings(results, view) if one.name == "place")
+    assert "bracket" not in captions["embedded"]
+    assert "Methods in one bracket cannot be told apart" in captions["cub-gaze"]
+
+
+def test_controls_too_near_for_a_label_each_share_one_from_left_to_right() -> None:
+    results = read_results(RESULTS / "embedded")
+    view = view_of(results)
+    edges, centre = (next(line for line in view.controls if line.name == name) for name in ("Edges", "Centre"))
+    assert 0 < centre.place - edges.place < 0.04
+    with figures():
+        figure = draw_places(view, PAGE)
+    assert {own.get_text() for own in figure.axes[0].texts} == {"Random", "Edges, Centre", "Truth"}
 
 
 def test_six_curves_at_most_the_best_and_two_controls() -> None:

@@ -9,11 +9,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from bench.report.figures.drawings import drawings
 from bench.report.heat_table import luminance, ramp, table, two
-from bench.report.page import page
+from bench.report.page import page, shown
 from bench.report.view import view_of
 from bench.report.words import PROTOCOLS
 from bench.report.write import write_report
+from bench.results.result_set import read_results
 from bench.scoring.protocols import DeletionProtocol, InsertionProtocol
 from tests.support.simulated_results import SCRIPT, hostile, result_set, without
 
@@ -246,3 +248,12 @@ def test_what_a_protocol_and_a_device_change_is_said_where_the_number_stands() -
 
 def test_every_protocol_has_words() -> None:
     assert set(PROTOCOLS) == {*get_args(DeletionProtocol), *get_args(InsertionProtocol)}
+
+
+def test_the_answer_says_what_the_truth_of_a_board_is_and_leads_to_the_words() -> None:
+    results = read_results(Path(__file__).parents[2] / "results" / "cub-gaze")
+    view = view_of(results)
+    text = page(results, view, [shown(one) for one in drawings(results, view) if one.name == "place"])
+    answer = text[text.index('id="answer"') : text.index('id="board"')]
+    assert "human gaze" in answer
+    assert 'href="#words"' in answer

@@ -97,9 +97,12 @@ def test_how_many_cannot_be_told_from_the_first_leaves_out_the_first() -> None:
 def test_gnl2020_answers_its_question_in_its_headline() -> None:
     verdict = _verdict(read_results(RESULTS / "gnl2020-imagenette"))
     assert verdict.sentence.startswith(
-        "GNL-IG beats IG, 79% to 21% of their comparisons, on each of the 2 networks, sig"
+        "GNL-IG beats IG, 79% to 21% of their comparisons, on each of these 2 networks sig"
     )
-    assert verdict.badge.text == "hangs on these networks"
+    assert verdict.sentence.endswith("; 2 networks say nothing of others.")
+    assert verdict.badge.text == "holds on these 2 networks only"
+    assert "IG (21%) lies below Edges (33%), blind to the network." in verdict.reasons
+    assert any(reason.startswith("No truth here") for reason in verdict.reasons)
     assert "more networks, not images" in " ".join(verdict.reasons)
     assert [own.method for own in verdict.rows] == ["GNL-IG", "IG"]
 
@@ -120,24 +123,27 @@ def test_recipes_have_effects_and_prices_and_no_winner(folder: Path) -> None:
 
 def test_a_board_whose_recipes_train_on_its_measures_says_how_many_lower_them_and_the_price() -> None:
     verdict = _verdict(read_results(RESULTS / "recipes-planted" / "regularizers"))
-    assert verdict.sentence.startswith("14 of 14 recipes improve what they train on: Gradient-regularised (l2, scale 1")
-    assert "by -52% for -0.6 points of accuracy" in verdict.sentence
+    assert verdict.sentence.startswith("No winner: 14 of 14 recipes improve what they train on: Gradient-regu")
+    assert "(l2, scale 1000) changes Gradient penalty by -52% for -0.6 points of accuracy" in verdict.sentence
 
 
-def test_protocols_says_first_what_its_winner_hangs_on_and_that_it_is_no_better_than_the_truth() -> None:
+def test_protocols_answers_its_question_first_and_says_then_what_its_winner_depends_on() -> None:
     verdict = _verdict(read_results(RESULTS / "protocols"))
-    start = "The winner, Guided backprop, hangs on Relevance mass and AUC-Judd and is level with the truth itself; "
-    assert verdict.sentence.startswith(start)
-    assert "another protocol turns 8% of the pairs of methods, none significantly" in verdict.sentence
-    assert verdict.sentence.endswith("reading maps otherwise 50%, 27% significantly.")
-    assert (verdict.badge.kind, verdict.badge.text) == ("hangs", "hangs on Relevance mass and AUC-Judd")
+    assert verdict.sentence.startswith("Another protocol turns 8% of the pairs of methods, none significantly; reading")
+    assert "; reading maps otherwise (sum) 50%, 27% significantly. The winner" in verdict.sentence
+    end = ". The winner, Guided backprop, depends on Relevance mass and AUC-Judd and is level with the truth itself."
+    assert verdict.sentence.endswith(end)
+    assert (verdict.badge.kind, verdict.badge.text) == ("depends", "depends on Relevance mass and AUC-Judd")
+    assert "Guided backprop is level with the truth itself." in verdict.reasons
 
 
 def test_a_clear_lead_is_called_clear_and_has_a_size() -> None:
     verdict = _verdict(result_set(100))
     assert verdict.badge.kind == "clear"
     assert "significantly (p < .05, Holm)" in verdict.sentence
-    assert re.search(r"beats .* by \d+% of the way from random to truth", verdict.sentence)
+    ends = re.search(r"beats .*, (\d+)% to (\d+)% of the way from random to truth", verdict.sentence)
+    assert ends is not None
+    assert int(ends[1]) > int(ends[2])
     lead = next(lead for lead in verdict.leads if lead.metric == "Insertion")
     assert lead.judgement == "ahead"
     assert lead.difference > 0 < lead.share < 1

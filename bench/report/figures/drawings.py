@@ -24,6 +24,7 @@ from bench.statistics.recipe_effects import ACCURACY, compares_recipes, recipe_t
 
 MOST_EFFECTS = 8
 GALLERY = 3
+_CONTROLS = "Dotted lines are controls."
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ def drawings(results: Results, view: View) -> Iterator[Drawing]:
         alike = "cannot be told apart (paired tests, Holm)"
         if view.board.level == "networks":
             alike = "could change places on other networks (paired tests over images and networks, Holm)"
-        caption += f"Methods in one bracket {alike}; dotted lines are controls."
+        letters = [letter for line in lines for letter in line.group.split()]
+        bracketed = len(set(letters)) < len(letters)
+        caption += f"Methods in one bracket {alike}; dotted lines are controls." if bracketed else _CONTROLS
         yield Drawing("place", "answer", "Place of each method", caption, said, partial(draw_places, view))
         if len(view.networks) > 1:
             names = listed(list(view.networks))

@@ -15,6 +15,7 @@ SHORT = {True: "random = 0, truth = 1", False: "share won"}
 ROW = 0.25  # inches
 FEW = 5  # rows that have room
 MOST_PANELS = 8
+NEAR = 0.04  # of the axis: lines nearer than this share a label
 
 
 def draw_places(view: View, width: float) -> Figure:
@@ -82,16 +83,25 @@ def _limits(axes: Axes, lines: list[Line]) -> None:
 
 
 def _controls(axes: Axes, controls: list[Line], width: float) -> None:
-    """A thin line for each control across all rows, its name above, in as many storeys as they need."""
+    """A thin line for each control across all rows, its name above, in as many storeys as they need.
+
+    Lines too near to have a name each share one, from left to right.
+    """
     lowest, highest = axes.get_xlim()
     known = sorted((line for line in controls if np.isfinite(line.place)), key=lambda line: line.place)
-    ends: list[float] = []
+    near: list[tuple[str, list[float]]] = []
     for line, name in zip(known, shortened([line.name for line in known], 18), strict=True):
+        axes.axvline(line.place, color=CONTROL, linewidth=0.9, linestyle=":", zorder=0)
+        if near and line.place - near[-1][1][-1] < NEAR * (highest - lowest):
+            near[-1] = (f"{near[-1][0]}, {name}", [*near[-1][1], line.place])
+        else:
+            near.append((name, [line.place]))
+    ends: list[float] = []
+    for name, spots in near:
         half = 0.034 * (len(name) + 1.5) * (highest - lowest) / width
-        centre = min(max(line.place, lowest + half), highest - half)
+        centre = min(max(float(np.mean(spots)), lowest + half), highest - half)
         storey = next((floor for floor, end in enumerate(ends) if centre - half > end), len(ends))
         ends[storey : storey + 1] = [centre + half]
-        axes.axvline(line.place, color=CONTROL, linewidth=0.9, linestyle=":", zorder=0)
         shown = ((centre - lowest) / (highest - lowest), 1)
         place: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "bottom"}
         axes.annotate(name, shown, (0, 2 + 10 * storey), size=7.5, color=CONTROL, **place)
