@@ -17,6 +17,7 @@ from playwright.sync_api import sync_playwright
 from bench.report.site import write_site
 from bench.report.write import write_report
 from bench.results.result_set import write_results
+from tests.support.published import quick_first
 from tests.support.simulated_results import hostile, result_set
 
 FLAGS = [
@@ -99,7 +100,7 @@ def _check(page, width: int) -> None:
     assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
 
 
-@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: "/".join(path.parts[-3:-1]))
+@pytest.mark.parametrize("path", quick_first(PUBLISHED))
 def test_a_published_page_fits_every_screen_cuts_nothing_and_is_readable_for_all(opened, path: Path) -> None:
     page = opened(1440, at=path.as_uri())
     for width, height in WIDTHS.items():
@@ -113,7 +114,7 @@ def test_a_published_page_fits_every_screen_cuts_nothing_and_is_readable_for_all
         assert chart["y"] + min(chart["height"], 200) < height
 
 
-@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: "/".join(path.parts[-3:-1]))
+@pytest.mark.parametrize("path", quick_first(PUBLISHED))
 def test_a_published_page_prints_on_two_sheets(opened, path: Path) -> None:
     page = opened(1440, at=path.as_uri())
     content = page.pdf(prefer_css_page_size=True)

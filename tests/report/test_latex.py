@@ -9,6 +9,7 @@ import pytest
 from bench.report.paper_tables import latex
 from bench.report.view import view_of
 from bench.results.result_set import read_results
+from tests.support.published import quick_first
 from tests.support.simulated_results import result_set
 
 DOCUMENT = r"""\documentclass[twocolumn]{article}
@@ -44,7 +45,7 @@ def test_hostile_names_compile(tmp_path: Path, short: bool) -> None:
     assert "Overfull" not in _compiled(latex(view_of(result_set(30, methods=methods)), short=short), tmp_path)
 
 
-@pytest.mark.parametrize("folder", BOARDS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", quick_first(BOARDS))
 def test_the_tables_of_a_published_board_fit_a_page_of_two_columns(folder: Path, tmp_path: Path) -> None:
     view = view_of(read_results(folder))
     for short in (False, True):
