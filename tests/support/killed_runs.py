@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
@@ -27,7 +28,7 @@ from bench.results import finished_images
 STAGES = {
     "training": ["bench.runner.networks:train"],
     "explaining": ["bench.runner.explain:explained_by"],
-    "scoring": ["bench.runner.score:measure"],
+    "scoring": ["bench.runner.score:measure_each"],
     "writing": [
         f"bench.{module}:write_whole"
         for module in ("results.cell_store", "results.result_set", "results.commit", "training.checkpoints")
@@ -53,7 +54,11 @@ def carry_out(folder: Path, at: mmap.mmap | None = None) -> int:
             _watch(at)
         app(["run", "tiny.toml", "--store", "store"], standalone_mode=False)
         status = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
+        sys.stderr.flush()
         os._exit(status)
 
 
