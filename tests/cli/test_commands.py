@@ -113,6 +113,7 @@ def test_show_draws_an_image_of_the_data_set_and_says_what_the_network_sees(fold
         assert picture.width > 500
 
 
+@pytest.mark.long
 def test_show_explains_a_photograph_by_any_network_by_name(folder: Path) -> None:
     Image.fromarray(chelsea()).save(folder / "cat.png")
     options = ("--network", "efficientnet_lite0", "--methods", "grad_cam,input_x_gradient", "--out", "x.png")

@@ -142,7 +142,7 @@ def test_check_goes_on_after_a_broken_promise(checkout: Path, name: str, broken:
     assert len(out.splitlines()) > 5
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_a_signal_ends_with_what_is_kept_and_how_to_go_on(checkout: Path, number: signal.Signals) -> None:
     run = heatmark(checkout, "run", "long.toml", "--store", f"kept-{number}")
     networks = checkout / f"kept-{number}" / "networks"
