@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 def printable(text: object) -> str:
@@ -33,3 +34,13 @@ def nearest(name: str, choices: Iterable[str]) -> str:
         return f"did you mean {close[0]!r}?"
     more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
     return f"known: {', '.join(known[:MOST_NAMES]) or 'none'}{more}"
+
+
+@contextmanager
+def exits_refused() -> Iterator[None]:
+    """Code of others may not end the process as if all were well: HeatmarkError where it calls `sys.exit`."""
+    try:
+        yield
+    except SystemExit as end:
+        said = f"a network, recipe, data set or method called sys.exit({end.code!r})"
+        raise HeatmarkError(f"{said}; nothing of what it was at is kept") from end

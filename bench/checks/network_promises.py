@@ -167,6 +167,9 @@ def checks_for(needs_gradient: bool) -> list[Callable[[Network, Tensor], None]]:
 
 def look_at(network: Network, images: Tensor, *, needs_gradient: bool) -> list[str]:
     """The names of the promises that a network keeps on some images; HeatmarkError for the first that it breaks."""
+    weights = network.module.state_dict()
+    if nowhere := [name for name, own in weights.items() if isinstance(own, Tensor) and own.is_meta]:
+        raise HeatmarkError(f"network {network.name!r}: {nowhere[0]} is on the meta device, without values; load them")
     shown, kept = sample(images), []
     for check in checks_for(needs_gradient):
         try:

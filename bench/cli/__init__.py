@@ -2,16 +2,27 @@
 
 import logging
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from bench._version import version
 from bench.cli import plan_command, plugin_commands, result_commands, run_commands, store_commands
 from bench.cli.console import OneLine, complain, console
-from bench.errors import HeatmarkError
+from bench.errors import HeatmarkError, exits_refused
+
+
+class _Commands(TyperGroup):
+    """Commands in which nobody else's code ends the process."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with exits_refused():
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Measure how good attribution heatmaps are.",

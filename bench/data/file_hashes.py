@@ -41,7 +41,7 @@ def _stamp(path: Path) -> str:
         stat = path.stat()
     except OSError:
         return ""
-    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
 
 
 def _hash(path: Path) -> str:

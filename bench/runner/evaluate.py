@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.api import OK, Attribution, Explained, ImageMetric, Network, OutputKind, Preprocess, Request, Scored
 from bench.data.given_images import GivenImages
-from bench.errors import HeatmarkError
+from bench.errors import HeatmarkError, exits_refused
 from bench.runner.evaluation import Evaluation, Model, Named, OnError, Targets, several
 from bench.suites.make import make_plugin
 
@@ -64,7 +64,7 @@ def evaluate(
         named.model, given, targets, attributions, references, preprocess, output, names, batch, on_error, seed
     )
     rows: list[tuple[Any, ...]] = []
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), exits_refused():
         for request, explanations in work.explained(progress):
             for method, metric, scored in work.scored(explanations, scorers):
                 rows += _rows(request, method, metric, scored)
@@ -105,7 +105,7 @@ def explain(
         named.model, given, targets, attributions, references, preprocess, output, names, batch, "raise", seed
     )
     maps: dict[str, list[Tensor]] = {method.label: [] for method in work.methods}
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), exits_refused():
         for _, explanations in work.explained(progress):
             for method, own in explanations.items():
                 assert isinstance(own, Explained)  # noqa: S101 - for the type checker

@@ -122,3 +122,10 @@ def test_a_foreign_table_is_one_line(
     path.unlink()
     path.write_bytes(content)
     refused(["report", "a[b]", "--table", "csv"], tmp_path, capfd)
+
+
+def test_code_of_others_that_ends_the_process_is_a_failure(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.suites.read.shipped_suites", lambda: sys.exit(0))
+    assert "called sys.exit(0)" in refused(["check", "gini"], tmp_path, capfd)

@@ -1,5 +1,6 @@
 """Arguments that `bench.evaluate` cannot take: one line each, of what was expected and what was given."""
 
+import sys
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 import bench
 from bench.api import Network
 from bench.errors import HeatmarkError
+from bench.methods.attributions.simple_gradient import SimpleGradient
 
 IMAGES = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -219,3 +221,12 @@ def test_whatever_is_given_is_scored_or_refused_in_one_line(changed: dict[str, A
         run()
     except HeatmarkError as error:
         assert str(error).isprintable()  # noqa: PT017 - either is right
+
+
+@pytest.mark.parametrize("where", ["network", "attribution"])
+def test_code_that_ends_the_process_is_an_error_in_one_line(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = {"model": Returns(lambda _: sys.exit(0))} if where == "network" else {}
+    if where == "attribution":
+        monkeypatch.setattr(SimpleGradient, "attribute", lambda *_: sys.exit(0))
+    with pytest.raises(HeatmarkError, match=r"called sys.exit\(0\)"):
+        scores(**changed)

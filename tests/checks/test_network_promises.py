@@ -182,3 +182,10 @@ def test_check_goes_on_behind_a_broken_promise_of_a_suite(tmp_path) -> None:
     assert done.exit_code == 1, done.output
     assert "broken  network own: returns what is declared" in done.output
     assert "kept    data set planted" in done.output
+
+
+def test_weights_without_values_are_refused_in_one_line() -> None:
+    with torch.device("meta"):
+        module = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    with pytest.raises(HeatmarkError, match="is on the meta device, without values"):
+        look_at(Network(module, name="empty"), torch.rand(2, 3, 2, 2), needs_gradient=False)

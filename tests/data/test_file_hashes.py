@@ -1,6 +1,7 @@
 """Files are hashed by content, once: a file that is written again is read again, whatever its size and time."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,12 @@ def test_a_damaged_memory_is_no_obstacle(tmp_path: Path, read: list[Path]) -> No
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "file_hashes.sqlite").write_bytes(b"no database")
     assert len(content_hashes([old(tmp_path / "a", b"one")])) == 1
+
+
+def test_a_file_written_over_with_its_time_put_back_is_another(tmp_path: Path, read: list[Path]) -> None:
+    path = old(tmp_path / "a", b"one")
+    (before,) = content_hashes([path])
+    time.sleep(0.02)  # a change is told by the file system's clock
+    path.write_bytes(b"two")
+    os.utime(path, ns=(10**18, 10**18))
+    assert content_hashes([path]) != [before]
