@@ -167,26 +167,24 @@ def checks_for(needs_gradient: bool) -> list[Callable[[Network, Tensor], None]]:
 
 def look_at(network: Network, images: Tensor, *, needs_gradient: bool) -> list[str]:
     """The names of the promises that a network keeps on some images; HeatmarkError for the first that it breaks."""
-    weights = network.module.state_dict()
-    if nowhere := [name for name, own in weights.items() if isinstance(own, Tensor) and own.is_meta]:
-        raise HeatmarkError(f"network {network.name!r}: {nowhere[0]} is on the meta device, without values; load them")
-    shown, kept = sample(images), []
-    for check in checks_for(needs_gradient):
-        try:
+    kept = []
+    try:
+        _check_values(network)  # images lie where the network does
+        shown = sample(images)
+        for check in checks_for(needs_gradient):
             tried(check, network, shown)
-        except AssertionError as breach:
-            raise HeatmarkError(str(breach)) from breach
-        kept.append(check.__name__)
+            kept.append(check.__name__)
+    except AssertionError as breach:
+        raise HeatmarkError(str(breach)) from breach
     return kept
 
 
 def tried(check: Callable[[Network, Tensor], None], network: Network, images: Tensor) -> None:
     """Carry out one check on the network in evaluation mode, its buffers put back.
 
-    AssertionError also for a network with lazy layers, which have no weights before they have seen an image.
+    AssertionError also for a network whose weights have no values.
     """
-    lazy = [name for name, own in network.module.named_parameters() if isinstance(own, UninitializedParameter)]
-    assert not lazy, f"network {network.name!r}: {lazy[0]} has no values yet; show the network an image, then train it"
+    _check_values(network)
     with torch.inference_mode(False), torch.no_grad(), evaluating(network.module):
         before = {name: values.clone() for name, values in network.module.named_buffers()}
         try:
@@ -195,6 +193,15 @@ def tried(check: Callable[[Network, Tensor], None], network: Network, images: Te
             for name, values in network.module.named_buffers():
                 if name in before and not _equal(values, before[name]):
                     values.copy_(before[name])
+
+
+def _check_values(network: Network) -> None:
+    """AssertionError for lazy layers, which have no weights before they have seen an image, and for meta tensors."""
+    for name, own in (*network.module.named_parameters(), *network.module.named_buffers()):
+        where = f"network {network.name!r}: {name}"
+        lazy = isinstance(own, UninitializedParameter)
+        assert not lazy, f"{where} has no values yet; show the network an image, then train it"
+        assert not own.is_meta, f"{where} is on the meta device, without values; load them"
 
 
 def sample(images: Tensor) -> Tensor:

@@ -187,11 +187,16 @@ def read_lines(path: Path, fields: int) -> list[list[str]]:
     """The lines of a text file split at blanks into `fields` parts; raises HeatmarkError naming a line that differs."""
     if not path.is_file():
         raise HeatmarkError(f"no file {path}")
-    try:
-        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise HeatmarkError(f"{path} cannot be read as text: {error}") from error
+    rows = [line.split() for line in text_lines(path) if line.strip()]
     for number, row in enumerate(rows, 1):
         if len(row) != fields:
             raise HeatmarkError(f"{path} line {number} has {len(row)} fields, expected {fields}")
     return rows
+
+
+def text_lines(path: Path) -> list[str]:
+    """The lines of a text file; HeatmarkError where it cannot be read or is no UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HeatmarkError(f"{path} cannot be read as text: {error}") from error

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from bench.data.folders import text_lines
 from bench.errors import HeatmarkError
 from bench.functional.heatmaps import min_max
 from bench.functional.truth_maps import SCREEN_HEIGHT, SCREEN_WIDTH, _bumps
@@ -124,11 +125,7 @@ def _scale(viewing: Viewing) -> float:
 
 def _read(path: Path, number: int) -> Iterator[Viewing]:
     lines_of: dict[int, int] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise HeatmarkError(f"{path} cannot be read as text: {error}") from error
-    for line_number, line in enumerate(lines, 1):
+    for line_number, line in enumerate(text_lines(path), 1):
         if not line.strip():
             continue
         try:
