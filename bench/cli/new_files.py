@@ -4,15 +4,14 @@ import keyword
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bench.cli.options import NewKind
 from bench.errors import HeatmarkError, nearest
 from bench.files import write_whole
 from bench.plugins.sources import sources
 
-NewKind = Literal["attribution", "recipe", "metric", "dataset", "suite"]
 # Where the files of a kind lie in a checkout, and those of their tests under `tests/`.
 _FOLDERS = {
     "attribution": "methods/attributions",

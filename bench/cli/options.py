@@ -4,7 +4,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 SuiteName = Annotated[str, typer.Argument(help="A shipped suite by name, or a TOML file.")]
+NewKind = Literal["attribution", "recipe", "metric", "dataset", "suite"]
 Folder = Annotated[Path, typer.Option(help="Where finished cells and trained networks are kept.")]
 AllowCode = Annotated[
     bool, typer.Option("--allow-code", help="Run code that the suite names for its networks; read it first.")

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.cli.console import console, say
-from bench.cli.options import AllowCode, Folder
+from bench.cli.options import AllowCode, Folder, NewKind
 from bench.errors import HeatmarkError
 
 
@@ -124,9 +124,7 @@ def _suite_trials(name: str, store: Path, *, allow_code: bool) -> Trials:
 
 
 def new(
-    kind: Annotated[
-        Literal["attribution", "recipe", "metric", "dataset", "suite"], typer.Argument(help="What to begin.")
-    ],
+    kind: Annotated[NewKind, typer.Argument(help="What to begin.")],
     name: Annotated[str, typer.Argument(help="Its public name, such as my_method.")],
     package: Annotated[
         Path | None, typer.Option(help="A folder for a package of your own; else it goes into the checkout.")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.cli import new_files
-from bench.cli.new_files import NewKind, NewPlugin, checkout_files, package_files, write_new
+from bench.cli.new_files import NewPlugin, checkout_files, package_files, write_new
+from bench.cli.options import NewKind
 from bench.errors import HeatmarkError
 from bench.suites.load import load_suite
 

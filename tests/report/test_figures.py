@@ -21,10 +21,9 @@ from bench.report.figures.style import COLUMN, PAGE, apart, figures
 from bench.report.short_names import shortened
 from bench.report.view import view_of
 from bench.results.result_set import read_results
+from tests.support.published import BOARDS, RESULTS
 from tests.support.simulated_results import result_set
 
-RESULTS = Path(__file__).parents[2] / "results"
-BOARDS = sorted(path.parent for path in RESULTS.rglob("scores.parquet"))
 LONG = [f"a_method_with_quite_a_long_name(setting={n}, reduction=sum_absolute)" for n in range(9)]
 
 

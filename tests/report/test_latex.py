@@ -9,7 +9,7 @@ import pytest
 from bench.report.paper_tables import latex
 from bench.report.view import view_of
 from bench.results.result_set import read_results
-from tests.support.published import quick_first
+from tests.support.published import BOARDS, quick_first
 from tests.support.simulated_results import result_set
 
 DOCUMENT = r"""\documentclass[twocolumn]{article}
@@ -21,8 +21,6 @@ DOCUMENT = r"""\documentclass[twocolumn]{article}
 %s
 \end{document}
 """
-RESULTS = Path(__file__).parents[2] / "results"
-BOARDS = sorted(path.parent for path in RESULTS.rglob("scores.parquet"))
 
 
 def _compiled(text: str, folder: Path) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+RESULTS = Path(__file__).parents[2] / "results"
+BOARDS = sorted(path.parent for path in RESULTS.rglob("scores.parquet"))
 QUICK = {"embedded", "cub-gaze", "regularizers"}
 
 
