@@ -210,6 +210,7 @@ def test_the_picture_that_is_open_is_in_the_address(opened) -> None:
     page = opened(1440)
     page.locator("#pictures .tile").nth(1).click()
     title = page.locator("#large-title").inner_text()
+    assert "open=" in page.url
     again = opened(1440, at=page.url)
     assert again.locator("#large-title").inner_text() == title
     again.keyboard.press("Escape")

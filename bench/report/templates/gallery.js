@@ -67,11 +67,15 @@ async function enlarge(r, line) {
   const [order, image] = [row.ranks[line], row.image];
   at("scrub").hidden = !order || !image;
   at("scrubbed").parentElement.hidden = !image;
-  opened = { curve: row.curves[line], order: order && (await pixels(order)), image: image && (await pixels(image)) };
+  const asked = { curve: row.curves[line] };
+  opened = asked;
   at("removed").value = 0;
   scrub();
   if (!at("large").open) at("large").showModal();
   keep("open", `${r}.${line}`);
+  // Decoding takes a while, in which the reader may have opened another
+  Object.assign(asked, { order: order && (await pixels(order)), image: image && (await pixels(image)) });
+  if (opened === asked) scrub();
 }
 function scrub() {
   const share = Number(at("removed").value) / 100;
