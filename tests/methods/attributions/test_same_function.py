@@ -95,6 +95,52 @@ def test_a_cam_knows_channels_last(method, layout, request_: Request) -> None:
     torch.testing.assert_close(method.explain(_network(layout()), request_), expected)
 
 
+class _Sized(nn.Module):
+    """Maps of as many channels as they have rows or nearly, normalised or mixed before a head on their average."""
+
+    def __init__(self, channels: int, *, last: bool, between=lambda maps: maps) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.maps, self.head = nn.Conv2d(3, channels, 3, padding=1), nn.Linear(channels, 5)
+        self.last, self.between = last, between
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.between(F.max_pool2d(self.maps(images), 2).relu())
+        return self.head((maps.permute(0, 2, 3, 1) * 1).mean((1, 2)) if self.last else maps.mean((2, 3)))
+
+
+def _normalised(maps: Tensor) -> Tensor:
+    return F.layer_norm(maps.permute(0, 2, 3, 1), maps.shape[1:2]).permute(0, 3, 1, 2) * 1
+
+
+def _mixed(maps: Tensor) -> Tensor:
+    """Every place has a part of all others, as after attention."""
+    return maps + maps.mean((2, 3), keepdim=True)
+
+
+@pytest.mark.parametrize("between", [lambda maps: maps, _normalised, _mixed])
+@pytest.mark.parametrize(("channels", "height", "width"), [(8, 16, 16), (6, 16, 12), (8, 16, 12), (7, 16, 16)])
+def test_a_cam_tells_height_and_width_from_as_many_channels(channels, height, width, between) -> None:
+    request = small_request(2, height, width)
+    first, last = (_network(_Sized(channels, last=own, between=between)) for own in (False, True))
+    expected = features_of(first, request.images, request.targets)
+    found = features_of(last, request.images, request.targets)
+    assert expected.maps.shape == (2, channels, height // 2, width // 2)
+    torch.testing.assert_close(found.maps, expected.maps)
+    torch.testing.assert_close(found.gradients, expected.gradients)
+    half = request.with_images(request.images.where(torch.arange(width) < width // 2, -5.0))
+    dead = features_of(last, half.images, half.targets)
+    torch.testing.assert_close(dead.maps, features_of(first, half.images, half.targets).maps)
+
+
+def test_a_cam_refuses_a_map_whose_dimensions_are_no_places() -> None:
+    torch.manual_seed(0)
+    everything = nn.Linear(8 * 8 * 8, 8 * 8 * 8).double()
+    module = _Sized(8, last=False, between=lambda maps: everything(maps.flatten(1)).view(-1, 8, 8, 8) * 1)
+    with pytest.raises(UnsupportedError, match=r"map of shape \(8, 8, 8\) does not show which dimensions are height"):
+        GradCam().explain(_network(module), small_request())
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_maps_of_a_named_layer_are_what_it_gave(way: str, request_: Request) -> None:
     """Before what follows works on them in place."""
