@@ -1,6 +1,7 @@
 """Networks whose trained weights are drawn anew, layer by layer."""
 
 import copy
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -24,14 +25,18 @@ def randomised(network: Network, layers: Sequence[str], rng: ImageRandom) -> Net
     """A copy of the network with the weights of these layers drawn anew, the same for every image of the run.
 
     Normal numbers with the mean and the standard deviation of the weights that they replace, so that outputs keep
-    their scale. Running statistics stay.
+    their scale. Running statistics stay. What is drawn for a tensor hangs on its shape and on how many of that shape
+    are defined before it: on no name, on nothing around the network, and not on which other layers are drawn.
     """
     module = copy.deepcopy(unwrapped(network.module))
+    chosen = {id(own) for name in layers for own in module.get_submodule(name).parameters(recurse=False)}
+    seen: Counter[tuple[int, ...]] = Counter()
     with torch.no_grad():
-        for name in layers:
-            for kind, weights in module.get_submodule(name).named_parameters(recurse=False):
+        for weights in module.parameters():
+            shape = tuple(weights.shape)
+            if id(weights) in chosen:
                 own = weights.to(torch.promote_types(weights.dtype, torch.float32))
-                purpose = f"{name}.{kind}".replace("_orig_mod.", "")  # a compiled part is the same part
-                draws = torch.from_numpy(rng.shared(purpose).standard_normal(tuple(weights.shape)))
+                draws = torch.from_numpy(rng.shared((shape, seen[shape])).standard_normal(shape))
                 weights.copy_(draws.to(own) * own.std(correction=0) + own.mean())
+            seen[shape] += 1
     return replace(network, module=module, compiler="none")

@@ -22,8 +22,11 @@ from bench.methods.attributions.grad_cam import GradCam
 from bench.methods.attributions.grad_cam_plus_plus import GradCamPlusPlus
 from bench.methods.attributions.layer_cam import LayerCam
 from bench.methods.attributions.lrp import Lrp
+from bench.methods.attributions.randomised_network import RandomisedNetwork
 from bench.methods.attributions.score_cam import ScoreCam
+from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.methods.attributions.var_grad import VarGrad
+from bench.metrics.sanity.weight_randomisation import WeightRandomisation
 
 CAMS = [GradCam(), GradCamPlusPlus(), LayerCam(), ScoreCam()]
 
@@ -161,21 +164,65 @@ def test_the_maps_are_kept_where_a_view_of_them_is_changed(request_: Request) ->
     torch.testing.assert_close(found, GradCam().explain(_network(_Written()), request_))
 
 
+class _Around(nn.Module):
+    """The layers of a network under other names, behind something that has a weight of its own."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones((), dtype=torch.float64), requires_grad=False)
+        self.head, self.body = inner[-1], nn.ModuleDict({f"part_{i}": own for i, own in enumerate(inner[:-1])})
+
+    def forward(self, images: Tensor) -> Tensor:
+        for part in self.body.values():
+            images = part(images)
+        return self.head(images)
+
+
 WRAPPERS = {
     "data parallel": nn.DataParallel,
     "compiled": lambda module: torch.compile(module, backend="eager"),
     "both": lambda module: nn.DataParallel(torch.compile(module, backend="eager")),
+    "sequential": lambda module: nn.Sequential(nn.Identity(), nn.Sequential(module)),
 }
+
+
+def _drawn_alike(network: Network, wrapped: Network, request: Request) -> None:
+    first, second = (randomised(own, layers_of(own.module), request.rng) for own in (network, wrapped))
+    torch.testing.assert_close(first.logits(request.images), second.logits(request.images))
 
 
 @pytest.mark.parametrize("wrap", WRAPPERS)
 def test_wrapped_networks_get_the_same_random_weights_and_cams(wrap: str) -> None:
     network, request = small_network(), small_request()
     wrapped = replace(network, module=WRAPPERS[wrap](network.module))
-    assert layers_of(wrapped.module) == layers_of(network.module)
-    first, second = (randomised(own, layers_of(own.module), request.rng) for own in (network, wrapped))
-    torch.testing.assert_close(first.logits(request.images), second.logits(request.images))
+    assert len(layers_of(wrapped.module)) == len(layers_of(network.module))
+    _drawn_alike(network, wrapped, request)
     torch.testing.assert_close(GradCam().explain(wrapped, request), GradCam().explain(network, request))
+
+
+def test_renamed_layers_get_the_same_random_weights() -> None:
+    """Also where one is defined before others of other shapes, and beside further weights."""
+    network = small_network()
+    _drawn_alike(network, replace(network, module=_Around(network.module)), small_request())
+
+
+def test_something_around_a_network_changes_no_score_of_random_weights() -> None:
+    module, request = small_network().module, small_request()
+    metrics = [WeightRandomisation(order, points=4) for order in ("cascading", "independent")]
+    given = (request.images, request.targets)
+    told = {"attributions": [SimpleGradient(), RandomisedNetwork()], "metrics": metrics, "output": "logits"}
+    scores = [bench.evaluate(own, *given, **told).score for own in (module, nn.Sequential(module))]
+    torch.testing.assert_close(*(torch.tensor(own) for own in scores))
+
+
+def test_every_tensor_has_numbers_of_its_own() -> None:
+    network = Network(nn.Sequential(*(nn.Linear(6, 6) for _ in range(3))))
+    drawn = randomised(network, ["0", "1", "2"], small_request().rng).module
+    own = [((part.weight - part.weight.mean()) / part.weight.std()).flatten() for part in drawn]
+    assert torch.corrcoef(torch.stack(own)).triu(1).abs().max() < 0.5
+    alone = randomised(network, ["1"], small_request().rng).module
+    assert torch.equal(alone[1].weight, drawn[1].weight)
+    assert torch.equal(alone[2].weight, network.module[2].weight)
 
 
 class _MeanOfTokens(nn.Module):
