@@ -13,7 +13,8 @@ from rich.text import Text
 
 CELLS = "images x cells"  # what the whole of a run is counted in
 EVERY = 30.0  # seconds between lines where there is no terminal
-_NAME = 26  # characters of a bar's name at 80 columns
+_NAME = 26  # characters of a bar's name at 80 columns, the other _BESIDE are for what stands beside it
+_BESIDE = 54
 
 
 class Lines:
@@ -72,12 +73,16 @@ class Progress:
 
 
 class _Name(ProgressColumn):
-    """The name of a bar, its middle cut where it would push the bar off the terminal."""
+    """The name of a bar, its middle cut where it would push the bar off a terminal of so many columns."""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self.most = max(_NAME, columns - _BESIDE)
 
     def render(self, task: Task) -> Text:
         name = task.fields["stage"] or task.description
-        half = (_NAME - 1) // 2
-        return Text(name if len(name) <= _NAME else f"{name[:half]}…{name[-half:]}")
+        half = (self.most - 1) // 2
+        return Text(name if len(name) <= self.most else f"{name[:half]}…{name[-half:]}")
 
 
 class _Rate(ProgressColumn):
@@ -96,7 +101,7 @@ def silent() -> Progress:
 @contextmanager
 def progress() -> Iterator[Progress]:
     """Bars, or lines, on standard error while the block runs."""
-    columns = (_Name(), BarColumn(None), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     console, seen = Console(stderr=True), sys.stderr.isatty()
+    columns = (_Name(console.width), BarColumn(None), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Bars(*columns, console=console, disable=not seen, transient=True) as bars:
         yield Progress(bars, None if seen else Lines())

@@ -1,14 +1,37 @@
 """Where the command prints."""
 
 import logging
+import os
 import sys
 
 from rich.console import Console
 
 from bench.errors import printable
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read has gone (`heatmark list | head`): the work goes on, unheard."""
+        self.quiet = True
+        discard_output()
+
+
+def discard_output() -> None:
+    """Let whatever is still printed to standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 # A table in a file or a log is not cut to the width of no terminal.
-console = Console(width=None if sys.stdout.isatty() else 200, emoji=False)
+console = _Console(width=None if sys.stdout.isatty() else 200, emoji=False)
+
+
+def write(text: str) -> None:
+    """Write for programs: the text as it is, to standard output."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
 
 
 def say(text: object) -> None:

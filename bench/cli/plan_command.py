@@ -1,13 +1,13 @@
 """`heatmark plan`: what a suite will cost before it starts."""
 
 import json
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.cli.console import write
 from bench.cli.options import AllowCode, Download, Folder, Names, SuiteName, device_of, names_of
 from bench.errors import HeatmarkError
 
@@ -57,7 +57,7 @@ def plan(
     with progress() as bars, threads_of(job) if workers > 1 else nullcontext():
         planned = plan_of(job, Run(with_plugins(file), Store(store), place, bars), speed)
     if as_json:
-        sys.stdout.write(json.dumps(planned.record(), indent=2) + "\n")
+        write(json.dumps(planned.record(), indent=2) + "\n")
     else:
         show(planned)
 

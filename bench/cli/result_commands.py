@@ -1,13 +1,12 @@
 """`heatmark report`, `publish`, `pictures`, `compare` and `verify`: commands that read result sets."""
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import complain, console, say
+from bench.cli.console import complain, console, say, write
 from bench.cli.failures import failure_lines
 from bench.cli.options import AllowCode, Folder, Names, device_of, names_of, weights_of
 from bench.errors import HeatmarkError
@@ -62,11 +61,11 @@ def report(
     elif table == "latex":
         from bench.report.paper_tables import latex
 
-        sys.stdout.write(latex(view, short=short))
+        write(latex(view, short=short))
     else:
         from bench.report.tables import render, table_of
 
-        sys.stdout.write(render(table_of(view.board), table))
+        write(render(table_of(view.board), table))
 
 
 def figure(
@@ -206,5 +205,5 @@ def compare(
     if table == "terminal":
         show(comparison, console)
     else:
-        sys.stdout.write(render(comparison, table))
+        write(render(comparison, table))
     raise typer.Exit(1 if comparison.regressed else 0)

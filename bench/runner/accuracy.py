@@ -127,7 +127,7 @@ def _of_images(
 ) -> pd.DataFrame:
     """What is measured of a network batch by batch, a row per image of the split."""
     chosen, schema = run.chosen(trained.network, question.wanted), question.schema
-    name = f"{question.what} of {trained.network.name} by {trained.recipe}"
+    name = f"{trained.network.name} by {trained.recipe}: {question.what.partition(' (')[0]}"
 
     identified = identity(run, [trained], run.ids(chosen), question.what)
     key = key_of(identified)

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -210,3 +211,15 @@ def test_check_names_the_nearest_plugin(folder: Path) -> None:
     unknown = heatmark("check", "ginni", folder=folder)
     assert unknown.returncode == 2
     assert "did you mean 'gini'?" in unknown.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["report", "results/embedded", "--table", "csv"]])
+def test_a_reader_that_stops_reading_ends_nothing_badly(command: list[str], tmp_path: Path) -> None:
+    if command[0] == "report":
+        shutil.copytree(Path(__file__).parents[2] / command[1], tmp_path / "set")
+        command = ["report", str(tmp_path / "set"), "--table", "csv"]
+    run = [sys.executable, "-m", "bench", *command]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, "")
