@@ -44,9 +44,14 @@ def _pace(done: int, left: int, seconds: float) -> str:
     """How fast it goes and how long it may yet take, nothing while that is unknown."""
     if done <= 0 or seconds <= 0:
         return ""
-    rest = left * seconds / done
-    told = f"{rest / 3600:.1f} h" if rest >= 5400 else f"{rest / 60:.0f} min" if rest >= 90 else f"{rest:.0f} s"
-    return f", {done / seconds:.3g} a second, about {told} left"
+    return f", {done / seconds:.3g} a second, about {duration(left * seconds / done)} left"
+
+
+def duration(seconds: float) -> str:
+    """A time for people, in two digits or whole: `2.7 min`, `45 s`, `1,234 h`."""
+    size, unit = (3600, "h") if seconds >= 5400 else (60, "min") if seconds >= 90 else (1, "s")
+    count = seconds / size
+    return f"{count:,.{0 if count >= 9.95 else 1}f} {unit}"
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_how_fast_and_how_lo
         for _ in range(4):
             said.advance("small_resnet", 100)
     assert capsys.readouterr().err.splitlines() == [
-        "heatmark: small_resnet: 200 of 1,000, 5 a second, about 3 min left",
-        "heatmark: small_resnet: 400 of 1,000, 5.33 a second, about 2 min left",
+        "heatmark: small_resnet: 200 of 1,000, 5 a second, about 2.7 min left",
+        "heatmark: small_resnet: 400 of 1,000, 5.33 a second, about 1.9 min left",
     ]
 
 

@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+import typer
+
+from bench.cli.console import complain
+
 _NAMED = 3
 
 
@@ -12,6 +16,14 @@ def failure_lines(failures: Sequence[Mapping[str, Any]]) -> list[str]:
     own = [failure for failure in failures if str(failure["status"]).startswith("failed")]
     own.sort(key=_group)
     return [_line(*key, list(rows)) for key, rows in groupby(own, _group)]
+
+
+def end_with(lines: Sequence[str]) -> None:
+    """End the command: by exit status 3 where something failed, with a line for each failure."""
+    for line in lines:
+        complain(line)
+    if lines:
+        raise typer.Exit(3)
 
 
 def _group(failure: Mapping[str, Any]) -> tuple[str, str, str, str]:

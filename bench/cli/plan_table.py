@@ -9,6 +9,7 @@ from rich.table import Table
 from bench.cli.console import console, say
 from bench.parallel.plan import Plan
 from bench.parallel.workload import Task
+from bench.progress import duration
 
 _ROWS = 60
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "kiB"), (1, "bytes"))
@@ -21,13 +22,14 @@ def show(planned: Plan) -> None:
     say(f"{planned.suite}: {planned.cells:,} cells, {planned.stored:,} in the store; {where}{threads}")
     _show_work(planned)
     say(f"Passes: {planned.forward:,} forward, {planned.backward:,} backward")
-    say(f"Time: {_time(planned.seconds)} in one process{_with_workers(planned)}, {_time(planned.start)} of it to start")
+    start = f"{duration(planned.start)} of it to start"
+    say(f"Time: {duration(planned.seconds)} in one process{_with_workers(planned)}, {start}")
     say(f"Memory: {_size(planned.memory)} a process, at least; the store grows by about {_size(planned.store_bytes)}")
     _show_dearest(planned)
     saved = planned.with_adaptive_curves()
     if saved is not None:
-        say(f"Adaptive curves (tolerance = 0.01) would save {saved[0]:,} passes forward, {_time(saved[1])}")
-    say(f"A quarter of the {planned.images:,} images: {_time(planned.with_images(0.25))}, intervals twice as wide")
+        say(f"Adaptive curves (tolerance = 0.01) would save {saved[0]:,} passes forward, {duration(saved[1])}")
+    say(f"A quarter of the {planned.images:,} images: {duration(planned.with_images(0.25))}, intervals twice as wide")
     for note in planned.notes:
         say(f"Note: {note}")
 
@@ -53,7 +55,7 @@ def _add_rows(table: Table, planned: Plan, key: Callable[[Task], tuple[str, str]
         tasks = list(group)
         numbers = [sum(getattr(task, what) for task in tasks) for what in ("cells", "forward", "backward")]
         seconds = sum(task.seconds for task in tasks)
-        table.add_row(*map(escape, name), *(f"{number:,}" for number in numbers), _time(seconds))
+        table.add_row(*map(escape, name), *(f"{number:,}" for number in numbers), duration(seconds))
 
 
 def _show_dearest(planned: Plan) -> None:
@@ -62,7 +64,7 @@ def _show_dearest(planned: Plan) -> None:
     for name in ("method", "metric", "network"):
         table.add_column(name)
     for task in planned.dearest:
-        table.add_row(_time(task.dearest), *map(escape, (task.method, task.metric, task.network)))
+        table.add_row(duration(task.dearest), *map(escape, (task.method, task.metric, task.network)))
     console.print(table, highlight=False)
 
 
@@ -71,13 +73,7 @@ def _row(task: Task) -> str:
 
 
 def _with_workers(planned: Plan) -> str:
-    return f", {_time(planned.seconds_of(planned.workers))} in {planned.workers}" if planned.workers > 1 else ""
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
+    return f", {duration(planned.seconds_of(planned.workers))} in {planned.workers}" if planned.workers > 1 else ""
 
 
 def _size(count: int) -> str:

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import complain, console, say, write
-from bench.cli.failures import failure_lines
+from bench.cli.console import console, say, write
+from bench.cli.failures import end_with, failure_lines
 from bench.cli.options import AllowCode, Folder, Names, device_of, names_of, weights_of
 from bench.errors import HeatmarkError
 
@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Write the report of a result set anew, or print its leaderboard, or a part of it, as a table.
 
-    Given a suite, first gathers what its shards have left in the store.
+    Given a suite, first gathers what its shards have left in the store; exit status 3 where a method or metric failed.
     """
     chosen_weights = weights_of(weights)
     if table is None and (metrics or entries):
@@ -38,34 +38,22 @@ def report(
     from bench.results.result_set import read_results
     from bench.suites.read import shipped_suites
 
+    failures: list[str] = []
     if not folder.is_dir() and (folder.suffix == ".toml" or str(folder) in shipped_suites()):
-        folder = _gathered(str(folder), store, allow_code=allow_code)
+        folder, failures = _gathered(str(folder), store, allow_code=allow_code)
     results = read_results(folder)
     if table is None:
         from bench.report.write import write_report
 
         write_report(results, folder, chosen_weights)
         say(f"Report: {folder}")
-        return
-    from bench.report.view import view_of
-
-    view = view_of(results, chosen_weights, names_of(metrics), names_of(entries))
-    if table == "terminal":
-        from bench.report.terminal import show as show_board
-        from bench.report.terminal import show_networks, show_scores
-
-        show_board(view, console)
-        if full:
-            show_scores(view, console)
-            show_networks(results.networks, console)
-    elif table == "latex":
-        from bench.report.paper_tables import latex
-
-        write(latex(view, short=short))
     else:
-        from bench.report.tables import render, table_of
+        from bench.cli.board_table import print_board
+        from bench.report.view import view_of
 
-        write(render(table_of(view.board), table))
+        chosen = names_of(metrics), names_of(entries)
+        print_board(results, view_of(results, chosen_weights, *chosen), table, short=short, full=full)
+    end_with(failures)
 
 
 def figure(
@@ -95,8 +83,8 @@ def site(
     say(f"{count} boards: {out / 'index.html'}")
 
 
-def _gathered(suite: str, store: Path, *, allow_code: bool) -> Path:
-    """The result set of a suite's shards, written where `heatmark run` would write it."""
+def _gathered(suite: str, store: Path, *, allow_code: bool) -> tuple[Path, list[str]]:
+    """The result set of a suite's shards, written where `heatmark run` would write it; a line for each failure."""
     from bench.suites.read import read_suite
 
     file = read_suite(suite, allow_code=allow_code)
@@ -114,9 +102,7 @@ def _gathered(suite: str, store: Path, *, allow_code: bool) -> Path:
         results = gathered(Job(file, store, place.type), Run(with_plugins(file), Store(store), place, bars))
     folder = store / "results" / file.table.name
     write_results(results, folder)
-    for line in failure_lines(results.manifest["failures"]):
-        complain(line)
-    return folder
+    return folder, failure_lines(results.manifest["failures"])
 
 
 def publish(

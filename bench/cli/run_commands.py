@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import complain, say
+from bench.cli.console import say
+from bench.cli.failures import end_with
 from bench.cli.interruption import interruptible, kept_in
 from bench.cli.options import AllowCode, Download, Folder, Names, SuiteName, device_of, names_of
 from bench.errors import HeatmarkError
@@ -64,10 +65,7 @@ def run(
 
         how = How(device, store, out, workers, executor, limit, shard, retrain)
         failures = carry_out(replace(file, command=command), how)
-    for line in failures:
-        complain(line)
-    if failures:
-        raise typer.Exit(3)
+    end_with(failures)
 
 
 def train(

@@ -9,6 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from bench.api import Attribution
+from bench.api.registry import find
 from bench.cli import app
 from bench.cli.failures import failure_lines
 from bench.errors import HeatmarkError
@@ -144,6 +145,28 @@ def test_what_a_shard_could_not_do_is_gathered_as_it_is_and_tried_again_by_the_s
     assert not tried
     one_shard(job, run_of(job), 1, 1)
     assert set(tried) == {"attention_rollout"}
+
+
+def test_what_failed_in_a_shard_is_a_line_and_status_3_of_the_report_that_gathers(
+    folder: Path, alone: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixed_chunk(folder / "alone", folder / "failed")
+    job = job_of(folder, SUITE.format(weights=TRAINED).replace("images = 12", "images = 4"), "failed")
+
+    def fails(*_: object) -> None:
+        raise ValueError("no way")
+
+    monkeypatch.setattr(find("attributions")["random_map"], "attribute", fails)
+    one_shard(job, run_of(job), 1, 1)
+    options = ["--store", str(job.store), "--table", "csv"]
+    gathering = CliRunner().invoke(app, ["report", str(folder / "small.toml"), *options])
+    assert gathering.exit_code == 3, gathering.output
+    lines = gathering.stderr.splitlines()
+    assert [line.partition(", deletion")[0] for line in lines] == [
+        f"heatmark: random_map on {network} by standard" for network in ("small_plain", "small_resnet")
+    ]
+    assert all(line.endswith("gini, 4 images: failed: ValueError: no way") for line in lines)
+    assert "integrated_gradients" in gathering.stdout
 
 
 def test_shards_share_all_units_evenly(folder: Path, alone: Results) -> None:
