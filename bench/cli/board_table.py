@@ -3,9 +3,6 @@
 from typing import Literal
 
 from bench.cli.console import console, write
-from bench.report.paper_tables import latex
-from bench.report.tables import render, table_of
-from bench.report.terminal import show, show_networks, show_scores
 from bench.report.view import View
 from bench.results.result_set import Results
 
@@ -18,11 +15,17 @@ def print_board(results: Results, view: View, kind: Kind, *, short: bool, full: 
     `short`: LaTeX without intervals; `full`: in the terminal every score with its interval, and the networks.
     """
     if kind == "terminal":
+        from bench.report.terminal import show, show_networks, show_scores
+
         show(view, console)
         if full:
             show_scores(view, console)
             show_networks(results.networks, console)
     elif kind == "latex":
+        from bench.report.paper_tables import latex
+
         write(latex(view, short=short))
     else:
+        from bench.report.tables import render, table_of
+
         write(render(table_of(view.board), kind))
