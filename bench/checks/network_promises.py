@@ -5,7 +5,9 @@ line that says what to set or mend. The network is in evaluation mode inside, an
 """
 
 import random
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import UninitializedParameter
 
-from bench.api import HeatmarkError, Network
+from bench.api import Attribution, HeatmarkError, ImageMetric, Network
 from bench.api.module_state import evaluating
+from bench.checks.failing_networks import where_it_ends, why_no_answer, why_no_gradient
+from bench.checks.full_passes import PAIRS, inputs_at_once, repeated
+from bench.checks.output_kinds import breach
 
 LOOKED_AT = 2  # images, and a paler mirrored copy of each
 _SURE = 1e-3  # the share of the outputs' range that is no rounding
@@ -30,7 +35,7 @@ def takes_the_images(network: Network, images: Tensor) -> None:
     except HeatmarkError as error:
         raise AssertionError(str(error)) from error
     except Exception as error:  # a network may fail in any way
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        reason = why_no_answer(network.module, error)
         shape = tuple(images.shape)
         raise AssertionError(f"network {network.name!r} cannot take images of shape {shape}: {reason}") from error
     assert len(outputs) == len(images), f"network {network.name!r} returns {len(outputs)} rows for {len(images)} images"
@@ -57,24 +62,11 @@ def is_finite(network: Network, images: Tensor) -> None:
 
 
 def returns_what_is_declared(network: Network, images: Tensor) -> None:
-    """Logits are no probabilities, and probabilities are."""
+    """Logits are no probabilities, in none of the ways that these are returned, and probabilities are."""
     with torch.enable_grad():
         outputs = _raw(network, images.detach().requires_grad_())
-    last = outputs.grad_fn.name() if outputs.grad_fn is not None else ""
-    outputs = outputs.detach()[outputs.isfinite().all(1)]
-    sums = bool((outputs >= 0).all() and ((outputs.sum(1) - 1).abs() <= _SUM).all())
-    if network.output == "probabilities":
-        assert sums, (
-            f'network {network.name!r} is declared as output = "probabilities", and its outputs are not: expected rows '
-            'that are not negative and sum to 1; set output = "logits" or "labels"'
-        )
-    elif network.output == "logits":
-        assert not sums, f'network {network.name!r} returns probabilities; set output = "probabilities"'
-    if network.output != "number":
-        assert not last.startswith("Sigmoid"), (
-            f"network {network.name!r} ends in a sigmoid; expected what goes into it: take the sigmoid off, and set "
-            'output = "logit" or "labels"'
-        )
+        found = breach(outputs[outputs.isfinite().all(1)], network.output, _HALF if _is_low(network) else _SUM)
+    assert found is None, f"network {network.name!r} {found}"
 
 
 def leaves_the_images_alone(network: Network, images: Tensor) -> None:
@@ -124,21 +116,35 @@ def answers_alone_as_in_company(network: Network, images: Tensor) -> None:
     )
 
 
+def answers_alike_in_full_passes(network: Network, images: Tensor) -> None:
+    """An image's outputs do not depend on how many go through at once, up to two chunks."""
+    count = PAIRS * network.chunk
+    if count <= len(images):
+        return
+    few, many = _raw(network, images), _raw(network, repeated(images, count))
+    assert len(many) == count, f"network {network.name!r} returns {len(many)} rows for {count} images"
+    assert _alike(network, repeated(few, count), many), (
+        f"network {network.name!r}: an image's outputs depend on how many images are shown at once: {len(images)} or "
+        f"{count}; let it treat each image by itself"
+    )
+
+
 def passes_a_gradient_to_the_image(network: Network, images: Tensor) -> None:
     """The gradient of the target's logit reaches the image, is finite, and not zero everywhere."""
     mend = "leave out detach(), rounding and quantised layers, or explain it by methods that need no gradient"
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), warnings.catch_warnings():
+            # Of operations without a derivative, which is said below.
+            warnings.filterwarnings("ignore", ".*an autograd kernel was not registered", UserWarning)
             watched = images.detach().requires_grad_()
             logits = network.logits(watched)
-            (gradients,) = torch.autograd.grad(logits.gather(1, logits.argmax(1)[:, None]).sum(), watched)
+            target = logits.gather(1, logits.argmax(1)[:, None]).sum()
+            given = torch.autograd.grad(target, watched, allow_unused=True)[0] if target.requires_grad else None
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        if "nference tensor" in reason:
-            mend = "build it outside of torch.inference_mode()"
-        raise AssertionError(
-            f"no gradient of network {network.name!r} reaches its images ({reason}); {mend}"
-        ) from error
+        why = why_no_gradient(error)
+        raise AssertionError(f"no gradient of network {network.name!r} reaches its images: {why}") from error
+    assert given is not None, f"no gradient of network {network.name!r} {where_it_ends(network.module)}; {mend}"
+    gradients = given
     assert gradients.isfinite().flatten(1).all(1).any(), (
         f"the gradients of network {network.name!r} are not finite for any of {len(images)} images; look at its "
         "weights, its precision and `preprocess`"
@@ -155,6 +161,7 @@ NETWORK_CHECKS: tuple[Callable[[Network, Tensor], None], ...] = (
     neither_draws_nor_counts,
     answers_twice_the_same,
     answers_alone_as_in_company,
+    answers_alike_in_full_passes,
     returns_what_is_declared,
     passes_a_gradient_to_the_image,
 )
@@ -167,16 +174,34 @@ def checks_for(needs_gradient: bool) -> list[Callable[[Network, Tensor], None]]:
 
 def look_at(network: Network, images: Tensor, *, needs_gradient: bool) -> list[str]:
     """The names of the promises that a network keeps on some images; HeatmarkError for the first that it breaks."""
+    return _kept(checks_for(needs_gradient), network, images)
+
+
+def look_at_full(network: Network, images: Tensor) -> list[str]:
+    """The same for the promise that hangs on how many images go through at once."""
+    return _kept([answers_alike_in_full_passes], network, images)
+
+
+def _kept(checks: Sequence[Callable[[Network, Tensor], None]], network: Network, images: Tensor) -> list[str]:
     kept = []
     try:
         _check_values(network)  # images lie where the network does
         shown = sample(images)
-        for check in checks_for(needs_gradient):
+        for check in checks:
             tried(check, network, shown)
             kept.append(check.__name__)
-    except AssertionError as breach:
-        raise HeatmarkError(str(breach)) from breach
+    except AssertionError as broken:
+        raise HeatmarkError(str(broken)) from broken
     return kept
+
+
+def look_before(
+    network: Network, images: Tensor, methods: Sequence[Attribution], metrics: Sequence[ImageMetric] = ()
+) -> list[str]:
+    """Look at a network, as `look_at` does, before these methods and metrics use it on a batch."""
+    most = inputs_at_once(network, images, methods, metrics)
+    own = replace(network, chunk=max(1, most // PAIRS))
+    return look_at(own, images, needs_gradient=any(method.needs_gradient for method in methods))
 
 
 def tried(check: Callable[[Network, Tensor], None], network: Network, images: Tensor) -> None:
@@ -191,7 +216,9 @@ def tried(check: Callable[[Network, Tensor], None], network: Network, images: Te
             check(network, images)
         finally:
             for name, values in network.module.named_buffers():
-                if name in before and not _equal(values, before[name]):
+                if name in before and values.shape != before[name].shape:
+                    values.data = before[name]
+                elif name in before and not _equal(values, before[name]):
                     values.copy_(before[name])
 
 
@@ -226,9 +253,12 @@ def _alike(network: Network, first: Tensor, second: Tensor) -> bool:
     first, second = first[kept].double(), second[kept].double()
     if not len(first):
         return True
-    low = any(p.dtype in (torch.float16, torch.bfloat16) for p in network.module.parameters())
     span, size = first.max() - first.min(), first.abs().max()
-    return bool((first - second).abs().max() <= (_HALF if low else _SURE) * span + 1e-5 * size)
+    return bool((first - second).abs().max() <= (_HALF if _is_low(network) else _SURE) * span + 1e-5 * size)
+
+
+def _is_low(network: Network) -> bool:
+    return any(own.dtype in (torch.float16, torch.bfloat16) for own in network.module.parameters())
 
 
 def _random_states(images: Tensor) -> Sequence[Any]:

@@ -84,7 +84,6 @@ def train(
     file = read_suite(suite, quick=quick, allow_code=allow_code)
     from bench.progress import progress
     from bench.results.cell_store import Store
-    from bench.runner.networks import number_of
     from bench.runner.records import Run
     from bench.runner.run import train_one
     from bench.suites.load import with_plugins
@@ -92,7 +91,7 @@ def train(
     loaded = with_plugins(file)
     with interruptible(kept_in(store)), progress() as bars:
         run = Run(loaded, Store(store), device_of(device), bars)
-        row = train_one(run, number_of(loaded, network, recipe), out)
+        row = train_one(run, loaded.number_of(network, recipe), out)
     say(
         f"{row['network']} by {row['recipe']}: accuracy {row['accuracy']:.1%} on {row['images']} images, "
         f"{row['robust_accuracy']:.1%} under attack"

@@ -61,12 +61,13 @@ def evaluate(
     named = Named.of(model, images, device)
     given, names = GivenImages(named.images, truth, fixations, image_ids), classes or named.classes
     work = Evaluation(
-        named.model, given, targets, attributions, references, preprocess, output, names, batch, on_error, seed
+        *(named.model, given, targets, attributions, references, preprocess, output, names),
+        *(batch, on_error, seed, scorers),
     )
     rows: list[tuple[Any, ...]] = []
     with torch.inference_mode(False), exits_refused():
         for request, explanations in work.explained(progress):
-            for method, metric, scored in work.scored(explanations, scorers):
+            for method, metric, scored in work.scored(explanations):
                 rows += _rows(request, method, metric, scored)
     frame = _ordered(pd.DataFrame(rows, columns=COLUMNS), work.methods, scorers)
     frame.attrs["heatmark"] = {

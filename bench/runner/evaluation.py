@@ -24,7 +24,7 @@ from bench.api import (
     Request,
     Scored,
 )
-from bench.checks.network_promises import look_at
+from bench.checks.network_promises import look_before
 from bench.data.batches import Batch, evenly_spaced, usable
 from bench.data.given_images import ChosenImages, GivenImages
 from bench.engine import clean_logits
@@ -135,6 +135,7 @@ class Evaluation:
     batch: int
     on_error: OnError
     seed: int
+    metrics: Sequence[ImageMetric] = ()
 
     def __post_init__(self) -> None:
         if type(self.batch) is not int or self.batch < 1:
@@ -162,7 +163,7 @@ class Evaluation:
             self._check_targets()
             for batch in self.images.batches(network, self.batch, device):
                 if not seen:
-                    look_at(network, batch.images, needs_gradient=any(method.needs_gradient for method in methods))
+                    look_before(network, batch.images, methods, self.metrics)
                 seen.update(batch.ids)
                 _check_ids(seen)
                 request, clean = self._request(network, batch, sum(seen.values()) - len(batch.ids))
@@ -172,9 +173,10 @@ class Evaluation:
                     bars.advance("images", len(batch.ids), total)
 
     def scored(
-        self, explanations: dict[Attribution, Explained | str], scorers: Sequence[ImageMetric]
+        self, explanations: dict[Attribution, Explained | str]
     ) -> Iterator[tuple[Attribution, ImageMetric, Scored | str]]:
         """The score of every method by every metric, or why there is none."""
+        scorers = self.metrics
         pairs = [(m, s, own) for m, own in explanations.items() for s in scorers if isinstance(own, Explained)]
         together = [(scorer, own) for _, scorer, own in pairs]
         results: Sequence[Scored | str] = measure(together) if self.on_error == "raise" else measure_each(together)

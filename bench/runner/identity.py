@@ -22,6 +22,10 @@ NOT_COMPUTING = (
     *("checks/", "cli/", "plugins/", "report/", "results/", "statistics/", "suites/", "verification/"),
 )
 
+# How a network is looked at: cells of networks that were looked at less closely are not taken.
+LOOKING = ("checks/full_passes.py", "checks/network_promises.py", "checks/output_kinds.py")
+
+_ROOT = Path(__file__).parents[1]
 _PLACE = "the parts of a cell stand here"
 
 
@@ -37,8 +41,8 @@ def identity(run: Run, networks: Sequence[Trained], ids: Sequence[str], *parts: 
             ]
             for t in networks
         ],
-        # What they were looked at for: a cell from before a promise was asked for is not taken.
-        "promises": [check.__name__ for check in NETWORK_CHECKS],
+        # What they were looked at for, and how: a cell from before a promise was asked for so is not taken.
+        "promises": [*(check.__name__ for check in NETWORK_CHECKS), look_hash()],
         "trainings": [t.training and asdict(t.training) for t in networks] if compares else None,
         "parts": [_signature(part) if isinstance(part, Plugin) else part for part in parts],
         "target": [run.table.target, run.table.only_correct],
@@ -74,12 +78,22 @@ def keys_of(
 @cache
 def code_hash() -> str:
     """A hash of all code of the package that computes."""
+    names = sorted(path.relative_to(_ROOT).as_posix() for path in _ROOT.rglob("*.py"))
+    return _hash_of(
+        name for name in names if not name.startswith((*NOT_COMPUTING, "methods/", "metrics/", "datasets/"))
+    )
+
+
+@cache
+def look_hash() -> str:
+    """A hash of the code that looks at networks before their first score."""
+    return _hash_of(LOOKING)
+
+
+def _hash_of(names: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    root = Path(__file__).parents[1]
-    for path in sorted(root.rglob("*.py")):
-        name = path.relative_to(root).as_posix()
-        if not name.startswith((*NOT_COMPUTING, "methods/", "metrics/", "datasets/")):
-            digest.update(name.encode() + path.read_bytes())
+    for name in names:
+        digest.update(name.encode() + (_ROOT / name).read_bytes())
     return digest.hexdigest()
 
 

@@ -12,15 +12,15 @@ from typing import Any, Literal
 import pandas as pd
 import pyarrow as pa
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.api import Dataset, Network, Preprocess, Recipe
 from bench.checks import trials
-from bench.checks.network_promises import LOOKED_AT, NETWORK_CHECKS, checks_for, look_at, sample, tried
+from bench.checks.network_promises import LOOKED_AT, NETWORK_CHECKS, checks_for, look_at, look_at_full, sample, tried
 from bench.data.batches import Batch, evenly_spaced, load
 from bench.data.imagenet_classes import WNIDS, imagenet_names
 from bench.data.label_map import label_map_of, read_label_map
-from bench.errors import HeatmarkError, nearest
+from bench.errors import HeatmarkError
 from bench.files import key_of, locked, unsealed
 from bench.pretrained.by_name import pretrained
 from bench.pretrained.record import About
@@ -198,21 +198,6 @@ class NetworkLoader:
         return self.table.outputs or (1 if single else len(self.suite.dataset.classes))
 
 
-def number_of(suite: Suite, network: str | None, recipe: str | None = None) -> int:
-    """The position of the first network of this name and of a recipe of this label; None is any.
-
-    HeatmarkError with the nearest name where the suite has none.
-    """
-    names = [table.label for table in suite.table.networks]
-    if network is not None and network not in names:
-        raise HeatmarkError(f"suite {suite.table.name} has no network {network!r}; {nearest(network, names)}")
-    labels = {i: suite.recipes[i].label for i, name in enumerate(names) if network in (None, name)}
-    if recipe is not None and recipe not in labels.values():
-        known = nearest(recipe, set(labels.values()))
-        raise HeatmarkError(f"suite {suite.table.name} trains no such network by {recipe!r}; {known}")
-    return next(i for i, label in labels.items() if recipe in (None, label))
-
-
 def _beside(path: Path) -> dict[str, Any]:
     """What the JSON file beside weights says, nothing where there is none; HeatmarkError where it is damaged."""
     about = path.with_suffix(".json")
@@ -255,16 +240,31 @@ def _label_map(suite: Suite, table: NetworkTable, about: About) -> tuple[int, ..
 
 
 def looked_at(run: Run, trained: Trained) -> Trained:
-    """The network with the promises that it keeps on images of the suite; HeatmarkError for one that it breaks."""
-    gradients = _needs_gradient(run)
+    """The network with the promises that it keeps on images of the suite; HeatmarkError for one that it breaks.
 
-    def compute() -> pd.DataFrame:
-        images = _batch(run, trained).images
-        return pd.DataFrame({"promise": look_at(trained.network, images, needs_gradient=gradients)})
+    Whether it keeps them in passes as large as those of the run, `looked_at_full` tells once these are known.
+    """
+    few = replace(trained.network, chunk=1)
 
-    promises = ("look", str(gradients), *(check.__name__ for check in NETWORK_CHECKS))
+    def compute(images: Tensor) -> list[str]:
+        return look_at(few, images, needs_gradient=_needs_gradient(run))
+
+    return replace(trained, look=_look(run, trained, str(_needs_gradient(run)), compute))
+
+
+def looked_at_full(run: Run, trained: Trained) -> Trained:
+    """The network, which answers alike in passes of its chunk; HeatmarkError where it does not."""
+    network = trained.network
+    _look(run, trained, f"chunk {network.chunk}", lambda images: look_at_full(network, images))
+    return trained
+
+
+def _look(run: Run, trained: Trained, what: str, compute: Callable[[Tensor], list[str]]) -> tuple[str, ...]:
+    """The promises that were found to be kept, from the store or by looking."""
+    promises = ("look", what, *(check.__name__ for check in NETWORK_CHECKS))
     parts = identity(run, [trained], run.ids(_positions(run, trained)), *promises)
-    return replace(trained, look=tuple(run.stored(parts, LOOK, compute).promise))
+    kept = run.stored(parts, LOOK, lambda: pd.DataFrame({"promise": compute(_batch(run, trained).images)}))
+    return tuple(kept.promise)
 
 
 def suite_trials(run: Run) -> Iterator[tuple[str, Callable[[], None] | None]]:

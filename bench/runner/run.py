@@ -18,7 +18,7 @@ from bench.results.result_set import Results
 from bench.runner.accuracy import network_row
 from bench.runner.blocks import blocks_of, expected_work
 from bench.runner.collect import Part, collect
-from bench.runner.networks import NetworkLoader, looked_at
+from bench.runner.networks import NetworkLoader, looked_at, looked_at_full
 from bench.runner.records import Run, Trained
 from bench.runner.sample_heatmaps import gallery_of
 from bench.runner.speed import tuned
@@ -62,7 +62,7 @@ def ready_networks(
     keep_large_blocks()
     forget_states()
     loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, if_missing)
-    return [tuned(run, looked_at(run, trained)) for trained in loader.load(retrain=retrain)]
+    return [looked_at_full(run, tuned(run, looked_at(run, trained))) for trained in loader.load(retrain=retrain)]
 
 
 def train_one(run: Run, number: int, out: Path | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from bench.api import Explained, Request, Sample
-from bench.checks.network_promises import look_at
+from bench.checks.network_promises import look_before
 from bench.data.batches import Batch, batch_of, load
 from bench.data.transforms import read_image
 from bench.errors import HeatmarkError
@@ -19,7 +19,7 @@ from bench.files import write_whole
 from bench.functional.heatmaps import for_display
 from bench.functional.outputs import target_outputs
 from bench.runner.explain import Explainer
-from bench.runner.networks import NetworkLoader, number_of
+from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run, Trained
 from bench.runner.sample_heatmaps import displayed
 
@@ -32,10 +32,10 @@ def draw(run: Run, image: str, network: str | None, out: Path) -> str:
     `image` is a file or an image id of the suite's data set; `network` a name of the suite, None for its first.
     HeatmarkError for a file where the network knows only images that are made.
     """
-    number = number_of(run.suite, network)
+    number = run.suite.number_of(network)
     trained = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress).load()[0]
     batch = _batch(run, trained, image)
-    look_at(trained.network, batch.images, needs_gradient=any(own.needs_gradient for own in run.suite.attributions))
+    look_before(trained.network, batch.images, run.suite.attributions)
     explainer = Explainer(run, trained)
     request, clean = explainer.request_for(batch)
     explained = explainer.explanations(request, clean, batch, run.suite.attributions)

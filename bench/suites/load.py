@@ -28,6 +28,20 @@ class Suite:
     attributions: tuple[Attribution, ...]
     metrics: tuple[ImageMetric | NetworkMetric, ...]
 
+    def number_of(self, network: str | None, recipe: str | None = None) -> int:
+        """The position of the first network of this name and of a recipe of this label; None is any.
+
+        HeatmarkError with the nearest name where the suite has none.
+        """
+        names = [table.label for table in self.table.networks]
+        if network is not None and network not in names:
+            raise HeatmarkError(f"suite {self.table.name} has no network {network!r}; {nearest(network, names)}")
+        labels = {i: self.recipes[i].label for i, name in enumerate(names) if network in (None, name)}
+        if recipe is not None and recipe not in labels.values():
+            known = nearest(recipe, set(labels.values()))
+            raise HeatmarkError(f"suite {self.table.name} trains no such network by {recipe!r}; {known}")
+        return next(i for i, label in labels.items() if recipe in (None, label))
+
 
 def load_suite(
     name_or_path: str,

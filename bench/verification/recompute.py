@@ -17,7 +17,7 @@ from bench.results.result_set import Results
 from bench.runner.collect import machine
 from bench.runner.explain import Explainer
 from bench.runner.identity import code_hash
-from bench.runner.networks import NetworkLoader, number_of
+from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run, Trained
 from bench.runner.score import rows, score_across, score_one
 
@@ -100,7 +100,7 @@ def recomputed(results: Results, run: Run, entries: Sequence[Entry]) -> Iterator
 def _networks(results: Results, run: Run, network: str, recipe: str) -> list[Trained]:
     """The networks of an entry of the suite as they were explained; HeatmarkError where they are not at hand."""
     manifest = results.manifest
-    number = number_of(run.suite, network, recipe)
+    number = run.suite.number_of(network, recipe)
     loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, if_missing="refuse")
     group = []
     for trained in loader.load(retrain=bool(manifest.get("retrained", False))):

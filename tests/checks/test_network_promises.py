@@ -1,6 +1,8 @@
 """The look at a network before its first score: what is broken is refused in one line that says what to mend."""
 
 import random
+import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from typer.testing import CliRunner
 
 import bench
 from bench.api import HeatmarkError, Network
+from bench.api.registry import find
 from bench.checks.fixtures import small_network, small_transformer
-from bench.checks.network_promises import NETWORK_CHECKS, look_at
+from bench.checks.network_promises import NETWORK_CHECKS, look_at, returns_what_is_declared
 from bench.cli import app
 
 
@@ -67,13 +70,45 @@ def _infinite_output() -> nn.Module:
     return _Then(outputs=lambda x: x / 0)
 
 
+def _quantised() -> nn.Sequential:
+    """A network that calculates with whole numbers, between the stubs that turn images into them and back."""
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+    with warnings.catch_warnings(action="ignore"):  # torch moves this to a package of its own
+        whole = nn.Sequential(torch.ao.quantization.QuantStub(), plain, torch.ao.quantization.DeQuantStub()).eval()
+        whole.qconfig = torch.ao.quantization.get_default_qconfig("fbgemm")
+        torch.ao.quantization.prepare(whole, inplace=True)(torch.rand(8, 3, 16, 16))
+        return torch.ao.quantization.convert(whole)
+
+
+def _quantised_head() -> nn.Module:
+    torch.manual_seed(0)
+    with warnings.catch_warnings(action="ignore"):
+        return torch.ao.quantization.quantize_dynamic(_Then(), {nn.Linear})
+
+
 OWN = torch.Generator()
 BROKEN = {
     "nan weight": (lambda: _with_weight(torch.nan), "head.bias is not finite; train it, or load"),
     "infinite weight": (lambda: _with_weight(torch.inf), "head.bias is not finite"),
     "infinite output": (_infinite_output, "outputs are not finite for any"),
     "softmax": (lambda: _Then(outputs=lambda x: x.softmax(1)), 'set output = "probabilities"'),
+    "softmax behind a scale": (lambda: _Then(outputs=lambda x: x.softmax(1) * 100), "probabilities times 100"),
+    "shares": (lambda: _Then(outputs=lambda x: x.exp() / x.exp().sum(1, keepdim=True)), 'output = "probabilities"'),
+    "softmax without a class": (lambda: _Then(outputs=lambda x: x.softmax(1)[:, 1:]), "ends in a softmax; return what"),
+    "cut softmax": (lambda: _Then(outputs=lambda x: x.softmax(1).clamp(0.2, 0.8)), "ends in a softmax"),
+    "log_softmax": (lambda: _Then(outputs=lambda x: x.log_softmax(1)), "returns log-probabilities; return logits"),
+    "log of softmax": (lambda: _Then(outputs=lambda x: (x.softmax(1) + 1e-9).log()), "returns log-probabilities"),
+    "normalised": (lambda: _Then(outputs=lambda x: x - x.logsumexp(1, keepdim=True)), "returns log-probabilities"),
+    "log_softmax at a temperature": (
+        lambda: _Then(outputs=lambda x: (x * 3).log_softmax(1) / 2),
+        "returns log-probabilities times 0.5;",
+    ),
+    "log_softmax without a class": (lambda: _Then(outputs=lambda x: x.log_softmax(1)[:, 1:]), "ends in a log_softmax"),
+    "negative log_softmax": (lambda: _Then(outputs=lambda x: -x.log_softmax(1)), "ends in a log_softmax"),
     "sigmoid": (lambda: _Then(outputs=torch.sigmoid), "ends in a sigmoid"),
+    "percent by sigmoid": (lambda: _Then(outputs=lambda x: 100 * torch.sigmoid(x)), "ends in a sigmoid"),
+    "log-sigmoid": (lambda: _Then(outputs=F.logsigmoid), "ends in a log-sigmoid"),
     "one output": (lambda: _Then(classes=1), 'set output = "logit"'),
     "functional dropout": (lambda: _Then(features=F.dropout), "give dropout training=self.training"),
     "numpy noise": (lambda: _Then(outputs=lambda x: x + np.random.rand()), "draws random numbers"),  # noqa: NPY002
@@ -95,6 +130,15 @@ BROKEN = {
     "answers by size": (lambda: _KeepsAnswers(lambda x: x.shape), "keep no answers"),
     "answers, whatever is asked": (lambda: _KeepsAnswers(lambda _: 0), "network"),
     "lazy layer": (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(5)), "1.weight has no values yet"),
+    "another answer to many": (lambda: _Then(outputs=lambda x: x * (1 + (len(x) >= 8))), "how many images are shown"),
+    "another answer to one of many": (
+        lambda: _Then(outputs=lambda x: torch.cat([x[:7], x[7:] + 1])),
+        "shown at once: 4 or 64",
+    ),
+    "overwritten": (
+        lambda: _Then(outputs=lambda x: (lambda y: y * y.zero_())(x.exp())),
+        "overwrites in place what its gradient needs",
+    ),
     "counter": (_Counts, "changes its buffer calls"),
     "in place": (_InPlace, "changes the images that it is given, in place"),
     "detached": (lambda: _Then(features=lambda x: x.detach()), "reaches its images"),
@@ -112,10 +156,58 @@ def test_what_is_broken_is_refused_before_the_first_score(name: str) -> None:
     lazy = any(isinstance(own, nn.UninitializedParameter) for own in module.parameters())
     before = {} if lazy else {key: value.clone() for key, value in module.state_dict().items()}
     with pytest.raises(HeatmarkError, match=message) as caught:
-        bench.evaluate(module, images, attributions=["simple_gradient"], metrics=["gini"])
+        bench.evaluate(module, images, attributions=["simple_gradient"], metrics=["deletion"])
     assert "\n" not in str(caught.value)
     after = module.state_dict()
     assert all(torch.equal(after[key].nan_to_num(7), value.nan_to_num(7)) for key, value in before.items())
+
+
+HONEST = {
+    "all below zero": lambda x: -F.softplus(x) - 0.1,
+    "all above zero": lambda x: F.softplus(x) + 0.1,
+    "all below zero, hardly moved": lambda x: x * 1e-3 - 4,
+    "nearly alike": lambda x: x * 1e-6 + 0.3,
+    "gated": lambda x: x * torch.sigmoid(x),
+    "two that sum to nothing": lambda x: torch.cat([x[:, :1], -x[:, :1]], 1),
+    "mixed by attention": lambda x: (x.softmax(1)[:, :, None] * x[:, None]).sum(1) + x,
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_logits_of_any_size_and_sign_are_no_probabilities(name: str) -> None:
+    for seed in range(5):
+        torch.manual_seed(seed)
+        network = Network(_Then(outputs=HONEST[name]))
+        returns_what_is_declared(network, torch.rand(4, 3, 16, 16))
+
+
+@pytest.mark.parametrize("kind", ["labels", "logit"])
+@pytest.mark.parametrize("end", [torch.sigmoid, F.logsigmoid, lambda x: torch.sigmoid(x) * 1.0])
+def test_labels_and_one_logit_are_no_probabilities_either(kind, end) -> None:
+    network = Network(_Then(outputs=end, classes=1 if kind == "logit" else 4), output=kind)
+    with pytest.raises(HeatmarkError, match=r"ends in a (log-)?sigmoid; expected what goes into it"):
+        look_at(network, torch.rand(2, 3, 16, 16), needs_gradient=True)
+
+
+@pytest.mark.parametrize("method", ["simple_gradient", "lrp", "grad_cam", "deep_lift", "kernel_shap"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_quantised_network_is_explained_without_gradients_or_refused_in_one_line(method: str, whole: bool) -> None:
+    torch.manual_seed(0)
+    module = _quantised() if whole else _quantised_head()
+    run = partial(bench.evaluate, module, torch.rand(2, 3, 16, 16), metrics=["gini"])
+    if method == "kernel_shap":
+        assert run(attributions=[find("attributions")[method](samples=8)]).status.eq("ok").all()
+        return
+    with pytest.raises(HeatmarkError, match="passes its quantised layer") as caught:
+        run(attributions=[method])
+    assert str(caught.value).isprintable()
+
+
+def test_a_quantised_layer_without_a_stub_is_named() -> None:
+    with pytest.raises(
+        HeatmarkError, match=r"quantised layer 0 \(Conv2d\) takes quantised values only; put a QuantStub"
+    ):
+        look_at(Network(_quantised()[1]), torch.rand(2, 3, 16, 16), needs_gradient=False)
 
 
 def test_declared_probabilities_are_probabilities() -> None:

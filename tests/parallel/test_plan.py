@@ -54,14 +54,14 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         if outputs.requires_grad:
             outputs.register_hook(backward)
 
-    original: Callable[[Run, Trained], Trained] = running.tuned
+    original: Callable[[Run, Trained], Trained] = running.looked_at_full
 
-    def tuned(run: Run, trained: Trained) -> Trained:
-        ready = original(run, trained)
-        ready.network.module.register_forward_hook(forward)
-        return ready
+    def ready(run: Run, trained: Trained) -> Trained:
+        found = original(run, trained)
+        found.network.module.register_forward_hook(forward)
+        return found
 
-    monkeypatch.setattr(running, "tuned", tuned)
+    monkeypatch.setattr(running, "looked_at_full", ready)
     return counts
 
 

@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 
 from bench.api.source_code import code_of
+from bench.checks import network_promises
 from bench.checks.network_promises import NETWORK_CHECKS
 from bench.files import key_of
 from bench.progress import progress
 from bench.results.cell_store import Store
-from bench.runner.identity import NOT_COMPUTING, identity
+from bench.runner.identity import LOOKING, NOT_COMPUTING, identity
 from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run
 from bench.suites.load import load_suite
@@ -128,3 +129,13 @@ def test_a_cell_from_before_a_promise_was_asked_for_is_another(folder: Path, mon
     before = key(folder)
     monkeypatch.setattr("bench.runner.identity.NETWORK_CHECKS", NETWORK_CHECKS[1:])
     assert key(folder) != before
+
+
+def test_a_cell_of_a_network_that_was_looked_at_otherwise_is_another(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = key(folder)
+    monkeypatch.setattr("bench.runner.identity.look_hash", lambda: "how it was done once")
+    assert key(folder) != before
+    bench = Path(__file__).parents[2] / "bench"
+    assert Path(network_promises.__file__) in {bench / name for name in LOOKING}

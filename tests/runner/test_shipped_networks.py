@@ -11,7 +11,7 @@ from bench.data.batches import Batch, load
 from bench.progress import progress
 from bench.results.cell_store import Store
 from bench.runner.accuracy import accuracy_of
-from bench.runner.networks import NetworkLoader, number_of
+from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run
 from bench.runner.run import train_one
 from bench.runner.sample_heatmaps import displayed
@@ -66,5 +66,5 @@ def test_the_weights_are_small_and_say_where_they_come_from() -> None:
 def test_training_again_gives_the_same_accuracy_within_two_points(network: str, tmp_path: Path) -> None:
     about = json.loads((TRAINED / f"{network}-standard.json").read_text())
     with progress() as bars:
-        again = train_one(Run(SUITE, Store(tmp_path), CPU, bars), number_of(SUITE, network), None)
+        again = train_one(Run(SUITE, Store(tmp_path), CPU, bars), SUITE.number_of(network), None)
     assert again["accuracy"] == pytest.approx(about["accuracy"], abs=0.02)
