@@ -116,7 +116,7 @@ def _heroes(view: View, drawn: Sequence[Shown]) -> Sequence[Shown]:
 
 
 def _board(view: View) -> dict[str, Any]:
-    columns = heads(view)
+    columns, entries = heads(view), view.board.entries
     return {
         "heads": columns,
         "short": shortened([head.column.name for head in columns], 18),
@@ -124,6 +124,9 @@ def _board(view: View) -> dict[str, Any]:
         "rows": table(view),
         "ties": any(standing.rows for standing in view.board.standings),
         "scale": SCALES[view.placed],
+        "placed": view.placed,
+        "ceiling": "truth" if (entries.control & entries.needs_truth).any() else "the best control",
+        "over": "images and networks" if view.board.level == "networks" else view.verdict.over,
         "two": two,
         "bar": _bar,
         "interval": _interval,

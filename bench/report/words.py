@@ -27,7 +27,7 @@ def facts(results: Results, view: View) -> list[str]:
     said = [f"{len(view.board.images):,} images of {data_set(manifest)}"]
     accuracy = networks.groupby("network", sort=False).accuracy.mean()
     told: list[str] = [
-        f"{name} ({share:.0%} right)" if share == share else str(name) for name, share in accuracy.items()
+        f"{name} ({share:.0%} accuracy)" if share == share else str(name) for name, share in accuracy.items()
     ]
     said += [listed(told)] if len(told) <= _MOST_NETWORKS else [f"{len(told)} networks"] if told else []
     said += [f"explaining the {manifest['target'].partition(',')[0]} class".replace("label class", "labelled class")]

@@ -11,9 +11,9 @@ import pandas as pd
 from bench.statistics.board import Board
 from bench.statistics.metric_audit import flips
 from bench.statistics.names import display_names, listed
-from bench.statistics.paired_tests import ALPHA, adjusted_by_holm, holm, images_needed, paired
+from bench.statistics.paired_tests import ALPHA, holm, images_needed, paired
 from bench.statistics.place_stability import left_out, without_each
-from bench.statistics.places import Place, Scale, fair_scores
+from bench.statistics.places import Place, Scale, fair_scores, of_these_networks
 from bench.statistics.recipe_effects import LARGEST_DROP, Effect
 from bench.statistics.replicates import seeds_needed
 
@@ -45,18 +45,17 @@ def methods_finding(board: Board, scale: Scale, rows: Sequence[Place], controls:
         said = f"{first.method} is before {second.method}, but one image is no test."
         return said, Badge("cannot be tested", "cannot be tested: too few images"), []
     told = bool(standing.adjusted[0, 1] < ALPHA)
-    each = not told and ahead_on_each_network(board, first.entry, second.entry)
+    each = of_these_networks(board)
     carrying = carried_by(board)
-    reasons = [*(f"{first.method} {warning}." for warning in warnings), *_second_and_controls(board, second, controls)]
+    reasons = _second_and_controls(board, second, controls)
     if not told and not each:
         return _not_told(board, scale, rows, warnings, reasons)
     lead, networks = _lead(scale, first, second, "beats"), len(board.blocks)
-    but = [f"depends on {listed(carrying, _MOST_NAMED)}"] if carrying else []
+    but = [_only_while(board, carrying)] if carrying else []
     said = f"{first.method} {lead}, {SIGNIFICANTLY}{_but([*but, *warnings])}."
     if each:
-        said = f"{first.method} {lead}, on each of these {networks} networks {SIGNIFICANTLY}{_but([*but, *warnings])}; "
-        said += f"{networks} networks say nothing of others."
-        reasons.append("To speak of others takes more networks, not images.")
+        said = f"{first.method} {lead}, {SIGNIFICANTLY} on each of these {networks} networks{_but([*but, *warnings])}."
+        reasons.append(f"{networks} networks are too few to speak of others.")
     if board.question.kind == "protocols":
         said = _of_protocols(board, first.method, [*but, *warnings])
     if carrying:
@@ -64,9 +63,10 @@ def methods_finding(board: Board, scale: Scale, rows: Sequence[Place], controls:
     if not board.entries.control.any():
         return said, Badge("cannot be tested", "cannot be tested: no controls on this board"), reasons
     if on := carrying or (["what the metrics reward"] if warnings else []):
-        return said, Badge("depends", f"depends on {listed(on, _MOST_NAMED)}"), reasons
+        fragile = "the winner" if board.question.kind == "protocols" else "fragile:"
+        return said, Badge("depends", f"{fragile} depends on {listed(on, _MOST_NAMED)}"), reasons
     if each:
-        return said, Badge("depends", f"holds on these {networks} networks only"), reasons
+        return said, Badge("depends", f"shown on {networks} networks"), reasons
     return said, Badge("clear", "clear"), reasons
 
 
@@ -74,35 +74,34 @@ def recipes_finding(board: Board, effects: Sequence[Effect]) -> Finding:
     """What a board of recipes finds: an effect with its price, and no winner."""
     if not effects:
         return "There are no two recipes to compare.", Badge("cannot be tested", "cannot be tested: one recipe"), []
+    told = [effect for effect in effects if effect.judgement in TOLD]
+    tested = [effect for effect in effects if effect.judgement != "untested"]
     subject = most_telling(effects)
     if speaks_of_own(board, effects):
         said, subject = _own_finding(effects, trained_on(board))
     else:
-        under, size = subject.attribution, _signed(subject.effect)
-        said = f"under {under}, {subject.recipe} changes {subject.metric} by {size} for {_priced(subject)}"
-    said, control = f"No winner: {said}", control_of(board)
-    told = [effect for effect in effects if effect.judgement in TOLD]
-    tested = [effect for effect in effects if effect.judgement != "untested"]
+        size = _signed(subject.effect)
+        said = f"{subject.recipe} changes {subject.metric} of {subject.attribution} by {size} for {_priced(subject)}"
     reasons = []
     if not tested:
         said += ": one training each, so chance of training is in it."
         badge = Badge("cannot be tested", "one seed: chance of training is in it")
     else:
-        untested = subject.judgement == "untested"
-        said += " (one seed)" if untested else f", {'' if subject.judgement in TOLD else 'not '}significantly"
-        said += f"; {len(told)} of {len(effects)} effects differ from {control} (p < .05, Holm)."
-        badge = Badge("clear", f"{len(told)} of {len(effects)} effects told from none")
+        seeds = " (one seed)" if subject.judgement == "untested" else ""
+        count = f"{len(told) or 'none'} of {len(tested)} effects {'is' if len(told) < 2 else 'are'} significant"
+        said += f"{seeds}; {count} against {control_of(board)} (p < .05, Holm)."
+        badge = Badge("clear", f"{len(told)} of {len(tested)} effects significant")
         unsure = [effect.seeds_needed for effect in tested if effect.judgement == "not told apart"]
         if unsure and np.isfinite(np.median(unsure)):
-            half = f"half of the others would take {np.median(unsure):.0f} or more"
-            reasons.append(f"More seeds, not images: {half}.")
+            needed = f"{np.median(unsure):.0f} seeds or more"
+            reasons.append(f"Of the effects that are not significant, half would take {needed} (not more images).")
         if not told:
-            badge = Badge("not told apart", "not told apart: more seeds, not images")
+            badge = Badge("not told apart", f"none of {len(tested)} effects significant: more seeds, not images")
     if any(effect.own for effect in effects):
-        reasons.append("Some measures are what a recipe trains on: lowering them is no worth.")
+        reasons.append("No recipe is called best: it cannot be judged by what it trains on.")
     if badge.kind != "cannot be tested" and not board.entries.control.any():
-        reasons.append("No controls: what these metrics are worth was not tested.")
-        badge = Badge("cannot be tested", "metrics not tested: no controls on this board")
+        reasons.append("No controls on this board: whether these metrics can be trusted was not tested.")
+        badge = Badge("cannot be tested", f"{badge.text.partition(':')[0]}; metrics not tested: no controls")
     return said, badge, reasons
 
 
@@ -147,10 +146,10 @@ def _priced(effect: Effect) -> str:
 def control_of(board: Board) -> str:
     """What recipes are compared with, in a sentence."""
     if board.effects is None:
-        return "the control"
+        return "their baseline"
     names = display_names(board.manifest, "recipes")
     controls = {names.get(str(name), str(name)).lower() for name in board.effects.control.unique()}
-    return controls.pop() if len(controls) == 1 else "the control"
+    return controls.pop() if len(controls) == 1 else "their baseline"
 
 
 def beside_controls(board: Board, best: int) -> list[str]:
@@ -179,9 +178,17 @@ def carried_by(board: Board) -> list[str]:
     return [shown[own.metric] for own in left_out(board) if own.first != best or (own.tied and alone)]
 
 
+def _only_while(board: Board, carrying: list[str]) -> str:
+    """That the first place depends on these metrics."""
+    if np.count_nonzero(board.weights) == 1:
+        return f"is judged by {carrying[0]} alone"
+    every = {1: "counts", 2: "both count"}.get(len(carrying), "all count")
+    return f"wins only while {listed(carrying, _MOST_NAMED)} {every}"
+
+
 def _carried(board: Board, carrying: list[str]) -> list[str]:
     if np.count_nonzero(board.weights) == 1:
-        return [f"{carrying[0]} alone counts in the order."]
+        return [f"Only {carrying[0]} counts in the order."]
     return without_each(board)
 
 
@@ -189,36 +196,25 @@ def _second_and_controls(board: Board, second: Place, controls: Sequence[Place])
     """That the second lies below controls that see no network, and that there is no truth, where it is so."""
     blind = [own for own in controls if not board.entries.needs_truth[own.entry] and own.place > second.place]
     above = listed([f"{own.method} ({own.place:.0%})" for own in blind])
-    said = [f"{second.method} ({second.place:.0%}) lies below {above}, blind to the network."] if blind else []
+    said = [f"{second.method} ({second.place:.0%}) lies below what ignores the network: {above}."] if blind else []
     truth = (board.entries.control & board.entries.needs_truth).any()
-    return said if truth else [*said, "No truth here: who wins is known, not how near to right it is."]
-
-
-def ahead_on_each_network(board: Board, best: int, second: int) -> bool:
-    """Whether one method is significantly ahead of another on every network by itself (Holm over the networks)."""
-    if board.level != "networks":
-        return False
-    scores = board.overall_scores[[best, second]]
-    each = [paired(scores[:, [block]], np.zeros(2, np.int64)) for block in range(len(board.blocks))]
-    p = np.array([own.p[0, 1] for own in each])
-    ahead = all(own.difference[0, 1] > 0 for own in each)
-    return bool(ahead and np.isfinite(p).all() and (adjusted_by_holm(p) < ALPHA).all())
+    return said if truth else [*said, "There is no truth here: the board says who wins, not who is right."]
 
 
 def _not_told(board: Board, scale: Scale, rows: Sequence[Place], warnings: list[str], reasons: list[str]) -> Finding:
     first, second = rows[:2]
     standing = board.overall
-    alike = sum(not p < ALPHA for p in standing.adjusted[0])
-    best = f"{first.method} {_lead(scale, first, second, 'leads')}"
+    alike = [row for row, p in zip(standing.rows, standing.adjusted[0], strict=True) if not p < ALPHA]
+    why = _more(board)
     if standing.equal[0, 1]:
-        said, why = f"{first.method} and {second.method} are equal: nearer than matters under every metric", "equal"
+        said, why = f"{first.method} and {second.method} are equal: nearer than matters under every metric", ""
     else:
-        said, why = f"{best}, but cannot be told from {second.method}", _more(board)
-        said += f": {why}" if why else ""
-        reasons = [*reasons, f"{alike - 1} methods cannot be told from the first."] if alike > 2 else reasons
+        names = listed([board.entries.shown[row] for row in alike], _MOST_NAMED)
+        said = f"{names} cannot be told apart: {first.method} {_lead(scale, first, second, 'leads')}"
+        said += f"; {why}" if why and board.level == "images" else ""
+    also = f"; {first.method} {listed(warnings, _MOST_NAMED)}" if warnings else ""
     decide = f": {why}" if why and board.level != "images" else ""
-    kind = Badge("not told apart", f"not told apart{decide}")
-    return f"{said}{_but(warnings)}.", kind, reasons
+    return f"{said}{also}.", Badge("not told apart", f"not told apart{decide}"), reasons
 
 
 def _more(board: Board) -> str:
@@ -228,8 +224,8 @@ def _more(board: Board) -> str:
     needed = float(images_needed(pairs, tests)[0, 1])
     of_seeds, blocks = float(pairs.of_seeds[0, 1]), board.scores.shape[2]
     if board.level == "images" or needed < 10 * pairs.images[0, 1]:
-        more = np.ceil(needed - pairs.images[0, 1])
-        return f"that takes about {max(more, 1):,.0f} more images (estimate)" if more < 1e5 else ""
+        more = max(np.ceil(needed - pairs.images[0, 1]), 1)
+        return f"about {_roughly(more)} more images would tell" if more < 1e5 else ""
     of_images = float(pairs.error[0, 1] ** 2) - of_seeds
     seeds = seeds_needed(
         float(pairs.difference[0, 1]),
@@ -239,6 +235,11 @@ def _more(board: Board) -> str:
         int(pairs.images[0, 1]),
     )
     return f"more {board.level}, not images" + (f" (about {seeds:.0f})" if np.isfinite(seeds) else "")
+
+
+def _roughly(count: float) -> str:
+    """An estimate without digits that it has not."""
+    return f"{float(f'{count:.1g}'):,.0f}"
 
 
 def _lead(scale: Scale, first: Place, second: Place, verb: str) -> str:
@@ -256,20 +257,20 @@ def _of_protocols(board: Board, best: str, warnings: list[str]) -> str:
     protocols = table.between.map(lambda between: labels.issuperset(between.split(" | "))).astype(bool)
     said = []
     if table.pairs[protocols].sum():
-        said.append(f"another protocol turns {_turned(table[protocols], ' of the pairs of methods')}")
+        said.append(f"another protocol swaps {_swapped(table[protocols], ' of the pairs of methods')}")
     if table.pairs[~protocols].sum():
         ways = dict.fromkeys(way for between in table.between[~protocols] for way in re.findall(r"\w+=(\w+)", between))
         how = f" ({listed([way.replace('_', ' ') for way in ways], _MOST_NAMED)})" if ways else ""
-        said.append(f"reading maps otherwise{how} {_turned(table[~protocols])}")
-    answer = "; ".join(said)
+        said.append(f"reading maps otherwise{how} swaps {_swapped(table[~protocols])}")
+    answer = ", ".join(said)
     winner = f"The winner, {best}, {listed(warnings or ['stays first whichever metric is left out'], 4)}."
     return f"{answer[0].upper()}{answer[1:]}. {winner}" if answer else winner
 
 
-def _turned(rows: pd.DataFrame, of: str = "") -> str:
-    """How many pairs of methods change places, in percent, and how many of them significantly."""
+def _swapped(rows: pd.DataFrame, of: str = "") -> str:
+    """How many pairs of methods change places, in percent, and how many of all pairs do so significantly."""
     share, sure = rows.flipped.sum() / rows.pairs.sum(), rows.significantly.sum() / rows.pairs.sum()
-    return f"{share:.0%}{of}, {f'{sure:.0%}' if sure else 'none'} significantly"
+    return f"{share:.0%}{of} ({f'{sure:.0%}' if sure else 'none'} significantly)"
 
 
 def _nothing_to_compare(board: Board, rows: Sequence[Place]) -> Finding:

@@ -1,13 +1,13 @@
 """Where methods and controls stand in the order over all metrics, between the random map and the truth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from bench.statistics.board import Board, Standing
 from bench.statistics.means import Array, means, over_seeds
-from bench.statistics.paired_tests import ALPHA, paired
+from bench.statistics.paired_tests import ALPHA, adjusted_by_holm, paired
 
 Scale = Literal["random to truth", "wins"]
 
@@ -35,20 +35,40 @@ def places(board: Board) -> tuple[Scale, list[Place], list[Place]]:
 
     Between the random map (0) and the truth (1), where the board has both and they can be told apart; the share of
     comparisons won otherwise. A method that meets all methods, itself as a tie, is what controls are compared with.
+    Where all that is known is of these very networks, intervals are over their images, and no groups are formed.
     """
-    ends = _ends(board)
+    ends, of_these = _ends(board), of_these_networks(board)
+
+    def seen(scores: Array) -> Array:
+        return over_seeds(scores)[:, None] if of_these else scores
+
     if ends is None:
-        own = board.overall_means
+        own = means(seen(board.overall_scores)).within(0, 1)
         mean, low, high = own.mean, own.low, own.high
     else:
-        mean, low, high = between(fair_scores(board), *ends)
+        mean, low, high = between(seen(fair_scores(board)), *ends)
     standing = board.overall
     told = {row: k for k, row in enumerate(standing.rows)}
     found = [_place(board, row, (mean[row], low[row], high[row]), standing, told.get(row)) for row in board.order]
     known = [place for place in found if np.isfinite(place.place)]
-    shown = [place for place in known if place.entry in told]
+    shown = [replace(place, group="") if of_these else place for place in known if place.entry in told]
     controls = [place for place in known if board.entries.control[place.entry]]
     return "wins" if ends is None else "random to truth", shown, controls
+
+
+def of_these_networks(board: Board) -> bool:
+    """Whether the first method is significantly ahead of the second on every network, but not over networks at large.
+
+    Tested on each network by itself, Holm over the networks.
+    """
+    rows = board.overall.rows[:2]
+    if board.level != "networks" or len(rows) < 2 or not board.overall.adjusted[0, 1] >= ALPHA:
+        return False
+    scores = board.overall_scores[rows]
+    each = [paired(scores[:, [block]], np.zeros(2, np.int64)) for block in range(len(board.blocks))]
+    p = np.array([own.p[0, 1] for own in each])
+    ahead = all(own.difference[0, 1] > 0 for own in each)
+    return bool(ahead and np.isfinite(p).all() and (adjusted_by_holm(p) < ALPHA).all())
 
 
 def fair_scores(board: Board) -> Array:

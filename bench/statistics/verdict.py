@@ -8,7 +8,7 @@ import numpy as np
 from bench.statistics.board import Board
 from bench.statistics.finding import Badge, methods_finding, recipes_finding
 from bench.statistics.paired_tests import ALPHA
-from bench.statistics.places import Place, Scale, places
+from bench.statistics.places import Place, Scale, of_these_networks, places
 from bench.statistics.question import Question
 from bench.statistics.recipe_effects import Effect, effects_of
 
@@ -56,6 +56,7 @@ def verdict_of(board: Board) -> Verdict:
     """The verdict of a board whose distrusted metrics are left out of its order (`metric_audit.audited`)."""
     scale, rows, controls = places(board)
     over = {"images": "images", "seeds": "images and seeds", "networks": "images and networks"}[board.level]
+    over = "the images of these networks" if of_these_networks(board) else over
     effects = effects_of(board)
     if board.question.kind == "recipes":
         over = "seeds" if board.level == "seeds" else "images"

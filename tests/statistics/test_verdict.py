@@ -8,6 +8,7 @@ import pytest
 from bench.results.result_set import Results, read_results
 from bench.statistics.build import board_of, network_boards
 from bench.statistics.metric_audit import audited
+from bench.statistics.names import listed
 from bench.statistics.verdict import Verdict, verdict_of
 from tests.support.simulated_results import result_set
 
@@ -87,23 +88,27 @@ def test_a_published_board_says_its_finding_in_forty_words(folder: Path) -> None
     assert "surely" not in verdict.sentence
 
 
-def test_how_many_cannot_be_told_from_the_first_leaves_out_the_first() -> None:
+def test_those_that_cannot_be_told_from_the_first_are_named_with_it() -> None:
     verdict = _verdict(read_results(RESULTS / "cub-gaze"))
     first = set(verdict.rows[0].group.split())
-    alike = sum(bool(first & set(own.group.split())) for own in verdict.rows[1:])
-    assert f"{alike} methods cannot be told from the first." in verdict.reasons
+    alike = [own.method for own in verdict.rows if first & set(own.group.split())]
+    assert verdict.sentence.startswith(f"{listed(alike)} cannot be told apart: {alike[0]} leads {alike[1]}, ")
+    assert verdict.sentence.endswith("more images would tell.")
 
 
 def test_gnl2020_answers_its_question_in_its_headline() -> None:
     verdict = _verdict(read_results(RESULTS / "gnl2020-imagenette"))
     assert verdict.sentence.startswith(
-        "GNL-IG beats IG, 79% to 21% of their comparisons, on each of these 2 networks sig"
+        "GNL-IG beats IG, 79% to 21% of their comparisons, significantly (p < .05, Holm)"
     )
-    assert verdict.sentence.endswith("; 2 networks say nothing of others.")
-    assert verdict.badge.text == "holds on these 2 networks only"
-    assert "IG (21%) lies below Edges (33%), blind to the network." in verdict.reasons
-    assert any(reason.startswith("No truth here") for reason in verdict.reasons)
-    assert "more networks, not images" in " ".join(verdict.reasons)
+    assert verdict.sentence.endswith(" on each of these 2 networks.")
+    assert verdict.badge.text == "shown on 2 networks"
+    assert "IG (21%) lies below what ignores the network: Edges (33%)." in verdict.reasons
+    assert any(reason.startswith("There is no truth here") for reason in verdict.reasons)
+    assert "2 networks are too few to speak of others." in verdict.reasons
+    first, second = verdict.rows
+    assert (verdict.over, first.group, second.group) == ("the images of these networks", "", "")
+    assert first.low > second.high
     assert [own.method for own in verdict.rows] == ["GNL-IG", "IG"]
 
 
@@ -116,25 +121,26 @@ def test_recipes_have_effects_and_prices_and_no_winner(folder: Path) -> None:
     assert not verdict.rows
     assert "points of accuracy" in verdict.sentence
     assert any(effect.recipe in verdict.sentence and effect.metric in verdict.sentence for effect in verdict.effects)
-    assert not any(word in verdict.sentence for word in ("best", "wins", "ahead"))
+    assert not any(word in verdict.sentence for word in ("best", "wins", "winner", "ahead"))
     assert verdict.badge.kind == "cannot be tested"
     assert all(np.isfinite(effect.p) == (len(effect.points) > 1) for effect in verdict.effects)
 
 
 def test_a_board_whose_recipes_train_on_its_measures_says_how_many_lower_them_and_the_price() -> None:
     verdict = _verdict(read_results(RESULTS / "recipes-planted" / "regularizers"))
-    assert verdict.sentence.startswith("No winner: 14 of 14 recipes improve what they train on: Gradient-regu")
+    assert verdict.sentence.startswith("14 of 14 recipes improve what they train on: Gradient-regu")
     assert "(l2, scale 1000) changes Gradient penalty by -52% for -0.6 points of accuracy" in verdict.sentence
 
 
 def test_protocols_answers_its_question_first_and_says_then_what_its_winner_depends_on() -> None:
     verdict = _verdict(read_results(RESULTS / "protocols"))
-    assert verdict.sentence.startswith("Another protocol turns 8% of the pairs of methods, none significantly; reading")
-    assert "; reading maps otherwise (sum) 50%, 27% significantly. The winner" in verdict.sentence
-    end = ". The winner, Guided backprop, depends on Relevance mass and AUC-Judd and is level with the truth itself."
-    assert verdict.sentence.endswith(end)
-    assert (verdict.badge.kind, verdict.badge.text) == ("depends", "depends on Relevance mass and AUC-Judd")
-    assert "Guided backprop is level with the truth itself." in verdict.reasons
+    assert verdict.sentence.startswith(
+        "Another protocol swaps 8% of the pairs of methods (none significantly), reading"
+    )
+    assert ", reading maps otherwise (sum) swaps 50% (27% significantly). The winner" in verdict.sentence
+    end = "wins only while Relevance mass and AUC-Judd both count and is level with the truth itself."
+    assert verdict.sentence.endswith(f". The winner, Guided backprop, {end}")
+    assert (verdict.badge.kind, verdict.badge.text) == ("depends", "the winner depends on Relevance mass and AUC-Judd")
 
 
 def test_a_clear_lead_is_called_clear_and_has_a_size() -> None:

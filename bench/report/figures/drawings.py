@@ -18,12 +18,13 @@ from bench.report.figures.style import file_name
 from bench.report.figures.training import draw_training, measured, training_log
 from bench.report.view import View
 from bench.results.result_set import Results
-from bench.statistics.finding import most_telling, trained_on
+from bench.statistics.finding import TOLD, most_telling, trained_on
 from bench.statistics.names import display_names, listed
 from bench.statistics.recipe_effects import ACCURACY, compares_recipes, recipe_table
 
 MOST_EFFECTS = 8
 GALLERY = 3
+_FEW = 6  # metrics that are named
 _CONTROLS = "Dotted lines are controls."
 
 
@@ -45,7 +46,9 @@ def drawings(results: Results, view: View) -> Iterator[Drawing]:
     if view.kind != "recipes" and lines:
         scale = SCALES[view.placed]
         said = "; ".join(f"{line.name} {line.place:.2f}" for line in [*lines, *view.controls])
-        over = f"over the metrics that count, with 95% intervals over {view.verdict.over}"
+        counted = view.board.metrics.shown[view.board.weights > 0]
+        what = listed(list(counted)) if len(counted) <= _FEW else f"{len(counted)} metrics"
+        over = f"over what counts ({what}), with 95% intervals over {view.verdict.over}"
         caption = f"{scale[:1].upper()}{scale[1:]}, {over}. "
         alike = "cannot be told apart (paired tests, Holm)"
         if view.board.level == "networks":
@@ -147,7 +150,7 @@ def _of_network(view: View, own: pd.DataFrame, several: str, telling: str) -> It
         rows = own[own.metric.eq(label)]
         if np.isfinite(rows.difference[rows.recipe.ne(rows.control)]).any():
             title = _titled(label, view.board.manifest["metrics"])
-            draw = partial(draw_effects, rows, names, title)
+            draw = partial(draw_effects, rows, names, title, told=_told(view, rows))
             said = _said(f"{title}{several}", rows, names)
             yield Drawing(effect_name(network, label), "effects", f"{title}{several}", "", said, draw)
     for label in _shown(own.metric[~own.metric.isin(list(ACCURACY.values()))], telling):
@@ -155,6 +158,15 @@ def _of_network(view: View, own: pd.DataFrame, several: str, telling: str) -> It
         said = f"Effect on {title}{several} against the change in accuracy."
         name = f"price_{file_name(network)}_{file_name(label)}"
         yield Drawing(name, "price", f"{title}{several}", "", said, partial(draw_price, own, names, label, title))
+
+
+def _told(view: View, rows: pd.DataFrame) -> frozenset[str] | None:
+    """The recipes whose effect, of those in these rows, is significant; None where none of them is among the tests."""
+    network, label = rows.network.iloc[0], rows.metric.iloc[0]
+    attributions = display_names(view.board.manifest, "attributions")
+    method = attributions.get(str(rows.attribution.iloc[0]))
+    own = [one for one in view.verdict.effects if (one.network, one.code, one.attribution) == (network, label, method)]
+    return frozenset(one.recipe_code for one in own if one.judgement in TOLD) if own else None
 
 
 def _shown(labels: "pd.Series[str]", telling: str) -> list[str]:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from bench.report.figures.style import COLUMN, CONTROL, LINE, PALETTE, TEXT, apart
 from bench.report.short_names import parted, shortened
-from bench.statistics.means import Array
+from bench.statistics.means import Array, Mask
 from bench.statistics.recipe_effects import ACCURACY
 
 ABOVE, BELOW = PALETTE[2], PALETTE[3]
@@ -21,12 +21,15 @@ ROW = 0.2
 Names = Mapping[str, str]
 
 
-def draw_effects(rows: pd.DataFrame, names: Names, title: str, width: float) -> Figure:
+def draw_effects(
+    rows: pd.DataFrame, names: Names, title: str, width: float, told: frozenset[str] | None = None
+) -> Figure:
     """The difference to plain training of every recipe under one metric, (recipe,), seeds as marks.
 
     An accuracy is drawn in points, from 0 to 100.
 
-    `rows` are those of `recipe_effects.recipe_table` of one network and metric; `names` the display names of recipes.
+    `rows` are those of `recipe_effects.recipe_table` of one network and metric; `names` the display names of recipes;
+    `told` the recipes whose effect is significant, None where their intervals say so.
     """
     rows = strongest(rows)
     of_accuracy = rows.metric.isin(list(ACCURACY.values())).all()
@@ -34,7 +37,8 @@ def draw_effects(rows: pd.DataFrame, names: Names, title: str, width: float) -> 
     ends = size * rows[["difference", "difference_low", "difference_high"]].to_numpy(float).T
     seeds = [[size * float(point) for point in own.split()] for own in rows.apart] if rows.seeds.max() > 1 else []
     said = f"{title}{unit}: {against(rows, names)}"
-    return _draw([names[recipe] for recipe in rows.recipe], ends, seeds, said, width)
+    sure = _beside_zero(ends) if told is None else rows.recipe.isin(told).to_numpy()
+    return _draw([names[recipe] for recipe in rows.recipe], ends, sure, seeds, said, width)
 
 
 def draw_own(rows: pd.DataFrame, names: Names, width: float) -> Figure:
@@ -43,7 +47,7 @@ def draw_own(rows: pd.DataFrame, names: Names, width: float) -> Figure:
     size = np.abs(rows["mean"].to_numpy(float) - rows.difference.to_numpy(float))
     ends = 100 * rows[["difference", "difference_low", "difference_high"]].to_numpy(float).T / size
     said = f"what a recipe trains on, in percent: {against(rows, names)}"
-    return _draw([names[recipe] for recipe in rows.recipe], ends, [], said, width)
+    return _draw([names[recipe] for recipe in rows.recipe], ends, _beside_zero(ends), [], said, width)
 
 
 def against(rows: pd.DataFrame, names: Names) -> str:
@@ -88,13 +92,20 @@ def draw_price(table: pd.DataFrame, names: Names, metric: str, title: str, width
     return figure
 
 
-def _draw(names: Sequence[str], ends: Array, seeds: Sequence[Sequence[float]], said: str, width: float) -> Figure:
+def _beside_zero(ends: Array) -> Mask:
+    """Where an interval leaves out zero."""
+    return np.asarray((ends[1] > 0) | (ends[2] < 0))
+
+
+def _draw(
+    names: Sequence[str], ends: Array, sure: Mask, seeds: Sequence[Sequence[float]], said: str, width: float
+) -> Figure:
     """A row for each recipe, `ends` its middle, low and high end; recipes of one kind below the name of the kind."""
     rows, labels, kinds = _in_groups(names)
     figure = Figure(figsize=(width, 0.8 + ROW * len(labels)))
     axes = figure.add_subplot()
     middle, low, high = ends
-    looks = np.select([low > 0, high < 0], [ABOVE, BELOW], CONTROL)
+    looks = np.select([sure & (middle > 0), sure & (middle < 0)], [ABOVE, BELOW], CONTROL)
     axes.hlines(rows, low, high, color=looks, linewidth=3, alpha=0.4)
     axes.scatter(middle, rows, c=looks, s=22, zorder=3)
     points = [(point, row) for row, own in zip(rows, seeds, strict=False) for point in own]
