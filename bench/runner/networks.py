@@ -29,7 +29,7 @@ from bench.runner.identity import code_hash, identity
 from bench.runner.records import Run, Trained
 from bench.suites.load import Suite
 from bench.suites.schema import NetworkTable
-from bench.training.architectures import SMALL, build, call, code_of_callable
+from bench.training.architectures import OURS, SMALL, build, call, code_of_callable
 from bench.training.checkpoints import read_trained, write_trained
 from bench.training.distributed import rank, wait
 from bench.training.loop import TrainingJob, train, training_identity
@@ -83,11 +83,13 @@ class NetworkLoader:
         return replace(self, suite=replace(self.suite, dataset=dataset, recipes=recipes))._trained(seed).network
 
     def _of_library(self, seed: int) -> Trained:
-        """The network with the weights that its library, or somebody's own callable, gives it."""
+        """The network with the weights that its library, its own module or somebody's own callable gives it."""
         table = self.table
         with self._blamed("architecture"):
             if table.architecture in SMALL:
                 raise HeatmarkError(f"{table.label} has neither weights nor training; expected one of them")
+            if table.architecture in OURS:
+                return self._ready(seed, build(table.architecture, self._outputs), "")
             if table.runs_code:
                 return self._ready(seed, call(table.architecture), "")
             found = pretrained(table.architecture, table.weights or "DEFAULT", download=table.download)
@@ -152,12 +154,10 @@ class NetworkLoader:
         }
 
     def _untrained(self, seed: int) -> nn.Module:
-        architecture = self.table.architecture
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), self._blamed("architecture"):
             torch.manual_seed(seed)
             make = call if self.table.runs_code else build
-            with self._blamed("architecture"):
-                return make(architecture, self._outputs)
+            return make(self.table.architecture, self._outputs)
 
     def _ready(self, seed: int, module: nn.Module, log: str, about: About | None = None) -> Trained:
         table, recipe = self.table, self.suite.recipes[self.number].label
@@ -210,7 +210,7 @@ def _beside(path: Path) -> dict[str, Any]:
 def _names_weights(table: NetworkTable) -> bool:
     """Whether `weights` are a library's by name, not a file."""
     name = table.weights or ""
-    own = table.runs_code or table.architecture in SMALL
+    own = table.runs_code or table.architecture in OURS
     return not own and re.fullmatch(r"\w+", name) is not None and not Path(name).exists()
 
 

@@ -15,6 +15,7 @@ from bench.api.source_code import code_of
 from bench.errors import HeatmarkError
 from bench.pretrained.by_name import untrained
 from bench.settings import LIBRARIES
+from bench.training.exact_networks import EXACT
 
 
 class _Residual(nn.Module):
@@ -71,17 +72,18 @@ def small_plain(outputs: int) -> nn.Module:
 
 
 SMALL: dict[str, Callable[[int], nn.Module]] = {"small_plain": small_plain, "small_resnet": small_resnet}
+OURS = SMALL | EXACT
 
 
 def build(architecture: str, outputs: int, *, download: bool = False) -> nn.Module:
-    """An untrained network with this many outputs.
+    """An untrained network, or one whose weights are set by hand, with this many outputs.
 
-    `architecture` is one of `SMALL`, a torchvision classifier, `timm:NAME`, `hf:NAME` or an EfficientNet-Lite.
+    `architecture` is one of `OURS`, a torchvision classifier, `timm:NAME`, `hf:NAME` or an EfficientNet-Lite.
     HeatmarkError with the nearest name where there is none.
     """
-    if architecture in SMALL:
-        return SMALL[architecture](outputs)
-    return untrained(architecture, outputs, tuple(SMALL), download=download)
+    if architecture in OURS:
+        return OURS[architecture](outputs)
+    return untrained(architecture, outputs, tuple(OURS), download=download)
 
 
 def is_callable(architecture: str) -> bool:
