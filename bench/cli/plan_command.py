@@ -41,6 +41,7 @@ def plan(
         allow_code=allow_code,
     )
     given = _given(throughput)
+    from bench.cli import run_to_board  # noqa: F401 - all that a run imports, for the seconds that it takes
     from bench.cli.plan_table import show
     from bench.parallel.carry_out import threads_of
     from bench.parallel.plan import plan_of

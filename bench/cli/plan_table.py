@@ -22,8 +22,8 @@ def show(planned: Plan) -> None:
     say(f"{planned.suite}: {planned.cells:,} cells, {planned.stored:,} in the store; {where}{threads}")
     _show_work(planned)
     say(f"Passes: {planned.forward:,} forward, {planned.backward:,} backward")
-    start = f"{duration(planned.start)} of it to start"
-    say(f"Time: {duration(planned.seconds)} in one process{_with_workers(planned)}, {start}")
+    around = f"{duration(planned.start)} of it to start, {duration(planned.finish)} to keep cells and report"
+    say(f"Time: {duration(planned.seconds)} in one process{_with_workers(planned)}, {around}")
     say(f"Memory: {_size(planned.memory)} a process, at least; the store grows by about {_size(planned.store_bytes)}")
     _show_dearest(planned)
     saved = planned.with_adaptive_curves()

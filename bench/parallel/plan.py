@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from bench.api import NetworkMetric
+from bench.parallel.bookkeeping import keeping_seconds, report_seconds
 from bench.parallel.costs import Costs
 from bench.parallel.throughput import TOLERANCE, Throughput, measured, peak_memory
 from bench.parallel.training_cost import training_task
@@ -29,8 +30,9 @@ PICTURE_BYTES = 0.9  # for each pixel of a heatmap, its rank map, and a channel 
 class Plan:
     """The tasks of a run, and what it needs beside passes.
 
-    `cells` of which so many are `stored`; `start` seconds until a process has its networks; `memory` bytes that a
-    process takes at least; `images` the most of one network; `notes` what was assumed or could not be known.
+    `cells` of which so many are `stored`; `start` seconds until a process has its networks, `finish` those that keeping
+    its cells and the report take, in one process; `memory` bytes that a process takes at least; `images` the most of
+    one network; `notes` what was assumed or could not be known.
     """
 
     suite: str
@@ -42,6 +44,7 @@ class Plan:
     stored: int
     images: int
     start: float
+    finish: float
     memory: int
     store_bytes: int
     notes: tuple[str, ...] = ()
@@ -58,14 +61,14 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Seconds in one process, its start included."""
-        return self.start + sum(task.seconds for task in self.tasks)
+        """Seconds in one process, its start and the report included."""
+        return self.seconds_of(1)
 
     def seconds_of(self, workers: int) -> float:
         """Seconds where so many processes share the work, as fast as this one each; trainings and tables are whole."""
         whole = [task.seconds for task in self.tasks if task.what in ("training", "accuracy", "precision audit")]
         shared = sum(task.seconds for task in self.tasks) / workers
-        return self.start + max([shared, *whole])
+        return self.start + max([shared, *whole]) + self.finish
 
     @property
     def dearest(self) -> list[Task]:
@@ -82,7 +85,8 @@ class Plan:
     def with_images(self, share: float) -> float:
         """Seconds with this share of the images."""
         by_image = ("predictions", "explanations", "scores")
-        return self.start + sum(t.seconds * (share if t.what in by_image else 1) for t in self.tasks)
+        work = sum(t.seconds * (share if t.what in by_image else 1) for t in self.tasks)
+        return self.start + work + self.finish
 
     def record(self) -> dict[str, Any]:
         """Everything for programs."""
@@ -109,6 +113,7 @@ class _Gathering:
     stored: int = 0
     images: int = 0
     start: float = 0.0
+    finish: float = 0.0
 
 
 def plan_of(job: Job, run: Run, given: Throughput | None = None) -> Plan:
@@ -118,7 +123,8 @@ def plan_of(job: Job, run: Run, given: Throughput | None = None) -> Plan:
     trained: what waits for a training is planned on the network that the training would start from.
     """
     began = time.perf_counter()
-    found = _Gathering(start=time.process_time())
+    imports = time.process_time()
+    found = _Gathering(start=imports, finish=report_seconds(imports))
     for number in range(len(run.suite.recipes)):
         _add_entry(job, run, number, given, found)
         run.progress.advance("networks planned", 1, len(run.suite.recipes) if number == 0 else 0)
@@ -128,7 +134,9 @@ def plan_of(job: Job, run: Run, given: Throughput | None = None) -> Plan:
     found.notes[f"planned in {time.perf_counter() - began:.0f} s"] = None
     return Plan(
         *(job.suite.table.name, job.device, job.processes, torch.get_num_threads(), tuple(found.tasks)),
-        *(found.cells, found.stored, found.images, found.start, peak_memory(run.device)),
+        *(found.cells, found.stored, found.images),
+        *(found.start, found.finish),
+        peak_memory(run.device),
         sum(_bytes(run, task) for task in found.tasks),
         tuple(found.notes),
     )
@@ -150,9 +158,12 @@ def _add_entry(job: Job, run: Run, number: int, given: Throughput | None, found:
         single = [block for block in blocks if not _compares(block) and block.explainers[0].trained is own.trained]
         found.tasks += own.cells(single)
         found.tasks += own.cells([block for block in blocks if _compares(block)], first=own is workloads[0])
+    lacking = sum(block.lacking() for block in blocks)
     found.cells += sum(len(block.pairs) for block in blocks)
-    found.stored += sum(len(block.pairs) - block.lacking() for block in blocks)
-    found.images = max(found.images, len(run.chosen(group[0].network, run.table.dataset.images)))
+    found.stored += sum(len(block.pairs) for block in blocks) - lacking
+    chosen = run.chosen(group[0].network, run.table.dataset.images)
+    found.finish += lacking * keeping_seconds(run, chosen) if lacking else 0.0
+    found.images = max(found.images, len(chosen))
 
 
 def _compares(block: Block) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
@@ -38,7 +39,7 @@ def collect(
 ) -> Results:
     """The result set of a run; `retrained`: whether networks were trained where weights are at hand."""
     suite = run.suite
-    rows = [_rows(suite, part) for part in parts]
+    rows = _rows(suite, parts)
     scores = _frame("scores", rows)
     pictures = [frame.assign(**_of(suite, trained), seed=trained.seed, target=_rule(suite)) for trained, frame in shown]
     own = pd.DataFrame(networks).assign(suite=suite.table.name, dataset=suite.dataset.label)
@@ -51,16 +52,27 @@ def collect(
     )
 
 
-def _rows(suite: Suite, part: Part) -> pd.DataFrame:
-    cell: pd.DataFrame = part.cell.to_pandas()
-    return cell.assign(
-        **_of(suite, part.trained),
-        attribution=part.method.label,
-        metric=part.metric.label,
-        protocol=part.metric.stamp,
-        target=_rule(suite),
-        seed=part.trained.seed,
+def _rows(suite: Suite, parts: Sequence[Part]) -> list[pd.DataFrame]:
+    """The rows of all cells with what they belong to, in one frame; none where there is no cell."""
+    if not parts:
+        return []
+    rule = _rule(suite)
+    about = pd.DataFrame(
+        [
+            {
+                **_of(suite, part.trained),
+                "attribution": part.method.label,
+                "metric": part.metric.label,
+                "protocol": part.metric.stamp,
+                "target": rule,
+                "seed": part.trained.seed,
+            }
+            for part in parts
+        ]
     )
+    cells: pd.DataFrame = pa.concat_tables([part.cell for part in parts]).to_pandas()
+    of_cell = np.repeat(np.arange(len(parts)), [part.cell.num_rows for part in parts])
+    return [cells.join(about.iloc[of_cell].reset_index(drop=True))]
 
 
 def _of(suite: Suite, trained: Trained) -> dict[str, str]:

@@ -158,8 +158,9 @@ def test_adaptive_curves_save_their_share(tmp_path: Path) -> None:
 def test_seconds_grow_with_images_and_shrink_with_workers(tmp_path: Path) -> None:
     job = job_of("embedded", tmp_path, FEW)
     one = plan_of(job, run_of(job), GIVEN)
-    work = one.seconds - one.start
-    assert one.seconds_of(2) - one.start == pytest.approx(work / 2)
+    work = one.seconds - one.start - one.finish
+    assert one.seconds_of(2) - one.start - one.finish == pytest.approx(work / 2)
+    assert one.finish > 0
     assert one.with_images(0.25) < one.seconds
     assert one.with_images(1.0) == pytest.approx(one.seconds)
     assert one.dearest[0].dearest == max(task.dearest for task in one.tasks)
