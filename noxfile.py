@@ -98,3 +98,12 @@ def site(session: nox.Session) -> None:
     """Write the site of all published boards into site/."""
     _install(session)
     session.run("heatmark", "site", "results", "site")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build/html, warnings as errors, and check every link inside it."""
+    _install(session, "docs")
+    site = "docs/_build/html"
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", site, env=THREADS)
+    session.run("python", "docs/extensions/site_links.py", site)

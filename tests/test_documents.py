@@ -3,6 +3,9 @@
 import importlib
 import re
 import shlex
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -17,10 +20,14 @@ from typer.core import TyperGroup
 from bench.api import Attribution, Dataset, Metric, Plugin, Recipe
 from bench.checks import trials
 from bench.cli import app
+from bench.suites.read import read_suite
 
 ROOT = Path(__file__).parents[1]
-GUIDES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("m*/**/README.md"))]
+MADE = ("_build", "catalogue", "gallery", "generated")  # by `nox -s docs`
+PAGES = [path for path in sorted(ROOT.glob("docs/**/*.md")) if path.relative_to(ROOT).parts[1] not in MADE]
+GUIDES = [ROOT / "README.md", *PAGES, *sorted(ROOT.glob("m*/**/README.md"))]
 GUIDES += [ROOT / "datasets/README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "results/README.md"]
+NEEDS_A_DOWNLOAD = "# needs a download"
 BASES = (Attribution, Dataset, Metric, Recipe)
 NUMBERS = count()
 
@@ -52,6 +59,42 @@ def test_a_plug_in_that_a_guide_shows_keeps_every_promise(guide: str, text: str,
     assert len(tried) > 3
     for trial in tried:
         trial()
+
+
+SCRIPTS = [(page, text) for page, text in blocks("python") if page.startswith("docs/") and (page, text) not in PLUGINS]
+
+
+@pytest.mark.parametrize(("page", "text"), SCRIPTS, ids=lambda part: part.splitlines()[0][:40])
+def test_a_script_that_a_page_shows_runs(page: str, text: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = compile(text, page, "exec")
+    if not text.startswith(NEEDS_A_DOWNLOAD):
+        exec(code, {})  # noqa: S102 - the code of our own pages
+
+
+SUITES = [(page, text) for page, text in blocks("toml") if "[dataset]" in text and "[[networks]]" in text]
+
+
+@pytest.mark.parametrize(("page", "text"), SUITES, ids=lambda part: part.splitlines()[0][:40])
+def test_a_suite_that_a_page_shows_is_one(page: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "shown.toml").write_text(text)
+    assert read_suite(str(tmp_path / "shown.toml")).table.attributions, page
+
+
+def test_every_toml_block_is_toml() -> None:
+    assert len([tomllib.loads(text) for _, text in blocks("toml")]) > len(SUITES)
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text('<a href="a.html#here">1</a><a href="a.html#there">2</a><img src="b.png">')
+    (tmp_path / "a.html").write_text('<p id="here"><a href="https://example.org/x">3</a><a href=".">4</a></p>')
+    path = ROOT / "docs" / "extensions" / "site_links.py"
+    done = subprocess.run([sys.executable, path, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "index.html: a.html#there names no place of that page",
+        "index.html: b.png is not there",
+    ]
 
 
 def test_the_notebook_of_the_readme_runs() -> None:
