@@ -1,59 +1,147 @@
-"""The attention of a vision transformer while it looks at images."""
+"""The attention of a vision transformer while it looks at images, and the tokens that its head reads."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from bench.api import Network
 from bench.attribution.class_activation import enlarged
-from bench.attribution.gradients import target_values
+from bench.attribution.insides import Insides, Swaps, last_tokens, look
+from bench.attribution.layouts import Layout
 from bench.errors import UnsupportedError
 
+_SOFTMAX: set[Any] = {torch.softmax, Tensor.softmax, F.softmax}
+_PRODUCTS: set[Any] = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm, torch.einsum}
 
-def attentions_of(network: Network, images: Tensor, targets: Tensor) -> tuple[list[Tensor], Tensor]:
-    """The attention of every block (batch, head, token, token), from the first on, and the target logits (batch,).
 
-    Raises UnsupportedError naming the network when it has no attention, or attention over windows or other
-    tokens, or a head that reads others than the class token.
+@dataclass(frozen=True, eq=False)
+class Attended:
+    """Attention of every block (batch, head, token, token) from the first on, and the target logits' gradients there.
+
+    `reads` (batch, token) is how much of each token the head takes: all of the class token, the mean of the patches, or
+    what an attention of its own draws from them, whose gradients are `reads_gradients` times the attention, positive
+    parts. `layout` says which tokens are places.
     """
-    with _recorded() as seen:
-        values = target_values(network, images.detach().requires_grad_(), targets)
-    if not seen:
-        raise UnsupportedError(f"network {network.name!r} has no attention (scaled_dot_product_attention)")
-    batch, _, tokens, _ = seen[0].shape
-    if any(one.shape[0] != batch or one.shape[2:] != (tokens, tokens) for one in seen) or batch != len(images):
-        raise UnsupportedError(f"the blocks of network {network.name!r} do not all attend to all tokens of the image")
-    # After its last attention a block treats every token by itself, so that only what the head reads has a gradient.
-    (gradients,) = torch.autograd.grad(values.sum(), seen[-1], retain_graph=True)
-    read = gradients.abs().amax((0, 1, 3)) > 0
-    if not read[0] or read[1:].any():
-        raise UnsupportedError(f"the head of network {network.name!r} does not read its class token, and that alone")
-    return seen, values
+
+    attentions: list[Tensor]
+    gradients: list[Tensor]
+    reads: Tensor
+    positive_reads: Tensor
+    layout: Layout
+
+    def map(self, tokens: Tensor, images: Tensor) -> Tensor:
+        """A number for each token (batch, token) as a map (batch, 1, height, width), bilinear; the others left out."""
+        return enlarged(Layout(0, 2, self.layout.places).maps(tokens[:, :, None]), images)
 
 
-def class_token_map(network: Network, relevance: Tensor, images: Tensor) -> Tensor:
-    """What the class token draws from each patch, (batch, token, token) -> (batch, 1, height, width), bilinear.
+def attended(network: Network, images: Tensor, targets: Tensor) -> Attended:
+    """The attention of every block while the network looks at images, and what its head reads.
 
-    The patches are those of the network's first convolution; tokens before them (the class token first) are left out.
+    UnsupportedError naming the network when it has no attention, or attention over windows or other tokens, or a head
+    that takes unequal parts of several tokens.
     """
-    height, width = images.shape[2:]
-    first = next((part for part in network.module.modules() if isinstance(part, nn.Conv2d)), None)
-    rows, columns = (height // int(first.stride[0]), width // int(first.stride[1])) if first else (0, 0)
-    others = relevance.shape[1] - rows * columns
-    if rows * columns == 0 or others < 1:
-        raise UnsupportedError(f"network {network.name!r} has no class token beside a grid of patches")
-    patches = relevance[:, 0, others:].reshape(-1, 1, rows, columns)
-    return enlarged(patches, images)
+    seen, attentions = look_at_attention(network, images, targets)
+    name, batch = network.name, len(images)
+    heads = [by_head(one, batch, name) for one in attentions]
+    tokens = heads[-1].shape[3]
+    pooled = heads[-1].shape[2] != tokens
+    if any(one.shape[2:] != (tokens, tokens) for one in heads[: len(heads) - pooled]):
+        raise UnsupportedError(f"the blocks of network {name!r} do not all attend to all tokens of the image")
+    found = last_tokens(seen, tokens)
+    if found is None:
+        raise UnsupportedError(f"network {name!r} does not show which of its {tokens} tokens are which places")
+    read, layout = found
+    inputs = [*attentions, seen.kept[read.number]]
+    *gradients, at_head = torch.autograd.grad(seen.values.sum(), inputs, allow_unused=True, materialize_grads=True)
+    exact = [one.detach().to(seen.values) for one in heads]
+    slopes = [by_head(one, batch, name).to(seen.values) for one in gradients]
+    if pooled:
+        reads = exact[-1].mean((1, 2))
+        positive = (exact[-1] * slopes[-1]).clamp_min(0).mean((1, 2))
+    else:
+        reads = positive = _reads(layout, layout.tokens(at_head), name).to(seen.values).expand(batch, -1)
+    blocks = len(heads) - pooled
+    return Attended(exact[:blocks], slopes[:blocks], reads, positive, layout)
+
+
+def look_at_attention(
+    network: Network, images: Tensor, targets: Tensor, swaps: Swaps | None = None
+) -> tuple[Insides, list[Tensor]]:
+    """The insides of a network (`look`), and the attention matrices in it, as they are made."""
+    with _recorded() as attentions:
+        seen = look(network, images, targets, swaps=swaps)
+    if not attentions:
+        raise UnsupportedError(f"network {network.name!r} has no attention")
+    return seen, attentions
+
+
+def by_head(attention: Tensor, batch: int, network_name: str) -> Tensor:
+    """Attention (batch, head, token, token) also where images and heads share a dimension."""
+    if attention.ndim == 3 and attention.shape[0] % batch == 0:
+        return attention.view(batch, -1, *attention.shape[1:])
+    if attention.ndim != 4 or attention.shape[0] != batch:
+        raise UnsupportedError(
+            f"network {network_name!r} attends within windows of the image, not to all of its tokens"
+        )
+    return attention
+
+
+def _reads(layout: Layout, gradients: Tensor, network_name: str) -> Tensor:
+    """How much of each token (token,) a head takes, by its gradients (batch, token, channel): equal parts, or none."""
+    sizes = gradients.abs().amax((0, 2))
+    read = sizes > 0
+    of_places = layout.maps(read[None, :, None])
+    mean = gradients[:, read].mean(1, keepdim=True)
+    alike = (gradients[:, read] - mean).abs().max() <= 1e-3 * sizes.max() if read.any() else True
+    if int(read.sum()) > 1 and of_places.any() and not (of_places.all() and alike):
+        raise UnsupportedError(
+            f"the head of network {network_name!r} reads neither its class token, nor the mean of its tokens, nor by "
+            "attention: nothing says how much of each token it takes"
+        )
+    share: Tensor = read / read.sum().clamp_min(1)
+    return share
+
+
+class _Matrices(TorchFunctionMode):
+    """Keeps the results of softmax that features are multiplied by: attention that a network writes out itself."""
+
+    def __init__(self, seen: list[Tensor]) -> None:
+        super().__init__()
+        self.seen = seen
+        self.open: list[Tensor] = []
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is F.multi_head_attention_forward:
+            with patch.object(F, "softmax", self._softmax):
+                return func(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
+        if func in _SOFTMAX and result.ndim >= 3 and result.requires_grad:
+            self.open.append(result)
+        if func in _PRODUCTS:
+            factors = [(part.data_ptr(), part.shape) for part in args if isinstance(part, Tensor)]
+            # Dropout may have given it another name in between.
+            used = [one for one in self.open if (one.data_ptr(), one.shape) in factors]
+            self.seen += [one for one in used if not any(one is other for other in self.seen)]
+        return result
+
+    def _softmax(self, *args: Any, **options: Any) -> Tensor:
+        result = torch.softmax(*args, **{name: value for name, value in options.items() if name == "dim"})
+        self.seen.append(result)
+        return result
 
 
 @contextmanager
 def _recorded() -> Iterator[list[Tensor]]:
-    """Attention computed openly, and kept, wherever torch's attention function is called."""
+    """Attention computed openly, and kept, wherever torch's attention function is called, or one is written out."""
     seen: list[Tensor] = []
 
     def attention(
@@ -72,9 +160,10 @@ def _recorded() -> Iterator[list[Tensor]]:
         scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
         if attn_mask is not None:
             scores = scores.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
-        seen.append(scores.softmax(-1))
-        return seen[-1] @ value
+        matrix = scores.softmax(-1)
+        seen.append(matrix)
+        return matrix @ value
 
     plain: Callable[..., Any] = F.scaled_dot_product_attention
-    with patch.object(F, "scaled_dot_product_attention", attention):
+    with patch.object(F, "scaled_dot_product_attention", attention), _Matrices(seen):
         yield seen

@@ -14,19 +14,20 @@ class GradCamPlusPlus(Attribution):
     """Feature maps weighted by their positive gradients, place by place (Grad-CAM++).
 
     The closed form of the paper for a score that is the exponential of the logit; places without a gradient get no
-    weight. `layer` is the name of the layer, by default the last one with a spatial map
-    (`bench.attribution.class_activation`). One channel, never negative, enlarged bilinearly. The 1e-6 in the
-    denominator is that of pytorch-grad-cam.
+    weight. `layer` and `layout` say which maps (`bench.attribution.class_activation.features_of`), by default the last
+    of maps or tokens. One channel, never negative, enlarged bilinearly. The 1e-6 in the denominator is that of
+    pytorch-grad-cam.
     """
 
     display: ClassVar[str] = "Grad-CAM++"
     reference: ClassVar[str] = "Chattopadhay et al., 2018, arXiv:1710.11063"
 
     layer: str = ""
+    layout: str = ""
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Enlarged class activation maps (batch, 1, height, width)."""
-        seen = features_of(network, request.images, request.targets, self.layer)
+        seen = features_of(network, request.images, request.targets, self.layer, self.layout)
         gradients, maps = seen.gradients, seen.maps
         total = maps.sum((2, 3), keepdim=True)
         alphas = gradients**2 / (2 * gradients**2 + total * gradients**3 + 1e-6)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.attribution.class_activation import enlarged, features_of
+from bench.attribution.class_activation import count_maps, enlarged, features_of
 from bench.attribution.paths import queue
 from bench.functional.heatmaps import min_max
 
@@ -18,19 +18,20 @@ class ScoreCam(Attribution):
 
     Each map, enlarged bilinearly and scaled to [0, 1], multiplies the normalised image; the softmax over maps of
     the logits weights them. The published code leaves the constant logit of a blank image out, as here: it does
-    not change the softmax. `layer` is the name of the layer, by default the last one with a spatial map
-    (`bench.attribution.class_activation`). One channel, never negative.
+    not change the softmax. `layer` and `layout` say which maps (`bench.attribution.class_activation.features_of`), by
+    default the last of maps or tokens. One channel, never negative.
     """
 
     display: ClassVar[str] = "Score-CAM"
     reference: ClassVar[str] = "Wang et al., 2020, arXiv:1910.01279"
 
     layer: str = ""
+    layout: str = ""
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Enlarged class activation maps (batch, 1, height, width)."""
         images, targets = request.images, request.targets
-        maps = features_of(network, images, targets, self.layer).maps
+        maps = features_of(network, images, targets, self.layer, self.layout).maps
         scores = maps.new_empty(maps.shape[:2])
         with torch.no_grad():
             for owners, number in queue(len(images), maps.shape[1], network.chunk):
@@ -41,7 +42,4 @@ class ScoreCam(Attribution):
 
     def cost(self, network: Network, request: Request) -> Cost:
         """One gradient, to find the layer, and one pass per map."""
-        first = request.select([0])
-        with torch.enable_grad():
-            maps = features_of(network, first.images, first.targets, self.layer).maps
-        return Cost(1 + maps.shape[1], 1)
+        return Cost(1 + count_maps(network, request, self.layer, self.layout), 1)

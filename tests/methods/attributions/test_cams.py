@@ -8,7 +8,7 @@ from torch import nn
 
 from bench.attribution import class_activation as layers
 from bench.attribution.class_activation import features_of
-from bench.checks.fixtures import small_network, small_request, small_transformer
+from bench.checks.fixtures import small_network, small_request
 from bench.errors import UnsupportedError
 from bench.methods.attributions.grad_cam import GradCam
 from bench.methods.attributions.grad_cam_plus_plus import GradCamPlusPlus
@@ -94,12 +94,8 @@ def test_a_layer_can_be_named():
         features_of(network, REQUEST.images, REQUEST.targets, "twelve")
 
 
-def test_a_map_of_one_place_is_not_spatial_and_tokens_after_the_maps_are_refused():
-    seen = features_of(small_network(), REQUEST.images, REQUEST.targets)
-    assert seen.maps.shape == (3, 8, 8, 8)
-    for module in (small_transformer(),):
-        with pytest.raises(UnsupportedError, match="'small_transformer' does not end in a spatial map"):
-            GradCam().explain(module, REQUEST)
+def test_a_map_of_one_place_is_not_spatial():
+    assert features_of(small_network(), REQUEST.images, REQUEST.targets).maps.shape == (3, 8, 8, 8)
 
 
 def test_features_changed_in_place_afterwards_are_seen_as_they_became():

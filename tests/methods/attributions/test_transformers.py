@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.api import Network
-from bench.attribution.attention import attentions_of
+from bench.attribution.attention import look_at_attention
 from bench.checks.fixtures import small_network, small_request, small_transformer
 from bench.errors import UnsupportedError
 from bench.methods.attributions.attention_rollout import AttentionRollout
@@ -28,11 +28,11 @@ def attention_by_hand() -> list[torch.Tensor]:
 
 
 def test_attention_is_what_the_modules_say():
-    found, values = attentions_of(small_transformer(), REQUEST.images, REQUEST.targets)
+    seen, found = look_at_attention(small_transformer(), REQUEST.images, REQUEST.targets)
     for own, expected in zip(found, attention_by_hand(), strict=True):
         torch.testing.assert_close(own, expected)
     network = small_transformer()
-    torch.testing.assert_close(values, network.logits_of(REQUEST.images, REQUEST.targets))
+    torch.testing.assert_close(seen.values, network.logits_of(REQUEST.images, REQUEST.targets))
 
 
 def test_torch_s_own_attention_is_back_afterwards_also_after_an_exception():
@@ -50,8 +50,8 @@ def test_rollout_multiplies_mean_attention_with_skip_connections():
 
 
 def test_chefer_relevance_adds_up_attention_times_positive_gradients():
-    attentions, values = attentions_of(small_transformer(), REQUEST.images, REQUEST.targets)
-    gradients = torch.autograd.grad(values.sum(), attentions)
+    seen, attentions = look_at_attention(small_transformer(), REQUEST.images, REQUEST.targets)
+    gradients = torch.autograd.grad(seen.values.sum(), attentions)
     relevance = torch.eye(17, dtype=torch.float64).repeat(3, 1, 1)
     for attention, gradient in zip(attentions, gradients, strict=True):
         update = torch.zeros_like(relevance)
