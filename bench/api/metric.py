@@ -129,7 +129,8 @@ class Plan:
     """What a perturbation metric asks of the engine.
 
     `counts[k]` pixels (all channels together; ascending) have gone from `start` to `end` at point k of the curve,
-    highest first (`descending`) or lowest first; `start` and `end` name substrates of the engine. `area` says how the
+    highest first (`descending`), lowest first, or `both`: the curve is that of lowest first less that of highest first,
+    each with the points asked for. `start` and `end` name substrates of the engine. `area` says how the
     curve becomes a score (`bench.functional.area_of`). With a `tolerance` only as many points are evaluated as the area
     under the curve needs to be that certain.
     """
@@ -137,7 +138,7 @@ class Plan:
     counts: tuple[int, ...]
     start: str
     end: str
-    order: Literal["descending", "ascending"] = "descending"
+    order: Literal["descending", "ascending", "both"] = "descending"
     output: Output = "probability"
     ties: Ties = "random"
     area: Area = "equal_steps"
@@ -167,7 +168,8 @@ class PerturbationMetric(ImageMetric):
         """The points between the ends of the curve, at most; ends are predicted once for all curves of an image."""
         height, width = self.ranked_size(request.images)
         plan = self.plan(height, width)
-        return Cost(sum(0 < count < height * width for count in plan.counts), 0)
+        orders = 2 if plan.order == "both" else 1
+        return Cost(orders * sum(0 < count < height * width for count in plan.counts), 0)
 
     def ranked_size(self, images: Tensor) -> tuple[int, int]:
         """(height, width) of what `ranking` gives for images like these."""

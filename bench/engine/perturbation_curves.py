@@ -62,6 +62,18 @@ def curves_of(asked: Sequence[Ranked]) -> list[Tensor]:
 
     They are explanations of one network and one batch: the same id stands for the same image and target.
     """
+    curves = iter(_curves_one_way([one for own in asked for one in _one_way(own)]))
+    return [next(curves) - next(curves) if own.plan.order == "both" else next(curves) for own in asked]
+
+
+def _one_way(asked: Ranked) -> list[Ranked]:
+    """What is asked for, lowest first and then highest first where both are."""
+    if asked.plan.order != "both":
+        return [asked]
+    return [replace(asked, plan=replace(asked.plan, order=order)) for order in ("ascending", "descending")]
+
+
+def _curves_one_way(asked: Sequence[Ranked]) -> list[Tensor]:
     if not asked:
         return []
     batch = _batch([own.explained for own in asked])

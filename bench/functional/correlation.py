@@ -23,13 +23,15 @@ def pearson(first: Tensor, second: Tensor) -> Tensor:
 def spearman(first: Tensor, second: Tensor) -> Tensor:
     """Spearman's rank correlation (batch,), float64, of maps over all their dimensions but the first.
 
-    Ties are at their mean rank; a constant map correlates with nothing: 0.
+    Ties are at their mean rank; a constant map correlates with nothing: 0. NaN where a value is not finite.
 
     >>> rising = torch.arange(4.0).reshape(1, 2, 2)
     >>> round(spearman(rising, rising.exp()).item(), 6)
     1.0
     """
-    return pearson(average_ranks(first.flatten(1)), average_ranks(second.flatten(1)))
+    one, other = first.flatten(1), second.flatten(1)
+    finite = one.isfinite().all(1) & other.isfinite().all(1)
+    return pearson(average_ranks(one), average_ranks(other)).where(finite, torch.nan)
 
 
 def deviations(maps: Tensor) -> Tensor:

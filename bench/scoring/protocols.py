@@ -75,7 +75,7 @@ def stamp(protocol: str, step: int | None, tolerance: float | None) -> str:
 
 
 def removal_plan(
-    pixels: int, steps: int, order: Literal["descending", "ascending"], output: Literal["probability", "logit"]
+    pixels: int, steps: int, order: Literal["descending", "ascending", "both"], output: Literal["probability", "logit"]
 ) -> Plan:
     """Pixels removed towards zero in `steps` equal steps, scored by the mean drop (AOPC; Samek et al., 2017)."""
     counts = tuple(round(k * pixels / steps) for k in range(steps + 1))

@@ -23,7 +23,7 @@ from bench.training.weight_files import load_weights
 METRICS = {name: plugin for name, plugin in find("metrics").items() if issubclass(plugin, ImageMetric)}
 # What these say depends on the order of the pixels alone.
 RANKING = (
-    *("deletion", "insertion", "morf", "lerf", "road", "sic", "aic"),
+    *("deletion", "insertion", "morf", "lerf", "srg", "monotonicity", "road", "sic", "aic"),
     *("pointing_game", "relevance_rank", "iou", "average_precision", "auc_judd", "shuffled_auc"),
 )
 RESCALED = {
