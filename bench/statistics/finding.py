@@ -225,7 +225,7 @@ def _more(board: Board) -> str:
     of_seeds, blocks = float(pairs.of_seeds[0, 1]), board.scores.shape[2]
     if board.level == "images" or needed < 10 * pairs.images[0, 1]:
         more = max(np.ceil(needed - pairs.images[0, 1]), 1)
-        return f"about {_roughly(more)} more images would tell" if more < 1e5 else ""
+        return f"about {_roughly(more)} more images would tell the first two" if more < 1e5 else ""
     of_images = float(pairs.error[0, 1] ** 2) - of_seeds
     seeds = seeds_needed(
         float(pairs.difference[0, 1]),

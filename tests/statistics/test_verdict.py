@@ -93,7 +93,7 @@ def test_those_that_cannot_be_told_from_the_first_are_named_with_it() -> None:
     first = set(verdict.rows[0].group.split())
     alike = [own.method for own in verdict.rows if first & set(own.group.split())]
     assert verdict.sentence.startswith(f"{listed(alike)} cannot be told apart: {alike[0]} leads {alike[1]}, ")
-    assert verdict.sentence.endswith("more images would tell.")
+    assert verdict.sentence.endswith("more images would tell the first two.")
 
 
 def test_gnl2020_answers_its_question_in_its_headline() -> None:

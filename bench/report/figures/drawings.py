@@ -160,13 +160,13 @@ def _of_network(view: View, own: pd.DataFrame, several: str, telling: str) -> It
         yield Drawing(name, "price", f"{title}{several}", "", said, partial(draw_price, own, names, label, title))
 
 
-def _told(view: View, rows: pd.DataFrame) -> frozenset[str] | None:
-    """The recipes whose effect, of those in these rows, is significant; None where none of them is among the tests."""
+def _told(view: View, rows: pd.DataFrame) -> frozenset[str]:
+    """The recipes whose effect, of those in these rows, is significant; none of accuracies, which are not tested."""
     network, label = rows.network.iloc[0], rows.metric.iloc[0]
     attributions = display_names(view.board.manifest, "attributions")
     method = attributions.get(str(rows.attribution.iloc[0]))
     own = [one for one in view.verdict.effects if (one.network, one.code, one.attribution) == (network, label, method)]
-    return frozenset(one.recipe_code for one in own if one.judgement in TOLD) if own else None
+    return frozenset(one.recipe_code for one in own if one.judgement in TOLD)
 
 
 def _shown(labels: "pd.Series[str]", telling: str) -> list[str]:
