@@ -29,11 +29,15 @@ class Card:
 
 @dataclass(frozen=True)
 class AttributionCard(Card):
-    """And of an attribution method: whether it is a control, knows nothing at all, or knows the truth."""
+    """And of an attribution method: whether it is a control, knows nothing at all, or knows the truth.
+
+    `degraded`: how far, from 0 to 1, its maps are the truth made worse, where they are.
+    """
 
     control: bool = False
     floor: bool = False
     needs_truth: bool = False
+    degraded: float | None = None
 
 
 @dataclass(frozen=True)

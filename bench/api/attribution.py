@@ -41,8 +41,20 @@ class Attribution(Plugin):
     def card(self) -> AttributionCard:
         """What the method says of itself under these settings."""
         return AttributionCard(
-            **vars(super().card), control=self.control, floor=self.floor, needs_truth=self.needs_truth
+            **vars(super().card),
+            control=self.control,
+            floor=self.floor,
+            needs_truth=self.needs_truth,
+            degraded=self.degraded,
         )
+
+    @property
+    def degraded(self) -> float | None:
+        """How far, from 0 to 1, its maps are the truth made worse by a known step; None where they are not.
+
+        Such a control is no entry of a board: the audit asks which metrics recover the order of its steps.
+        """
+        return None
 
     @abstractmethod
     def attribute(self, network: Network, request: Request) -> Tensor:

@@ -159,6 +159,7 @@ def _rest(results: Results, view: View, drawn: Sequence[Shown], pictures: dict[s
         "depends": depends_on(board) if weighable else [],
         "missing": missing(results, view),
         "audit": _audit(view),
+        "recovered": bool(view.board.recovered),
         "cards": _cards(view),
         "methods": _methods(view),
         "flips": flips(board).to_dict("records"),
@@ -193,6 +194,7 @@ def _audit(view: View) -> list[dict[str, Any]]:
             "name": str(metrics.shown[metric]),
             "code": metrics.label[metric],
             "finding": finding,
+            "recovery": view.board.recovered.get(str(metrics.label[metric])),
             "blind_spot": metrics.blind_spot[metric],
         }
         for metric, finding in enumerate(view.audit)

@@ -14,7 +14,7 @@ from bench.statistics.means import Array, Counts, Mask, Means, means, over_seeds
 from bench.statistics.names import chosen_rows
 from bench.statistics.paired_tests import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
 from bench.statistics.question import METHODS, Question
-from bench.statistics.scale import NETWORK, heights
+from bench.statistics.scale import NETWORK, Recovery, heights
 from bench.statistics.wins import overall_scores, wins
 
 RUN = NETWORK
@@ -82,6 +82,7 @@ class Board:
     blocks: tuple[str, ...] = ()
     whole: "Board | None" = None
     effects: pd.DataFrame | None = None
+    recovered: Mapping[str, Recovery] = field(default_factory=dict)
 
     @cached_property
     def quality(self) -> Array:

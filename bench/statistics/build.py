@@ -15,6 +15,7 @@ from bench.statistics.means import Counts, over_seeds
 from bench.statistics.names import codes_of, display_names, labels
 from bench.statistics.question import question_of
 from bench.statistics.recipe_effects import recipe_table
+from bench.statistics.scale import recoveries
 
 
 def board_of(results: Results, weights: Mapping[str, float] | None = None) -> Board:
@@ -54,7 +55,7 @@ def entry_board(results: Results, weights: Mapping[str, float] | None = None) ->
         raise HeatmarkError("the scores hold a value twice for one entry, metric, seed and image; expected it once")
     array = np.full(int(np.prod(shape)), np.nan)
     array[flat] = np.where(scores["status"].eq(OK), scores["score"], np.nan)
-    return Board(
+    board = Board(
         entries=_described(entries, "attribution", RUN, AttributionCard, manifest),
         metrics=_described(metrics, "metric", COLUMN[1:], MetricCard, manifest),
         images=tuple(images["image"]),
@@ -64,6 +65,16 @@ def entry_board(results: Results, weights: Mapping[str, float] | None = None) ->
         question=question_of(manifest, results.networks),
         level="seeds" if shape[2] > 1 else "images",
     )
+    return _without_degraded(board)
+
+
+def _without_degraded(board: Board) -> Board:
+    """The board without maps that were made worse on purpose; what metrics make of their order is kept."""
+    degraded = board.entries.degraded.notna().to_numpy(bool)
+    if not degraded.any() or degraded.all():
+        return board
+    recovered = recoveries(board.entries, pd.Index(board.metrics.label), board.quality)
+    return replace(board.rows([int(row) for row in np.flatnonzero(~degraded)]), recovered=recovered)
 
 
 def _over_networks(board: Board) -> Board:

@@ -11,7 +11,7 @@ from bench.statistics.board import COST, FEW, Board, Standing
 from bench.statistics.means import Array, Mask, over_seeds
 from bench.statistics.names import listed
 from bench.statistics.paired_tests import ALPHA, holm
-from bench.statistics.scale import ceiling_of, only, runs_of
+from bench.statistics.scale import Recovery, ceiling_of, only, runs_of
 
 SPLITS = 200
 RELIABLE = 0.8
@@ -27,7 +27,8 @@ class Finding:
     what is no worth, "cost" and "property"; `reasons` say why in plain words;
     `beaten` holds for each blind control the methods that it significantly beats on their own network. Numbers are
     NaN where they cannot be had: `oracle_first` and `random_last` are the shares of networks on which the oracle's
-    mean is above all others, and no method's is below that of the floor.
+    mean is above all others, and no method's is below that of the floor. `recovery` says whether the metric recovers
+    the order of maps that were made worse by known steps, None where the board has none.
     """
 
     verdict: str
@@ -37,6 +38,7 @@ class Finding:
     random_last: float
     split_half: float
     alpha: float
+    recovery: Recovery | None = None
 
 
 def audited(board: Board) -> Board:
@@ -182,13 +184,20 @@ def _finding(board: Board, metric: int) -> Finding:
         care.append(said)
     if oracle is not None and oracle < 1:
         care.append("the oracle is not first, or not alone")
+    recovery = board.recovered.get(str(board.metrics.label[metric]))
+    if recovery is not None and recovery.fails:
+        care.append(
+            f"it does not recover the order of maps that get worse step by step (tau {recovery.tau:.2f}, 95% interval "
+            f"{recovery.low:.2f} to {recovery.high:.2f})"
+        )
     if reliability < RELIABLE:
         how, weight = ("as if by chance", ": its weight is noise") if reliability < NOISE else ("differently", "")
         care.append(f"two halves of the images rank the methods {how} (reliability {reliability:.2f}){weight}")
     untried = ["no oracle and no random map to try it on"] if oracle is None and random is None else []
     untried += ["too few methods or images for split halves"] if np.isnan(reliability) else []
     verdict = "distrust" if distrust else "care" if care else "untried" if untried else "trust"
-    return Finding(verdict, distrust + care + untried, beaten, _or_nan(oracle), _or_nan(random), reliability, alpha)
+    reasons = distrust + care + untried
+    return Finding(verdict, reasons, beaten, _or_nan(oracle), _or_nan(random), reliability, alpha, recovery)
 
 
 def _display_names(board: Board) -> dict[str, str]:

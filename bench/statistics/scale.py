@@ -1,11 +1,14 @@
-"""Floor and ceiling of a board: the random map, and the truth or the best other control."""
+"""Controls of known worth: floor and ceiling of a board, and whether a metric recovers the order of worsened maps."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from bench.statistics.means import Array, Mask, ratio
+from bench.statistics.means import Array, Mask, over_seeds, ratio
 
 NETWORK = ["network", "recipe"]
+DRAWS = 1000
 
 
 def heights(entries: pd.DataFrame, quality: Array, told: Mask) -> Array:
@@ -49,3 +52,68 @@ def _above(entries: pd.DataFrame, rows: list[int], floor: int, quality: Array, t
     way = [np.nan if one is None else quality[one, m] - quality[floor, m] for m, one in enumerate(found)]
     sure = [one is not None and told[m, one, floor] for m, one in enumerate(found)]
     return np.where(np.array(sure) & (np.array(way) > 0), way, np.nan)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Kendall's tau between a metric's order of the means and the true order, with its 95% interval over images.
+
+    1 where every step down scores worse than the one before, 0 as if by chance. `steps` are how many maps were ordered,
+    `images` how many images have a score at all of them; over several networks the mean of their taus.
+    """
+
+    tau: float
+    low: float
+    high: float
+    steps: int
+    images: int
+
+    @property
+    def fails(self) -> bool:
+        """Whether chance could do as well."""
+        return self.low <= 0
+
+
+def recoveries(entries: pd.DataFrame, metrics: pd.Index, quality: Array) -> dict[str, Recovery]:
+    """For each metric that can be tried, by label, from qualities (entry, metric, seed, image) with higher better.
+
+    The truth itself, where it is an entry, is the first step.
+    """
+    runs = [own for own in (_steps(entries, rows) for rows in runs_of(entries)) if len(own) > 1]
+    found = {}
+    for metric, label in enumerate(metrics):
+        tried = [
+            own for rows in runs if len(rows) > 1 and (own := _taus(over_seeds(quality[rows, metric]))) is not None
+        ]
+        if tried:
+            taus = np.mean([own for own, _ in tried], axis=0)
+            low, high = np.quantile(taus[1:], [0.025, 0.975])
+            steps, images = min(len(rows) for rows in runs if len(rows) > 1), min(count for _, count in tried)
+            found[str(label)] = Recovery(float(taus[0]), float(low), float(high), steps, images)
+    return found
+
+
+def _steps(entries: pd.DataFrame, rows: list[int]) -> list[int]:
+    """The rows of one network whose maps are the truth at some step, the best first."""
+    worse = [row for row in rows if pd.notna(entries.degraded[row])]
+    truths = [row for row in rows if entries.control[row] and entries.needs_truth[row] and row not in worse]
+    whole = truths[:1] if not any(entries.degraded[row] == 0 for row in worse) else []
+    return whole + sorted(worse, key=lambda row: float(entries.degraded[row]))
+
+
+def _taus(quality: Array) -> tuple[Array, int] | None:
+    """Tau of the means over images, and of those over images drawn anew, (1 + draws,); and how many images count.
+
+    Qualities (step, image), the best step first; None with fewer than two images that have all.
+    """
+    known = quality[:, np.isfinite(quality).all(0)]
+    steps, images = known.shape
+    if images < 2:
+        return None
+    drawn = np.random.default_rng(0).multinomial(images, np.full(images, 1 / images), DRAWS)
+    means = np.concatenate([np.ones((1, images)), drawn]) @ known.T / images
+    first, second = np.triu_indices(steps, 1)
+    differences = means[:, first] - means[:, second]
+    # What differs by rounding alone is the same.
+    rounding = 1e-12 * np.abs(means).max(1, keepdims=True)
+    return np.where(np.abs(differences) > rounding, np.sign(differences), 0.0).mean(1), images
