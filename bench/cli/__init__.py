@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from bench._version import version
-from bench.cli import plan_command, plugin_commands, result_commands, run_commands, store_commands
+from bench.cli import plan_command, plugin_commands, result_commands, run_commands, store_commands, verify_commands
 from bench.cli.console import OneLine, complain, console
 from bench.errors import HeatmarkError, exits_refused
 
@@ -34,7 +34,8 @@ app.command()(result_commands.report)
 app.command()(result_commands.publish)
 app.command()(result_commands.pictures)
 app.command()(result_commands.compare)
-app.command()(result_commands.verify)
+app.command()(verify_commands.verify)
+app.command()(verify_commands.submit)
 app.command()(result_commands.figure)
 app.command()(result_commands.site)
 app.command("list")(plugin_commands.list_plugins)

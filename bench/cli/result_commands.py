@@ -1,6 +1,5 @@
-"""`heatmark report`, `publish`, `pictures`, `compare` and `verify`: commands that read result sets."""
+"""`heatmark report`, `publish`, `pictures` and `compare`: commands that read result sets."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -88,7 +87,6 @@ def _gathered(suite: str, store: Path, *, allow_code: bool) -> tuple[Path, list[
     from bench.suites.read import read_suite
 
     file = read_suite(suite, allow_code=allow_code)
-    from bench.cli.options import device_of
     from bench.parallel.carry_out import gathered
     from bench.parallel.units import Job
     from bench.progress import progress
@@ -131,48 +129,6 @@ def pictures(
 
     count = write_pictures(read_results(folder).heatmaps, out)
     say(f"{count} pictures: {out}")
-
-
-def verify(
-    folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it, or a published one.")],
-    share: Annotated[
-        float, typer.Option(min=0, max=1, help="The share of its cells to recompute; one at least.")
-    ] = 0.05,
-    seed: Annotated[int, typer.Option(min=0, help="Which cells are drawn.")] = 0,
-    device: Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")] = "auto",
-    store: Folder = Path(".heatmark"),
-    allow_code: AllowCode = False,
-) -> None:
-    """Check a result set against its checksums and recompute a random sample of it; exit status 1 for a difference."""
-    from bench.results.result_set import has_checksums, read_results
-
-    results = read_results(folder)
-    sums = "checksums: right" if has_checksums(folder) else "checksums: none in the manifest, so none checked"
-    say(sums)
-    from bench.progress import progress
-    from bench.results.cell_store import Store
-    from bench.runner.records import Run
-    from bench.suites.load import with_plugins
-    from bench.suites.read import suite_of_settings
-    from bench.verification.recompute import drawn, origin, recomputed
-
-    where = device_of(device)
-    say(origin(results.manifest, where))
-    manifest = results.manifest
-    written, command = manifest.get("settings", {}), manifest.get("command", "")
-    suite = with_plugins(suite_of_settings(written, command, folder, allow_code=allow_code))
-    found: Counter[str] = Counter()
-    with progress() as bars:
-        run = Run(suite, Store(store), where, bars)
-        for finding in recomputed(results, run, drawn(results, run, share, seed)):
-            found[finding.verdict] += 1
-            line = f"{finding.verdict:<8}{finding.entry}: {finding.reason}"
-            say(line)
-    say(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))
-    if found["differs"]:
-        raise typer.Exit(1)
-    if found["cannot"] and not found["same"]:
-        raise HeatmarkError(f"{folder}: none of the cells that were drawn could be recomputed here")
 
 
 def compare(

@@ -1,8 +1,10 @@
 """A site of boards: an index of their questions, a matrix of methods by boards, and every board below it."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,7 +19,7 @@ from bench.results.result_set import read_results
 
 _HERE = Path(__file__).parent / "templates"
 _FILES = ("preview.png", "leaderboard.csv", "leaderboard.json", "leaderboard.tex", "leaderboard.md")
-_MORE = ("recipes.csv", "recipes.md", "training.csv", "README.md")
+_MORE = ("recipes.csv", "recipes.md", "training.csv", "README.md", "suite.toml", "CITATION.cff", "LICENSE")
 _BADGES = {"clear": "good", "depends": "care", "not told apart": "care", "cannot be tested": "muted"}
 
 
@@ -90,9 +92,14 @@ def _entry(address: str, view: View) -> Entry:
         finding=verdict.sentence,
         badge=verdict.badge.text,
         badge_class=_BADGES[verdict.badge.kind],
-        facts=f"{len(view.board.images):,} images of {data_set(manifest)}",
+        facts=f"{len(view.board.images):,} images of {data_set(manifest)}{_sent(manifest)}",
         places={line.name: line.place for line in view.lines if np.isfinite(line.place)} if placed else {},
     )
+
+
+def _sent(manifest: Mapping[str, Any]) -> str:
+    """Who sent a board, where somebody has."""
+    return f", sent by {manifest['sender']}" if manifest.get("sender") else ""
 
 
 def _matrix(entries: list[Entry]) -> list[tuple[str, list[float | None]]]:

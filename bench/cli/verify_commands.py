@@ -1,0 +1,95 @@
+"""`heatmark verify` and `submit`: commands that compute a part of a result set again."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import say
+from bench.cli.options import AllowCode, Folder, device_of
+from bench.errors import HeatmarkError
+
+if TYPE_CHECKING:
+    import torch
+
+Share = Annotated[float, typer.Option(min=0, max=1, help="The share of its cells to recompute; one at least.")]
+Seed = Annotated[int, typer.Option(min=0, help="Which cells are drawn.")]
+Device = Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")]
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it, or a published one.")],
+    share: Share = 0.05,
+    seed: Seed = 0,
+    device: Device = "auto",
+    store: Folder = Path(".heatmark"),
+    allow_code: AllowCode = False,
+) -> None:
+    """Check a result set against its checksums and recompute a random sample of it; exit status 1 for a difference."""
+    _tried(folder, share, seed, device_of(device), store, allow_code=allow_code, as_submission=False)
+
+
+def submit(
+    folder: Annotated[Path, typer.Argument(help="A result set to send; or, without OUT, a submission to check.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="The folder that a pull request adds, such as results/me-my-board.")
+    ] = None,
+    sender: Annotated[str, typer.Option(help="The name that the board and its citation are to carry.")] = "",
+    share: Share = 0.02,
+    seed: Seed = 0,
+    device: Device = "auto",
+    store: Folder = Path(".heatmark"),
+    allow_code: AllowCode = False,
+) -> None:
+    """Make the folder that a pull request adds, and check it as it will be checked there; exit status 1 if refused.
+
+    The folder holds the result set with its report, suite, citation and licence (CC0). Files, sizes, checksums,
+    protocols and images are checked, and a random share of the cells is computed again. Without OUT, FOLDER is
+    checked as it is.
+    """
+    if out is not None:
+        from bench.verification.submission import write_submission
+
+        write_submission(folder, out, sender)
+        say(f"Written: {out}")
+    _tried(out or folder, share, seed, device_of(device), store, allow_code=allow_code, as_submission=True)
+    say(f"Ready to send: {out or folder}")
+
+
+def _tried(
+    folder: Path, share: float, seed: int, device: "torch.device", store: Path, *, allow_code: bool, as_submission: bool
+) -> None:
+    """Say what is found of a result set; status 1 where it is refused as a submission, or a cell differs."""
+    from bench.results.result_set import has_checksums, read_results
+
+    results = read_results(folder)
+    say("checksums: right" if has_checksums(folder) else "checksums: none in the manifest, so none checked")
+    from bench.progress import progress
+    from bench.results.cell_store import Store
+    from bench.runner.records import Run
+    from bench.suites.load import with_plugins
+    from bench.suites.read import suite_of_settings
+    from bench.verification.recompute import drawn, origin, recomputed
+    from bench.verification.submission import refusals
+
+    manifest = results.manifest
+    written, command = manifest.get("settings", {}), manifest.get("command", "")
+    suite = with_plugins(suite_of_settings(written, command, folder, allow_code=allow_code))
+    found: Counter[str] = Counter()
+    with progress() as bars:
+        run = Run(suite, Store(store), device, bars)
+        for line in refusals(folder, results, run) if as_submission else ():
+            found["refused"] += 1
+            say(f"refused {line}")
+        if found["refused"]:
+            raise typer.Exit(1)
+        say(origin(manifest, device))
+        for finding in recomputed(results, run, drawn(results, run, share, seed)):
+            found[finding.verdict] += 1
+            say(f"{finding.verdict:<8}{finding.entry}: {finding.reason}")
+    say(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))
+    if found["differs"]:
+        raise typer.Exit(1)
+    if found["cannot"] and not found["same"]:
+        raise HeatmarkError(f"{folder}: none of the cells that were drawn could be recomputed here")
