@@ -125,4 +125,6 @@ def _reason(future: "Future[list[Failure]]") -> str | None:
     if isinstance(error, TimeoutError):
         return "failed: a worker took longer than --limit and was stopped"
     name, said = type(error).__name__, " ".join(str(error).split())
-    return f"failed: a worker died ({said})" if name == "ProcessExpired" else f"failed: {name}: {said}"
+    if name == "ProcessExpired":
+        return f"failed: a worker died ({said})"
+    return f"failed: {name}: {said}" if said else f"failed: {name}"

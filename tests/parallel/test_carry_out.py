@@ -1,90 +1,21 @@
-"""One process, several, and shards: the same bits, nothing done twice; a worker that fails costs its images only."""
+"""One process, several, shards, Dask, Ray: the same bits, nothing done twice."""
 
+from collections import Counter
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-import pandas as pd
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from bench.api import Attribution
 from bench.api.registry import find
 from bench.cli import app
-from bench.cli.failures import failure_lines
 from bench.errors import HeatmarkError
 from bench.parallel.carry_out import carried_out, gathered, one_shard
-from bench.parallel.units import Job, Unit, of_shard, shard_of, units_of
-from bench.progress import silent
-from bench.results.cell_store import Store
+from bench.parallel.units import Unit, of_shard, shard_of, units_of
 from bench.results.result_set import Results
-from bench.runner.records import Run
-from bench.suites.load import with_plugins
-from bench.suites.read import read_suite
-
-SUITE = """
-name = "small"
-batch = 4
-gallery = 1
-[dataset]
-name = "planted"
-test_images = 12
-images = 12
-accuracy_images = 16
-[attack]
-images = 8
-[[networks]]
-architecture = "small_plain"
-weights = "{weights}/small_plain-standard.safetensors"
-[[networks]]
-architecture = "small_resnet"
-weights = "{weights}/small_resnet-standard.safetensors"
-[[attributions]]
-name = "integrated_gradients"
-nodes = 4
-[[attributions]]
-name = "random_map"
-[[metrics]]
-name = "deletion"
-step = 512
-[[metrics]]
-name = "gini"
-"""
-TRAINED = Path(__file__).parents[2] / "bench" / "trained"
-
-
-def job_of(folder: Path, text: str, store: str, processes: int = 1) -> Job:
-    (folder / "small.toml").write_text(text)
-    path = folder / store
-    path.mkdir(exist_ok=True)
-    return Job(read_suite(str(folder / "small.toml")), path, "cpu", processes)
-
-
-def run_of(job: Job) -> Run:
-    return Run(with_plugins(job.suite), Store(job.store), torch.device("cpu"), silent())
-
-
-def fixed_chunk(source: Path, *targets: Path) -> None:
-    for target in targets:
-        target.mkdir(exist_ok=True)
-        (target / "chunks.json").write_bytes((source / "chunks.json").read_bytes())
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("parallel")
-
-
-@pytest.fixture(scope="module")
-def alone(folder: Path) -> Results:
-    job = job_of(folder, SUITE.format(weights=TRAINED), "alone")
-    return carried_out(job, run_of(job), None, None)
-
-
-def assert_same(results: Results, alone: Results) -> None:
-    for name in ("scores", "curves", "heatmaps"):
-        pd.testing.assert_frame_equal(getattr(results, name), getattr(alone, name), check_exact=True)
-    pd.testing.assert_frame_equal(results.networks, alone.networks)
+from tests.support.parallel_runs import SUITE, TRAINED, assert_same, fixed_chunk, forbid_computing, job_of, run_of
 
 
 def test_two_workers_give_the_same_bits_and_leave_nothing_to_do(
@@ -92,12 +23,7 @@ def test_two_workers_give_the_same_bits_and_leave_nothing_to_do(
 ) -> None:
     fixed_chunk(folder / "alone", folder / "workers")
     job = job_of(folder, SUITE.format(weights=TRAINED), "workers", processes=2)
-
-    def forbidden(*_: object) -> None:
-        raise AssertionError("a worker should have done this")
-
-    for name in ("blocks.score_one", "accuracy.accuracy_of", "explain.explained_by"):
-        monkeypatch.setattr(f"bench.runner.{name}", forbidden)
+    forbid_computing(monkeypatch)
     assert_same(carried_out(job, run_of(job), None, None), alone)
     assert not list((folder / "workers" / "finished_images").glob("*.parquet"))
 
@@ -203,77 +129,38 @@ def test_a_shard_that_is_none_is_one_line(said: str, monkeypatch: pytest.MonkeyP
         shard_of(said)
 
 
-FAILING = """
-import multiprocessing, os, time
-from pathlib import Path
-import torch
-from bench.training.architectures import build
-from bench.training.weight_files import load_weights
-
-class Failing(torch.nn.Module):
-    def __init__(self, inner):
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, images):
-        # Only in a worker, and only for curves: chunks of perturbed images of the second network.
-        if multiprocessing.parent_process() is not None and not images.requires_grad:
-            {deed}
-        return self.inner(images)
-
-def make(path):
-    network = build("small_resnet", 8)
-    load_weights(network, Path(path))
-    return Failing(network)
-"""
-DEEDS = {
-    "dies": ("os._exit(1)", "failed: a worker died"),
-    "hangs": ("time.sleep(3600)", "failed: a worker took longer than --limit"),
-    "is killed for its memory": ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "failed: a worker died"),
-    "eats memory": (
-        "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**35,) * 2); torch.zeros(2**36)",
-        "failed: RuntimeError: [enforce fail",
-    ),
-}
+def test_each_image_of_each_cell_is_one_unit_s(folder: Path, alone: Results) -> None:
+    job = job_of(folder, SUITE.format(weights=TRAINED), "empty")
+    fixed_chunk(folder / "alone", job.store)
+    units = [unit for unit in units_of(job, run_of(job)) if unit.block is not None]
+    assert len({unit.key for unit in units}) == len(units)
+    own = Counter((unit.number, unit.block, batch) for unit in units for batch in unit.batches)
+    assert set(own.values()) == {1}
+    assert sum(unit.images * unit.cells for unit in units) == len(alone.scores)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("deed", DEEDS)
-def test_a_worker_that_fails_costs_its_images_and_no_others(
-    folder: Path, alone: Results, deed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HEATMARK_ALLOW_CODE", "1")
-    code, reason = DEEDS[deed]
-    (folder / "failing.py").write_text(FAILING.format(deed=code))
-    # Without the file beside it that tells of the weights of another module.
-    weights = folder / "failing.safetensors"
-    weights.write_bytes((TRAINED / "small_resnet-standard.safetensors").read_bytes())
-    text = SUITE.format(weights=TRAINED).replace('architecture = "small_resnet"', 'architecture = "failing.py:make"')
-    text = text.replace(str(TRAINED / "small_resnet-standard.safetensors"), str(weights))
-    monkeypatch.chdir(folder)
-    store = f"failing {deed}"
-    fixed_chunk(folder / "alone", folder / store)
-    job = job_of(folder, text, store, processes=2)
-    results = carried_out(job, run_of(job), None, 60 if deed == "hangs" else None)
-    whole = results.scores[results.scores.network == "small_plain"].reset_index(drop=True)
-    expected = alone.scores[alone.scores.network == "small_plain"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(whole, expected, check_exact=True)
-    lost = results.scores[results.scores.network != "small_plain"]
-    assert len(lost) == len(expected)
-    assert lost.status.str.startswith(reason).all(), lost.status.unique()
-    accuracy = results.networks.set_index("network").accuracy
-    assert accuracy.isna().to_dict() == {"small_plain": False, "failing.py-make": True}
-    lines = failure_lines(results.manifest["failures"])
-    assert any(line.startswith(f"accuracy and pictures of failing.py-make by standard: {reason}") for line in lines)
+def test_a_dask_cluster_gives_the_same_bits(folder: Path, alone: Results) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        fixed_chunk(folder / "alone", folder / "dask")
+        job = job_of(folder, SUITE.format(weights=TRAINED), "dask")
+        assert_same(carried_out(job, run_of(job), f"dask:{cluster.scheduler_address}", None), alone)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("executor", ["dask:", "ray:"])
-def test_other_engines_give_the_same_bits(folder: Path, alone: Results, executor: str) -> None:
-    pytest.importorskip({"dask:": "distributed", "ray:": "ray"}[executor])
-    store = executor.removesuffix(":")
+def test_processes_of_other_engines_give_the_same_bits_and_leave_nothing_to_do(
+    folder: Path, alone: Results, executor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = executor.removesuffix(":")
+    if find_spec({"dask": "distributed"}.get(name, name)) is None:
+        pytest.skip(f'{name} is not installed: pip install "heatmark[{name}]"')
+    store = f"{name} processes"
     fixed_chunk(folder / "alone", folder / store)
     job = job_of(folder, SUITE.format(weights=TRAINED), store, processes=2)
+    forbid_computing(monkeypatch)
     assert_same(carried_out(job, run_of(job), executor, None), alone)
 
 
