@@ -94,7 +94,8 @@ def test_the_truth_beats_chance_in_every_metric_of_agreement(name: str, seed: in
         find("attributions")["simple_gradient"](), checks.small_network(), request, torch.zeros(8, 5).double()
     )
     base = replace(base, request=replace(request, truth=truth), fixations=tuple(points), fixation_pool=pool)
-    oracle, chance = (score(name, replace(base, heatmaps=maps)).mean() for maps in (truth, noise))
+    given = (replace(base, heatmaps=maps, attributions=maps[:, None]) for maps in (truth, noise))
+    oracle, chance = (score(name, own).mean() for own in given)
     sign = 1 if METRICS[name].direction == "higher" else -1
     assert sign * oracle > sign * chance
 

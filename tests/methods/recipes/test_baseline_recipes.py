@@ -11,6 +11,7 @@ from bench.api import Network, Preprocess
 from bench.methods.recipes.input_noise import InputNoise
 from bench.methods.recipes.label_smoothing import LabelSmoothing
 from bench.methods.recipes.madry import Madry
+from bench.methods.recipes.masked import Masked
 from bench.methods.recipes.trades import Trades
 
 STD = torch.tensor([0.2, 0.25, 0.3], dtype=torch.float64)[:, None, None]
@@ -89,3 +90,32 @@ def test_smoothed_labels_spread_a_part_evenly(case):
     target = 0.8 * F.one_hot(labels, 5) + 0.2 / 5
     expected = -(target * network.logits(images).log_softmax(1)).sum(1).mean()
     assert loss.item() == pytest.approx(expected.item())
+
+
+def test_masked_takes_one_cell_from_some_of_the_images(case):
+    network, images, labels, _ = case
+    given = {}
+    watched = replace(network, module=nn.Sequential(Seen(given), network.module))
+    loss = Masked(rows=2).loss(watched, images.repeat(40, 1, 1, 1), labels.repeat(40), None, torch.Generator())
+    shown, height, width = given["images"], images.shape[2] // 2, images.shape[3] // 2
+    gone = (shown == 0).all(1)
+    cells = torch.stack(
+        [gone[:, top : top + height, left : left + width].all((1, 2)) for top in (0, height) for left in (0, width)], 1
+    )
+    assert (cells.sum(1) == gone.flatten(1).any(1)).all()
+    assert ((shown == images.repeat(40, 1, 1, 1)) | gone[:, None]).all()
+    assert cells.any(1).double().mean().item() == pytest.approx(0.5, abs=0.15)
+    assert cells.any(0).all()
+    assert loss.item() == pytest.approx(F.cross_entropy(network.logits(shown), labels.repeat(40)).item())
+
+
+class Seen(nn.Module):
+    """Keeps what it is shown."""
+
+    def __init__(self, given):
+        super().__init__()
+        self.given = given
+
+    def forward(self, images):
+        self.given["images"] = images
+        return images
