@@ -18,7 +18,15 @@ from bench.runner.records import Run, Trained
 
 # Everything else in the package decides a score.
 NOT_COMPUTING = (
-    *("_version.py", "notebook.py", "progress.py", "api/registry.py", "runner/collect.py", "scoring/__init__.py"),
+    *(
+        "_version.py",
+        "notebook.py",
+        "progress.py",
+        "pytest_plugin.py",
+        "api/registry.py",
+        "runner/collect.py",
+        "scoring/__init__.py",
+    ),
     *("checks/", "cli/", "plugins/", "report/", "results/", "statistics/", "suites/", "verification/"),
 )
 

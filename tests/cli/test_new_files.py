@@ -1,6 +1,7 @@
 """New plug-ins work as they are written, alone in a package and in a checkout."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ def test_a_new_package_of_each_kind_passes_its_tests(tmp_path: Path) -> None:
         command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None
+    assert int(passed[1]) > 5 * len(KINDS)  # each promise is a test
     for kind in KINDS:
         settings = (tmp_path / f"my-{kind}" / "pyproject.toml").read_text()
         assert f'fresh_{kind} = "my_{kind}.fresh_{kind}:Fresh{kind.capitalize()}"' in settings
