@@ -61,9 +61,9 @@ def lacking(units: Sequence[Unit]) -> int:
     return sum({(unit.number, unit.block): unit.cells for unit in units}.values())
 
 
-def list_plan_and_resume(folder: Path) -> dict[str, float]:
+def list_plan_and_resume(folder: Path, text: str) -> dict[str, float]:
     """What each takes, in this process: seconds of its own time, and bytes at most."""
-    job = job_of(folder, suite_of(NETWORKS, METHODS, METRICS, IMAGES, 16))
+    job = job_of(folder, text)
     took: dict[str, float] = {}
     began = time.process_time()
     units = list(units_of(job, run_of(job)))
@@ -98,15 +98,28 @@ def blocks(job: Job) -> Iterator[Block]:
         yield from blocks_of(run, ready_networks(run, number))
 
 
+def test_cells_are_listed_planned_and_resumed(tmp_path: Path) -> None:
+    took = list_plan_and_resume(tmp_path, suite_of(1, 2, 4, 512, 64))
+    assert took["cells"] == took["planned cells"] == 2 * 4 * 2
+    assert took["left"] == took["cells"] / 2
+    assert took["own"] == 1
+
+
 @pytest.mark.long
 def test_two_hundred_thousand_cells_are_listed_planned_and_resumed(tmp_path: Path) -> None:
     program = (
         "import sys, json; from pathlib import Path; from tests.parallel.test_many_cells import list_plan_and_resume"
     )
-    program += "; print(json.dumps(list_plan_and_resume(Path(sys.argv[1]))))"
+    program += "; print(json.dumps(list_plan_and_resume(Path(sys.argv[1]), sys.argv[2])))"
+    text = suite_of(NETWORKS, METHODS, METRICS, IMAGES, 16)
     given = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, env=given, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, str(tmp_path), text],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     took = json.loads(done.stdout.splitlines()[-1])
