@@ -1,5 +1,6 @@
 """The attention of a vision transformer while it looks at images, and the tokens that its head reads."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from bench.api import Network
 from bench.attribution.class_activation import enlarged
 from bench.attribution.insides import Insides, Swaps, last_tokens, look
-from bench.attribution.layouts import Layout
+from bench.attribution.layouts import Layout, Made
 from bench.errors import UnsupportedError
 
 _SOFTMAX: set[Any] = {torch.softmax, Tensor.softmax, F.softmax}
@@ -26,8 +27,8 @@ class Attended:
     """Attention of every block (batch, head, token, token) from the first on, and the target logits' gradients there.
 
     `reads` (batch, token) is how much of each token the head takes: all of the class token, the mean of the patches, or
-    what an attention of its own draws from them, whose gradients are `reads_gradients` times the attention, positive
-    parts. `layout` says which tokens are places.
+    what an attention of its own draws from them (it is `pooled`); `positive_reads` is that attention times its positive
+    gradients. `layout` says which tokens are places.
     """
 
     attentions: list[Tensor]
@@ -35,10 +36,11 @@ class Attended:
     reads: Tensor
     positive_reads: Tensor
     layout: Layout
+    pooled: bool
 
     def map(self, tokens: Tensor, images: Tensor) -> Tensor:
         """A number for each token (batch, token) as a map (batch, 1, height, width), bilinear; the others left out."""
-        return enlarged(Layout(0, 2, self.layout.places).maps(tokens[:, :, None]), images)
+        return _map(self.layout, tokens, images)
 
 
 def attended(network: Network, images: Tensor, targets: Tensor) -> Attended:
@@ -49,11 +51,7 @@ def attended(network: Network, images: Tensor, targets: Tensor) -> Attended:
     """
     seen, attentions = look_at_attention(network, images, targets)
     name, batch = network.name, len(images)
-    heads = [by_head(one, batch, name) for one in attentions]
-    tokens = heads[-1].shape[3]
-    pooled = heads[-1].shape[2] != tokens
-    if any(one.shape[2:] != (tokens, tokens) for one in heads[: len(heads) - pooled]):
-        raise UnsupportedError(f"the blocks of network {name!r} do not all attend to all tokens of the image")
+    heads, tokens, pooled = _blocks(attentions, batch, name)
     found = last_tokens(seen, tokens)
     if found is None:
         raise UnsupportedError(f"network {name!r} does not show which of its {tokens} tokens are which places")
@@ -68,7 +66,7 @@ def attended(network: Network, images: Tensor, targets: Tensor) -> Attended:
     else:
         reads = positive = _reads(layout, layout.tokens(at_head), name).to(seen.values).expand(batch, -1)
     blocks = len(heads) - pooled
-    return Attended(exact[:blocks], slopes[:blocks], reads, positive, layout)
+    return Attended(exact[:blocks], slopes[:blocks], reads, positive, layout, pooled)
 
 
 def look_at_attention(
@@ -80,6 +78,80 @@ def look_at_attention(
     if not attentions:
         raise UnsupportedError(f"network {network.name!r} has no attention")
     return seen, attentions
+
+
+def block_number(block: int, seen: Attended, network_name: str) -> int:
+    """The number of a block from 0, of which -1 is the last; UnsupportedError where there is none.
+
+    The attention of a head is the last block.
+    """
+    blocks = len(seen.attentions) + seen.pooled
+    if not -blocks <= block < blocks:
+        raise UnsupportedError(f"network {network_name!r} has {blocks} blocks of attention, and none of number {block}")
+    return block % blocks
+
+
+def gradients_of_blocks(network: Network, images: Tensor, targets: Tensor) -> Tensor:
+    """How the target logit that the head reads behind each block depends on its attention, (batch, 1, height, width).
+
+    The mean of the positive gradients over heads, query tokens and blocks. In a second pass every block is cut off from
+    those before it, and the head is given the tokens behind all blocks at once.
+    """
+    seen, attentions = look_at_attention(network, images, targets)
+    batch = len(images)
+    heads, tokens, pooled = _blocks(attentions, batch, network.name)
+    blocks = attentions[: len(heads) - pooled]
+    streams, layout = _streams(seen, blocks, tokens)
+    behind: list[Tensor] = []
+
+    def cut_off(made: Tensor) -> Tensor:
+        behind.append(made)
+        return made.detach().requires_grad_()
+
+    def all_together(made: Tensor) -> Tensor:
+        return torch.cat([*behind, made], layout.batch)
+
+    swaps: Swaps = dict.fromkeys(streams[:-1], cut_off) | {streams[-1]: all_together}
+    again, matrices = look_at_attention(network, images, targets.repeat(len(streams)), swaps)
+    inputs = matrices[-1:] if pooled else matrices[: len(blocks)]
+    gradients = torch.autograd.grad(again.values.sum(), inputs)
+    shares = [by_head(own, len(own) if pooled else batch, network.name).clamp_min(0).mean((1, 2)) for own in gradients]
+    drawn = torch.cat(shares).to(seen.values).view(len(streams), batch, tokens).mean(0)
+    return _map(layout, drawn, images)
+
+
+def _map(layout: Layout, tokens: Tensor, images: Tensor) -> Tensor:
+    return enlarged(Layout(0, 2, layout.places).maps(tokens[:, :, None]), images)
+
+
+def _streams(seen: Insides, blocks: Sequence[Tensor], tokens: int) -> tuple[list[int], Layout]:
+    """The numbers of the tokens behind each block, of one kind all, and their layout."""
+    name = seen.network.name
+    begins = [attention.grad_fn._sequence_nr() for attention in blocks if attention.grad_fn is not None]
+    found: list[Made] = []
+    last = last_tokens(seen, tokens)
+    for begin, end in itertools.zip_longest(begins, begins[1:], fillvalue=None):
+        kind = found[0].edge.node.name() if found else "AddBackward0"
+        for made in seen.passed:
+            after = made.edge.node._sequence_nr()
+            inside = begin is not None and begin < after and (end is None or after < end)
+            alike = end is not None or made.edge.node.name() == kind
+            if inside and alike and last is not None and made.shape == last[0].shape:
+                found.append(made)
+                break
+    if last is None or len(found) != len(blocks) or not found:
+        raise UnsupportedError(f"network {name!r} does not pass all of its tokens on from block to block")
+    return [made.number for made in found], last[1]
+
+
+def _blocks(attentions: list[Tensor], batch: int, network_name: str) -> tuple[list[Tensor], int, bool]:
+    """Attention by heads (batch, head, token, token), how many tokens, and whether the last is the head's own."""
+    heads = [by_head(one, batch, network_name) for one in attentions]
+    tokens = heads[-1].shape[3]
+    pooled = heads[-1].shape[2] != tokens
+    if any(one.shape[2:] != (tokens, tokens) for one in heads[: len(heads) - pooled]):
+        raise UnsupportedError(f"the blocks of network {network_name!r} do not all attend to all tokens of the image")
+    return heads, tokens, pooled
 
 
 def by_head(attention: Tensor, batch: int, network_name: str) -> Tensor:

@@ -150,13 +150,12 @@ class _Recorder(TorchFunctionMode):
     def watch(self, _: nn.Module, __: tuple[Tensor, ...], output: object) -> Tensor | None:
         """A hook behind a layer: keep its map, unless it is the one that is kept already."""
         self.count += 1
-        if not isinstance(output, Tensor) or output.grad_fn is None or output.ndim not in (3, 4):
-            return None
-        if output.grad_fn in self.attending:
-            return None
-        if (output.ndim == 4 and output.shape[2] * output.shape[3] <= 1) or (output is self.copy and not self.named):
-            return None
-        with torch._C.DisableTorchFunction():  # what is done here is none of the network's
+        with torch._C.DisableTorchFunction():  # what is asked here is none of the network's
+            if not isinstance(output, Tensor) or output.grad_fn is None or output.ndim not in (3, 4):
+                return None
+            empty = output.ndim == 4 and output.shape[2] * output.shape[3] <= 1
+            if empty or output.grad_fn in self.attending or (output is self.copy and not self.named):
+                return None
             return self._keep(output, copied=True)
 
     def _is_map(self, result: Tensor) -> bool:

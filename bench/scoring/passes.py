@@ -17,11 +17,13 @@ def passes_of(network: Network, work: Callable[[], object]) -> tuple[int, int]:
     """Images that go forward through the network and gradients that come back while some work is done."""
     counts = {"forward": 0, "backward": 0}
 
-    def count_backward(gradients: Tensor) -> None:
-        counts["backward"] += len(gradients)
+    def count_forward(_: nn.Module, images: tuple[Tensor, ...], outputs: Tensor) -> None:
+        shown = len(images[0])
 
-    def count_forward(_: nn.Module, __: tuple[object, ...], outputs: Tensor) -> None:
-        counts["forward"] += len(outputs)
+        def count_backward(_: Tensor) -> None:
+            counts["backward"] += shown
+
+        counts["forward"] += shown
         if outputs.requires_grad:
             outputs.register_hook(count_backward)
 

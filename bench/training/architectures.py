@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.api.source_code import code_of
@@ -71,7 +73,74 @@ def small_plain(outputs: int) -> nn.Module:
     )
 
 
-SMALL: dict[str, Callable[[int], nn.Module]] = {"small_plain": small_plain, "small_resnet": small_resnet}
+class _Tokens(nn.Module):
+    """Places of a feature map as tokens, with their positions, behind a class token."""
+
+    def __init__(self, width: int, side: int) -> None:
+        super().__init__()
+        self.side = side
+        self.token = nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(torch.randn(1, side * side + 1, width) * 0.02)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Tokens (batch, 1 + place, width) of maps (batch, width, height, width)."""
+        if maps.shape[2:] != (self.side, self.side):
+            raise HeatmarkError(f"small_vit takes images of {8 * self.side} x {8 * self.side} pixels")
+        places = maps.flatten(2).mT
+        return torch.cat([self.token.expand(len(maps), -1, -1), places], 1) + self.positions
+
+
+class _Block(nn.Module):
+    """Attention of all tokens to all, and a layer for each; layer norms come first."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.projection = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.layers = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (batch, token, width)."""
+        query, key, value = self.qkv(self.norm1(tokens)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(query, key, value)
+        tokens = tokens + self.projection(attended.transpose(1, 2).flatten(2))
+        new: Tensor = tokens + self.layers(self.norm2(tokens))
+        return new
+
+
+class _ClassToken(nn.Module):
+    def forward(self, tokens: Tensor) -> Tensor:
+        """The first token."""
+        return tokens[:, 0]
+
+
+def small_vit(outputs: int) -> nn.Module:
+    """A vision transformer of 250,000 weights with a class token, for images of 64 x 64 pixels.
+
+    Its 8 x 8 patches overlap, by three convolutions (Xiao et al., 2021, arXiv:2106.14881), without which it would need
+    far more images.
+    """
+    width = 80
+    return nn.Sequential(
+        *_convolution(3, 16, 2, side=5),
+        nn.GELU(),
+        *_convolution(16, 40, 2),
+        nn.GELU(),
+        nn.Conv2d(40, width, 3, 2, 1),
+        _Tokens(width, 8),
+        *(_Block(width, 4) for _ in range(4)),
+        nn.LayerNorm(width),
+        _ClassToken(),
+        nn.Linear(width, outputs),
+    )
+
+
+SMALL: dict[str, Callable[[int], nn.Module]] = {
+    "small_plain": small_plain,
+    "small_resnet": small_resnet,
+    "small_vit": small_vit,
+}
 OURS = SMALL | EXACT
 
 

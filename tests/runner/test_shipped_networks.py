@@ -15,20 +15,21 @@ from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run
 from bench.runner.run import train_one
 from bench.runner.sample_heatmaps import displayed
-from bench.suites.load import load_suite
+from bench.suites.load import Suite, load_suite
 from bench.suites.read import SHIPPED
 
 SUITE = load_suite("embedded")
+TRANSFORMER = load_suite("transformer")
 TRAINED = SHIPPED.parent / "trained"
 IMAGES = 400
 CPU = torch.device("cpu")
 
 
-def shares_right(number: int, kept: Path) -> tuple[float, float, float]:
+def shares_right(suite: Suite, number: int, kept: Path) -> tuple[float, float, float]:
     """Accuracy on test images as they are, with the evidence painted grey, and with all else painted grey."""
     with progress() as bars:
-        network = NetworkLoader(SUITE, number, kept, CPU, bars).load()[0].network
-    batch = load(SUITE.dataset, "test", list(range(IMAGES)), network, CPU)
+        network = NetworkLoader(suite, number, kept, CPU, bars).load()[0].network
+    batch = load(suite.dataset, "test", list(range(IMAGES)), network, CPU)
     assert batch.truth is not None
     evidence = batch.truth[:, None] > 0
     grey = (torch.tensor(network.preprocess.mean) * 0)[:, None, None]
@@ -44,9 +45,23 @@ def _accuracy(network, batch: Batch, images: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("number", range(len(SUITE.table.networks)))
 def test_a_shipped_network_decides_by_the_evidence_alone(number: int, tmp_path: Path) -> None:
-    whole, hidden, only = shares_right(number, tmp_path)
-    chance = 1 / len(SUITE.dataset.classes)
-    assert whole > 0.95
+    decides_by_the_evidence(SUITE, number, tmp_path, least=0.95)
+
+
+def test_so_does_the_shipped_transformer(tmp_path: Path) -> None:
+    decides_by_the_evidence(TRANSFORMER, 0, tmp_path, least=0.9)
+    path = TRAINED / "small_vit-standard.safetensors"
+    about = json.loads(path.with_suffix(".json").read_text())
+    assert about["accuracy"] > 0.9
+    assert about["parameters"] < 300_000
+    assert about["data"] == TRANSFORMER.dataset.fingerprint()
+    assert path.stat().st_size < 1.2e6
+
+
+def decides_by_the_evidence(suite: Suite, number: int, kept: Path, least: float) -> None:
+    whole, hidden, only = shares_right(suite, number, kept)
+    chance = 1 / len(suite.dataset.classes)
+    assert whole > least
     assert hidden < chance + 4 * (chance * (1 - chance) / IMAGES) ** 0.5
     assert only > 0.9
 

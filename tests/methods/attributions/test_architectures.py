@@ -25,8 +25,10 @@ CONVOLUTIONAL = {*PUBLISHED, "efficientnet_b0", "mobilenet_v2", "squeezenet1_1"}
 
 # Which methods cannot, and the reason that they give; every other pair runs.
 REFUSALS = {
-    "attention_rollout": (CONVOLUTIONAL, "has no attention"),
-    "chefer_relevance": (CONVOLUTIONAL, "has no attention"),
+    **dict.fromkeys(
+        ("attention_map", "attention_rollout", "chefer_relevance", "gradient_attention", "legrad"),
+        (CONVOLUTIONAL, "has no attention"),
+    ),
     "deep_lift": (TRANSFORMERS, "does not cover all operations"),
     "gnl_integrated_gradients": (TRANSFORMERS | {"efficientnet_b0"}, "has no ReLU, ReLU6 or max-pool"),
     "guided_backprop": (TRANSFORMERS | {"efficientnet_b0"}, "has no ReLU, ReLU6 or max-pool"),

@@ -315,6 +315,7 @@ def test_lrp_refuses_parametrised_weights(normed) -> None:
 
 
 METHODS = sorted(set(find("attributions")) - {"rise"})  # with 8,000 masks it takes minutes
+ATTENDING = {"attention_map", "attention_rollout", "chefer_relevance", "gradient_attention", "legrad"}
 CHOOSING = {"score_cam", "xrai"}  # nearly equal things change places
 
 
@@ -322,7 +323,7 @@ CHOOSING = {"score_cam", "xrai"}  # nearly equal things change places
 @pytest.mark.parametrize("name", METHODS)
 def test_half_precision_is_close_to_single_or_refused(name: str, dtype: torch.dtype) -> None:
     method = quick(find("attributions")[name]()) if name != "blur_ig" else BlurIg()
-    attends = name in {"attention_rollout", "chefer_relevance"}
+    attends = name in ATTENDING
     made, request = small_transformer if attends else small_network, small_request()
     single, half = (replace(made(), module=made().module.to(own)) for own in (torch.float32, dtype))
     request = replace(request, images=request.images.float(), references=request.references.float())
