@@ -16,6 +16,7 @@ import torch
 import typer
 from torch import nn
 from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 from bench.api import Attribution, Dataset, Metric, Plugin, Recipe
 from bench.checks import trials
@@ -122,6 +123,19 @@ def test_a_command_that_a_guide_shows_exists_with_its_options(guide: str, line: 
         assert found is not None, f"{guide}: {line}"
         command = found
     command.make_context(command.name, words, parent=context)
+
+
+def test_every_help_reads_well_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    for name, command in group.commands.items():
+        said = CliRunner().invoke(app, [name, "--help"])
+        assert said.exit_code == 0
+        assert max(map(len, said.output.splitlines())) <= 80, name
+        for paragraph in (command.help or "").split("\n\n"):
+            lines = paragraph.strip().splitlines()  # which are shown as they are
+            assert len(lines) == 1 or max(map(len, lines)) <= 78, f"{name}: {paragraph}"
 
 
 def test_every_command_is_in_the_readme() -> None:

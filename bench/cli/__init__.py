@@ -21,28 +21,29 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
 
 
+BOARDS, RESULTS, PLUGINS = "Boards", "Results", "Plug-ins"
 app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Measure how good attribution heatmaps are.",
 )
-app.command()(run_commands.run)
-app.command()(plan_command.plan)
-app.command()(run_commands.train)
-app.command()(result_commands.report)
-app.command()(result_commands.publish)
-app.command()(result_commands.pictures)
-app.command()(result_commands.compare)
-app.command()(verify_commands.verify)
-app.command()(verify_commands.submit)
-app.command()(result_commands.figure)
-app.command()(result_commands.site)
-app.command("list")(plugin_commands.list_plugins)
-app.command()(plugin_commands.check)
-app.command()(plugin_commands.new)
-app.command()(run_commands.show)
-app.add_typer(store_commands.app, name="store")
+app.command(rich_help_panel=BOARDS)(run_commands.run)
+app.command(rich_help_panel=BOARDS)(plan_command.plan)
+app.command(rich_help_panel=BOARDS)(run_commands.train)
+app.command(rich_help_panel=RESULTS)(result_commands.report)
+app.command(rich_help_panel=RESULTS)(result_commands.publish)
+app.command(rich_help_panel=RESULTS)(result_commands.pictures)
+app.command(rich_help_panel=RESULTS)(result_commands.compare)
+app.command(rich_help_panel=RESULTS)(verify_commands.verify)
+app.command(rich_help_panel=RESULTS)(verify_commands.submit)
+app.command(rich_help_panel=RESULTS)(result_commands.figure)
+app.command(rich_help_panel=RESULTS)(result_commands.site)
+app.command("list", rich_help_panel=PLUGINS)(plugin_commands.list_plugins)
+app.command(rich_help_panel=PLUGINS)(plugin_commands.check)
+app.command(rich_help_panel=PLUGINS)(plugin_commands.new)
+app.command(rich_help_panel=BOARDS)(run_commands.show)
+app.add_typer(store_commands.app, name="store", rich_help_panel=RESULTS)
 
 
 def _show_version(wanted: bool) -> None:

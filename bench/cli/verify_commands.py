@@ -44,9 +44,8 @@ def submit(
 ) -> None:
     """Make the folder that a pull request adds, and check it as it will be checked there; exit status 1 if refused.
 
-    The folder holds the result set with its report, suite, citation and licence (CC0). Files, sizes, checksums,
-    protocols and images are checked, and a random share of the cells is computed again. Without OUT, FOLDER is
-    checked as it is.
+    Files, sizes, checksums, protocols and images are checked, and a random
+    share of the cells is computed again. Without OUT, FOLDER is checked.
     """
     if out is not None:
         from bench.verification.submission import write_submission
