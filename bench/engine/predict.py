@@ -21,6 +21,9 @@ _CANDIDATES = (4, 8, 16, 32, 64, 128, 256, 512)
 _WORTHWHILE = 0.97
 # A chunk is measured this many times at least, and for this many seconds.
 _TRIALS, _ENOUGH = 3, 0.3
+# What a chunk may keep for its gradients: so many bytes, on a GPU this share of its memory. Nobody says in time that
+# a machine's own memory is used up.
+_ROOM, _SHARE = 2**30, 0.25
 # Where one pass takes this many seconds, larger chunks would gain little and take minutes to measure.
 _LONG = 4.0
 
@@ -103,10 +106,14 @@ def _in_precision(precision: Precision, device: torch.device) -> Iterator[None]:
 
 
 def fastest_chunk(network: Network, images: Tensor) -> int:
-    """The smallest chunk that is nearly as fast as the fastest, measured on images (any, channel, height, width)."""
+    """The smallest chunk that is nearly as fast as the fastest, measured on images (any, channel, height, width).
+
+    Only of those whose gradients there is room for, which take many times the memory of predictions.
+    """
     seconds: dict[int, float] = {}
+    most = room(images.device) // max(1, kept_for_gradients(network, images[:1]))
     with forwards_only(network, images) as ready:
-        for candidate in _CANDIDATES:
+        for candidate in (size for size in _CANDIDATES if size <= max(most, _CANDIDATES[0])):
             inputs = images[torch.arange(candidate) % len(images)]
             try:
                 seconds[candidate] = seconds_of(ready, inputs) / candidate
@@ -117,6 +124,31 @@ def fastest_chunk(network: Network, images: Tensor) -> int:
     least = min(seconds.values(), default=0.0)
     # Where not even the smallest fits, the queue halves it.
     return next((chunk for chunk, each in seconds.items() if each * _WORTHWHILE <= least), _CANDIDATES[0])
+
+
+def room(device: torch.device) -> int:
+    """The bytes that a chunk may keep for its gradients."""
+    return int(torch.cuda.get_device_properties(device).total_memory * _SHARE) if device.type == "cuda" else _ROOM
+
+
+def kept_for_gradients(network: Network, images: Tensor) -> int:
+    """Bytes that the layers keep of these images until the gradient of them is taken; 0 where there is none."""
+    kept: dict[int, int] = {}
+    weights = {own.untyped_storage().data_ptr() for own in (*network.module.parameters(), *network.module.buffers())}
+
+    def keep(own: Tensor) -> Tensor:
+        storage = own.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return own
+
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda own: own)
+    with evaluating(network.module), torch.inference_mode(False), torch.enable_grad(), hooks:
+        try:
+            network.logits(images.clone().requires_grad_())
+        except RuntimeError as error:
+            _log.debug("no gradient of %s: %s", network.name, error)
+    return sum(kept.values())
 
 
 def seconds_of(network: Network, inputs: Tensor) -> float:

@@ -1,20 +1,25 @@
 """The target's output while parts of the images are taken away, for metrics whose masks are not rank maps."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 import torch
 from torch import Tensor
 
 from bench.api import Explained
-from bench.engine import logits_in_chunks
+from bench.engine.predict import forward, forwards_only
 from bench.functional.outputs import Output, target_outputs
 
 
 def outputs_while_masked(explained: Explained, shown: Iterable[Tensor], output: Output) -> Tensor:
     """The target's output for each version of the batch of images, float64, (batch, versions)."""
-    versions = [logits_in_chunks(explained.network, images).double() for images in shown]
+    network, count = explained.network, len(explained.images)
+    together, coming, found = max(1, network.chunk // count), iter(shown), []
+    with forwards_only(network, explained.images) as ready:
+        while some := list(islice(coming, together)):
+            found += forward(ready, torch.cat(some), network.chunk)[0].split(count)
     return torch.stack(
-        [target_outputs(logits, explained.targets, output, explained.network.output) for logits in versions], 1
+        [target_outputs(own.double(), explained.targets, output, explained.network.output) for own in found], 1
     )
 
 
