@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from bench.api import Attribution, Dataset, Metric, Plugin, Recipe
 from bench.checks import trials
 from bench.cli import app
+from bench.suites.load import load_suite
 from bench.suites.read import read_suite
 
 ROOT = Path(__file__).parents[1]
@@ -109,6 +110,15 @@ def test_the_notebook_of_the_readme_runs() -> None:
     scores = names["scores"]
     assert len(scores) == 2 * 3 * 3
     assert (scores.status == "ok").all()
+
+
+SUITES = [text for guide, text in blocks("toml") if guide == "README.md" and "[[networks]]" in text]
+
+
+@pytest.mark.parametrize("text", SUITES)
+def test_a_suite_of_the_readme_names_what_there_is(text: str, tmp_path: Path) -> None:
+    (tmp_path / "flowers.toml").write_text(text)
+    assert len(load_suite(str(tmp_path / "flowers.toml")).attributions) > 1
 
 
 COMMANDS = [(guide, line) for guide, text in blocks("sh") for line in text.splitlines() if line.startswith("heatmark ")]

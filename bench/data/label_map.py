@@ -16,6 +16,33 @@ _SHOWN = 5
 _log = logging.getLogger("heatmark")
 
 
+def output_of_each_label(
+    given: tuple[int, ...] | str | None,
+    dataset: Dataset | None,
+    categories: Sequence[str],
+    wordnet_ids: Sequence[str],
+    network_name: str,
+) -> tuple[int, ...] | None:
+    """The output for each label, -1 where there is none: as listed, from a JSON file of class numbers, or by meaning.
+
+    None where labels are outputs, or nobody says what either is called.
+    """
+    labels = None if dataset is None else len(dataset.classes)
+    if isinstance(given, str):
+        known = read_label_map(Path(given))
+        return tuple(known.get(number, -1) for number in range(1, 1 + (labels or max(known, default=0))))
+    if given is not None:
+        if dataset is not None and len(given) != labels:
+            raise HeatmarkError(
+                f"{len(given)} outputs; expected one for each of the {labels} labels of {dataset.name}, "
+                "-1 where there is none"
+            )
+        return given
+    if dataset is None or not dataset.labelled or not (categories or wordnet_ids):
+        return None
+    return label_map_of(dataset, categories, wordnet_ids, network_name)
+
+
 def label_map_of(
     dataset: Dataset, categories: Sequence[str], wordnet_ids: Sequence[str], network_name: str
 ) -> tuple[int, ...] | None:

@@ -143,7 +143,7 @@ def plan_of(job: Job, run: Run, given: Throughput | None = None) -> Plan:
 
 
 def _add_entry(job: Job, run: Run, number: int, given: Throughput | None, found: _Gathering) -> None:
-    loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, "leave")
+    loader = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress, "leave")
     began = time.process_time()
     loaded = loader.load(retrain=job.retrain)
     found.start += time.process_time() - began

@@ -1,10 +1,15 @@
 """A network of another library, and what that library says about its weights."""
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import nn
 
 from bench.api import Preprocess
+
+_log = logging.getLogger("heatmark")
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,29 @@ class About:
     categories: tuple[str, ...] = ()
     wordnet_ids: tuple[str, ...] = ()
     weights: str = ""
+
+    def preprocess_with(self, own: Mapping[str, Any], network_name: str) -> Preprocess:
+        """How the weights want images, key by key as a suite's `own` settings say instead.
+
+        Another size than that of the weights is said in the log: nothing else would tell why predictions are wrong.
+        """
+        ready = replace(self.preprocess, **own)
+        if ready.size != self.preprocess.size:
+            part = isinstance(ready.resize, int) and "resize" not in own and min(ready.size) < ready.resize
+            cut = f"; of images resized to {ready.resize} it sees the middle only, so set `resize` too" if part else ""
+            _log.warning(
+                "%s: preprocess.size is %d x %d, and its weights want %d x %d: expect other predictions%s",
+                *(network_name, *ready.size, *self.preprocess.size, cut),
+            )
+        return ready
+
+
+def unsaid_preprocess(own: Preprocess, network_name: str) -> None:
+    """Say in the log how images are taken where neither the weights nor the suite say it."""
+    _log.warning(
+        "%s: its weights do not say how they want images: taken at %d x %d, mean %g, deviation %g; set `preprocess`",
+        *(network_name, *own.size, own.mean[0], own.std[0]),
+    )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from bench.api import (
     Network,
     OutputKind,
     Preprocess,
+    Recipe,
     Request,
     Scored,
 )
@@ -38,9 +39,10 @@ from bench.runner.records import Trained
 from bench.scoring.measure import explained_by, measure
 from bench.scoring.network_state import forget_states
 from bench.settings import KINDS
-from bench.suites.load import Suite, with_plugins
+from bench.suites.load import dataset_of
 from bench.suites.make import make_plugin
-from bench.suites.read import suite_of_tables
+from bench.suites.read import network_table
+from bench.suites.schema import DatasetTable, NetworkTable
 
 T = TypeVar("T")
 OnError = Literal["raise", "status"]
@@ -65,14 +67,16 @@ class Named:
         if isinstance(images, str | Path) and Path(images).is_file():
             images = [images]
         table = _dataset_table(images)
+        chosen, dataset = dataset_of(table, "images") if table is not None else (None, None)
+        if chosen is None and isinstance(images, Dataset):
+            dataset = images
         if isinstance(model, str | Mapping):
-            suite = _suite({"architecture": model} if isinstance(model, str) else model, table, images)
-            trained = _loaded(suite, device)
+            settings = {"architecture": model} if isinstance(model, str) else model
+            trained = _loaded(network_table(settings, "model"), dataset, device)
             own = cls(trained.network, images, trained.categories or None)
         else:
-            suite = _suite({"architecture": "small_plain"}, table, images)
             own = cls(model, images)
-        return own if table is None else replace(own, images=_chosen(suite, own.model))
+        return own if chosen is None or dataset is None else replace(own, images=_chosen(chosen, dataset, own.model))
 
 
 def _dataset_table(images: Any) -> Mapping[str, Any] | None:
@@ -91,33 +95,22 @@ def _dataset_table(images: Any) -> Mapping[str, Any] | None:
         raise HeatmarkError(f"images: no file or folder {images!r}, and {error}") from error
 
 
-def _suite(network: Mapping[str, Any], dataset: Mapping[str, Any] | None, images: Any) -> Suite:
-    """A suite of a network and a data set; images that belong to none are those of one without labels."""
-    tables = {
-        "name": "evaluate",
-        "dataset": dict(dataset or {"name": "photographs"}),
-        "networks": [dict(network)],
-        "attributions": [{"name": "random_map"}],
-        "metrics": [{"name": "gini"}],
-    }
-    suite = with_plugins(suite_of_tables(tables, "bench.evaluate"))
-    return replace(suite, dataset=images) if isinstance(images, Dataset) else suite
-
-
-def _loaded(suite: Suite, device: torch.device | str | None) -> Trained:
-    if suite.table.networks[0].training is not None:
+def _loaded(table: NetworkTable, dataset: Dataset | None, device: torch.device | str | None) -> Trained:
+    if table.training is not None:
         raise HeatmarkError("model: `training` is for suites, which `heatmark run` carries out; expected weights")
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    recipe = make_plugin("recipes", table.recipe, "model: recipe")
+    assert isinstance(recipe, Recipe)  # noqa: S101 - for the type checker
     with progress_bars() as bars:
-        return NetworkLoader(suite, 0, Path(), place, bars, if_missing="refuse").load()[0]
+        return NetworkLoader(table, recipe, dataset, "model", Path(), place, bars, "refuse").load()[0]
 
 
-def _chosen(suite: Suite, model: nn.Module | Network) -> ChosenImages:
+def _chosen(table: DatasetTable, dataset: Dataset, model: nn.Module | Network) -> ChosenImages:
     """The images of a data set that the network knows, as many as its table says."""
-    split = suite.table.dataset.split or suite.dataset.splits[-1]
-    known = usable(suite.dataset, split, model if isinstance(model, Network) else Network(model))
-    positions = [known[i] for i in evenly_spaced(len(known), suite.table.dataset.images)]
-    return ChosenImages(suite.dataset, split, positions)
+    split = table.split or dataset.splits[-1]
+    known = usable(dataset, split, model if isinstance(model, Network) else Network(model))
+    positions = [known[i] for i in evenly_spaced(len(known), table.images)]
+    return ChosenImages(dataset, split, positions)
 
 
 @dataclass(frozen=True)

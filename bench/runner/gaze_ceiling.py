@@ -81,7 +81,7 @@ def main(suite_name: str, folder: Path) -> None:
     suite, results = load_suite(suite_name, allow_code=True), read_results(folder)  # whose networks it never loads
     split = suite.table.dataset.split or suite.dataset.splits[-1]
     with progress() as bars:
-        network = NetworkLoader(suite, 0, folder, CPU, bars).load()[0].network
+        network = NetworkLoader.of(suite, 0, folder, CPU, bars).load()[0].network
         tops = ceilings(suite, network, split, sorted(results.scores.image.unique()))
     write_whole(folder / "places.csv", places(results, tops).to_csv(index=False, float_format="%.4f").encode())
 

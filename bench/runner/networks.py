@@ -19,11 +19,11 @@ from bench.checks import trials
 from bench.checks.network_promises import LOOKED_AT, NETWORK_CHECKS, checks_for, look_at, look_at_full, sample, tried
 from bench.data.batches import Batch, evenly_spaced, load
 from bench.data.imagenet_classes import WNIDS, imagenet_names
-from bench.data.label_map import label_map_of, read_label_map
+from bench.data.label_map import output_of_each_label
 from bench.errors import HeatmarkError
 from bench.files import key_of, locked, unsealed
 from bench.pretrained.by_name import pretrained
-from bench.pretrained.record import About
+from bench.pretrained.record import About, unsaid_preprocess
 from bench.progress import Progress
 from bench.runner.identity import code_hash, identity
 from bench.runner.records import Run, Trained
@@ -35,27 +35,40 @@ from bench.training.distributed import rank, wait
 from bench.training.loop import TrainingJob, train, training_identity
 from bench.training.weight_files import network_from, outputs_of, weights_hash
 
+Missing = Literal["train", "refuse", "leave"]
 LOOK = pa.schema([("promise", pa.string())])
 
 
 @dataclass(frozen=True)
 class NetworkLoader:
-    """Loads or trains the networks of one entry of a suite; what is trained is kept in `folder`.
+    """Loads or trains the networks of a table; what is trained is kept in `folder`.
 
     What is not kept there is trained, refused, or left with the weights that it would start from and an empty log.
+    Its outputs stand for the classes of `dataset`, None where there is none. Errors name `where` the table stands.
     """
 
-    suite: Suite
-    number: int
+    table: NetworkTable
+    recipe: Recipe
+    dataset: Dataset | None
+    where: str
     folder: Path
     device: torch.device
     progress: Progress
-    if_missing: Literal["train", "refuse", "leave"] = "train"
+    if_missing: Missing = "train"
 
-    @property
-    def table(self) -> NetworkTable:
-        """The settings of the entry."""
-        return self.suite.table.networks[self.number]
+    @classmethod
+    def of(
+        cls,
+        suite: Suite,
+        number: int,
+        folder: Path,
+        device: torch.device,
+        progress: Progress,
+        if_missing: Missing = "train",
+    ) -> "NetworkLoader":
+        """For one entry of a suite."""
+        table, where = suite.table.networks[number], f"{suite.file}: networks[{number}]"
+        return cls(table, suite.recipes[number], suite.dataset, where, folder, device, progress, if_missing)
 
     def load(self, *, retrain: bool = False) -> list[Trained]:
         """The networks of the entry, one for each seed: loaded, or trained and kept; all trained with `retrain`.
@@ -79,8 +92,7 @@ class NetworkLoader:
 
     def train_again(self, seed: int, dataset: Dataset, recipe: Recipe | None) -> Network:
         """The network of this seed trained on another data set, by its own recipe or another."""
-        recipes = tuple(recipe if recipe and i == self.number else own for i, own in enumerate(self.suite.recipes))
-        return replace(self, suite=replace(self.suite, dataset=dataset, recipes=recipes))._trained(seed).network
+        return replace(self, dataset=dataset, recipe=recipe or self.recipe)._trained(seed).network
 
     def _of_library(self, seed: int) -> Trained:
         """The network with the weights that its library, its own module or somebody's own callable gives it."""
@@ -116,7 +128,8 @@ class NetworkLoader:
     def _trained(self, seed: int) -> Trained:
         table = self.table
         assert table.training is not None  # noqa: S101 - for the type checker
-        job = TrainingJob(self.suite.recipes[self.number], self.suite.dataset, table.training, seed)
+        assert self.dataset is not None  # noqa: S101 - the same: only suites train
+        job = TrainingJob(self.recipe, self.dataset, table.training, seed)
         identity = self._identity(job)
         path = self.folder / f"{table.label}-{job.recipe.name}-{seed}-{key_of(identity)[:16]}.safetensors"
         module = self._untrained(seed)
@@ -147,7 +160,7 @@ class NetworkLoader:
         return {
             **training_identity(job),
             "architecture": [self.table.architecture, code_of_callable(self.table.architecture), self._outputs],
-            "preprocess": asdict(_preprocess(self.table)),
+            "preprocess": asdict(self._preprocess()),
             "code": code_hash(),
             "torch": torch.__version__,
             "device": self.device.type,
@@ -160,12 +173,17 @@ class NetworkLoader:
             return make(self.table.architecture, self._outputs)
 
     def _ready(self, seed: int, module: nn.Module, log: str, about: About | None = None) -> Trained:
-        table, recipe = self.table, self.suite.recipes[self.number].label
-        about = about or About(_preprocess(table), *self._known_outputs(module))
+        table, recipe = self.table, self.recipe.label
+        if about is None:
+            about = About(self._preprocess(), *self._known_outputs(module))
+            if not (table.training or table.preprocess.model_fields_set or table.architecture in OURS):
+                unsaid_preprocess(about.preprocess, table.label)
+        preprocess = about.preprocess_with(table.preprocess.model_dump(exclude_unset=True), table.label)
         module = module.to(self.device).to(memory_format=torch.channels_last).eval()
         with self._blamed("label_map"):
-            labels = _label_map(self.suite, table, about)
-        network = Network(module, table.label, recipe, _preprocess(table, about), labels, output=table.output)
+            names = (about.categories, about.wordnet_ids, table.label)
+            labels = output_of_each_label(table.label_map, self.dataset, *names)
+        network = Network(module, table.label, recipe, preprocess, labels, output=table.output)
         # Without the folder of somebody's own file, which differs from machine to machine.
         architecture = table.architecture.rpartition("/")[2] if table.runs_code else table.architecture
         return Trained(
@@ -174,28 +192,35 @@ class NetworkLoader:
             categories=about.categories,
         )
 
+    def _preprocess(self) -> Preprocess:
+        return Preprocess(**self.table.preprocess.model_dump())
+
     def _known_outputs(self, module: nn.Module) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The names and WordNet ids of the outputs of weights that say nothing of them: ImageNet's if they are 1,000.
 
         None where the network is trained here, or has an output for each class.
         """
         outputs = None if self.table.training else outputs_of(module)
-        if outputs != len(WNIDS) or len(self.suite.dataset.classes) == outputs:
+        if outputs != len(WNIDS) or self._classes == outputs:
             return (), ()
         return imagenet_names(), WNIDS
 
     @contextmanager
     def _blamed(self, key: str) -> Iterator[None]:
-        """An error inside names the suite's file and this key of the network."""
+        """An error inside names the table and this key of it."""
         try:
             yield
         except HeatmarkError as error:
-            raise HeatmarkError(f"{self.suite.file}: networks[{self.number}].{key}: {error}") from error
+            raise HeatmarkError(f"{self.where}.{key}: {error}") from error
 
     @property
     def _outputs(self) -> int:
         single = self.table.output in ("logit", "number")
-        return self.table.outputs or (1 if single else len(self.suite.dataset.classes))
+        return self.table.outputs or (1 if single else self._classes)
+
+    @property
+    def _classes(self) -> int:
+        return 1 if self.dataset is None else len(self.dataset.classes)
 
 
 def _beside(path: Path) -> dict[str, Any]:
@@ -212,31 +237,6 @@ def _names_weights(table: NetworkTable) -> bool:
     name = table.weights or ""
     own = table.runs_code or table.architecture in OURS
     return not own and re.fullmatch(r"\w+", name) is not None and not Path(name).exists()
-
-
-def _preprocess(table: NetworkTable, about: About | None = None) -> Preprocess:
-    """What the suite says, and else what the weights say."""
-    if about is None:
-        return Preprocess(**table.preprocess.model_dump())
-    return replace(about.preprocess, **table.preprocess.model_dump(include=table.preprocess.model_fields_set))
-
-
-def _label_map(suite: Suite, table: NetworkTable, about: About) -> tuple[int, ...] | None:
-    """The output for each label: as listed, from a JSON file of class numbers, counted from 1, or by meaning."""
-    labels = len(suite.dataset.classes)
-    if table.label_map is None:
-        if not suite.dataset.labelled or not (about.categories or about.wordnet_ids):
-            return None
-        return label_map_of(suite.dataset, about.categories, about.wordnet_ids, table.label)
-    if not isinstance(table.label_map, str):
-        if len(table.label_map) != labels:
-            raise HeatmarkError(
-                f"{len(table.label_map)} outputs; expected one for each of the {labels} labels of "
-                f"{suite.dataset.name}, -1 where there is none"
-            )
-        return table.label_map
-    known = read_label_map(Path(table.label_map))
-    return tuple(known.get(label + 1, -1) for label in range(labels))
 
 
 def looked_at(run: Run, trained: Trained) -> Trained:
@@ -276,7 +276,7 @@ def suite_trials(run: Run) -> Iterator[tuple[str, Callable[[], None] | None]]:
         if table.weights is None:
             yield f"network {table.name or table.architecture} by {run.suite.recipes[number].label}", None
             continue
-        for trained in NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress).load():
+        for trained in NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress).load():
             images = sample(_batch(run, trained).images)
             for check in checks_for(_needs_gradient(run)):
                 yield (

@@ -61,7 +61,7 @@ def ready_networks(
     """
     keep_large_blocks()
     forget_states()
-    loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, if_missing)
+    loader = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress, if_missing)
     return [looked_at_full(run, tuned(run, looked_at(run, trained))) for trained in loader.load(retrain=retrain)]
 
 
@@ -76,7 +76,7 @@ def train_one(run: Run, number: int, out: Path | None) -> dict[str, Any]:
         raise HeatmarkError(f"suite {suite.table.name}: networks[{number}] has no `training` that says how to train it")
     if out is not None and out.suffix != ".safetensors":
         raise HeatmarkError(f"--out {out}: expected a file that ends in .safetensors")
-    trained = NetworkLoader(suite, number, run.store.networks, run.device, run.progress).load(retrain=True)[0]
+    trained = NetworkLoader.of(suite, number, run.store.networks, run.device, run.progress).load(retrain=True)[0]
     row = network_row(run, trained)
     if out is not None:
         about = {name: value for name, value in row.items() if name != "log"}

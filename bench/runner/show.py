@@ -33,7 +33,7 @@ def draw(run: Run, image: str, network: str | None, out: Path) -> str:
     HeatmarkError for a file where the network knows only images that are made.
     """
     number = run.suite.number_of(network)
-    trained = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress).load()[0]
+    trained = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress).load()[0]
     batch = _batch(run, trained, image)
     look_before(trained.network, batch.images, run.suite.attributions)
     explainer = Explainer(run, trained)

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.api import Attribution, Dataset, ImageMetric, NetworkMetric, Recipe
 from bench.errors import HeatmarkError, nearest
 from bench.plugins.sources import source_of
 from bench.suites.make import make_plugin
-from bench.suites.read import SuiteFile, plugin_tables, read_suite
-from bench.suites.schema import Settings, SuiteTable
+from bench.suites.read import SuiteFile, dataset_table, plugin_tables, read_suite
+from bench.suites.schema import DatasetTable, Settings, SuiteTable
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def with_plugins(suite: SuiteFile) -> Suite:
     dataset = made[0]
     assert isinstance(dataset, Dataset)  # noqa: S101 - for the type checker
     file, table = suite.file, suite.table
-    _check_split(table.dataset.split, dataset, file)
+    _check_split(table.dataset.split, dataset, f"{file}: dataset")
     _check_labels(table, dataset, file)
     _check_metrics(table.smallest, f"{file}: smallest")
     _check_distinct([plugin.label for plugin in attributions], f"{file}: attributions")
@@ -74,11 +75,19 @@ def with_plugins(suite: SuiteFile) -> Suite:
     return Suite(suite.file, suite.command, suite.written, table, dataset, recipes, attributions, metrics)
 
 
-def _check_split(split: str | None, dataset: Dataset, file: str) -> None:
+def dataset_of(written: Mapping[str, Any], where: str) -> tuple[DatasetTable, Dataset]:
+    """The table of a data set by itself, validated, and the data set; errors begin with `where`."""
+    table = dataset_table(written, where)
+    own = {"name": table.name, **(table.model_extra or {})}
+    made = make_plugin("datasets", own, where, DatasetTable.model_fields)
+    assert isinstance(made, Dataset)  # noqa: S101 - for the type checker
+    _check_split(table.split, made, where)
+    return table, made
+
+
+def _check_split(split: str | None, dataset: Dataset, where: str) -> None:
     if split is not None and split not in dataset.splits:
-        raise HeatmarkError(
-            f"{file}: dataset.split: {dataset.name} has no split {split!r}; {nearest(split, dataset.splits)}"
-        )
+        raise HeatmarkError(f"{where}.split: {dataset.name} has no split {split!r}; {nearest(split, dataset.splits)}")
 
 
 def _check_labels(table: SuiteTable, dataset: Dataset, file: str) -> None:

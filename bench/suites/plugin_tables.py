@@ -65,4 +65,6 @@ def complaint(problem: Any) -> str:
         return str(problem["ctx"]["error"])
     given = json.dumps(problem["input"], default=str)
     shown = given if len(given) < 60 else type(problem["input"]).__name__
+    if problem["type"] == "tuple_type" and isinstance(problem["input"], int | float):
+        return f"expected a list, [{given}, ...], got {given}"
     return f"{problem['msg'][0].lower()}{problem['msg'][1:]}, got {shown}"

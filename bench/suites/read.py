@@ -139,12 +139,16 @@ def suite_of_settings(written: Settings, command: str, folder: Path, *, allow_co
     return suite
 
 
-def suite_of_tables(written: Settings, file: str) -> SuiteFile:
-    """A suite of tables that no file holds; errors name `file` in its place, and code that they name may run."""
-    suite = SuiteFile(file, "", written, _validated(_one_recipe_each(written), file))
-    for plugin in plugin_tables(suite):
-        check_plugin(plugin.kind, plugin.settings, plugin.where, plugin.beside)
-    return suite
+def network_table(written: Mapping[str, Any], where: str) -> NetworkTable:
+    """A network's table by itself, validated; errors begin with `where`, and code that it names may run."""
+    table: NetworkTable = _validated(dict(written), where, ("networks",))
+    return table
+
+
+def dataset_table(written: Mapping[str, Any], where: str) -> DatasetTable:
+    """A data set's table by itself, validated; errors begin with `where`."""
+    table: DatasetTable = _validated(dict(written), where, ("dataset",))
+    return table
 
 
 def _parsed(path: Path) -> Settings:
@@ -235,19 +239,20 @@ def _one_recipe_each(raw: Any) -> Any:
     return raw | {"networks": [part for table in networks for part in parted(table)]}
 
 
-def _validated(raw: Settings, file: str) -> SuiteTable:
+def _validated(raw: Settings, file: str, at: tuple[str, ...] = ()) -> Any:
+    """The table that stands at this place of a suite, () for all of it."""
     try:
-        table = SuiteTable.model_validate_json(json.dumps(raw, default=str))
+        return _TABLES[at].model_validate_json(json.dumps(raw, default=str))
     except ValidationError as error:
-        raise HeatmarkError(f"{file}: {_explained(error)}") from error
-    return table
+        raise HeatmarkError(f"{file}: {_explained(error, at)}") from error
 
 
-def _explained(error: ValidationError) -> str:
+def _explained(error: ValidationError, at: tuple[str, ...]) -> str:
     problem = worst(error)
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
     if is_unknown(problem):
-        table = _TABLES.get(tuple(part for part in problem["loc"][:-1] if isinstance(part, str)), SuiteTable)
+        above = (*at, *(part for part in problem["loc"][:-1] if isinstance(part, str)))
+        table = _TABLES.get(above, _TABLES[at])
         known = table.model_fields if issubclass(table, BaseModel) else [field.name for field in fields(table)]
         return f"{key}: unknown key; {nearest(str(problem['loc'][-1]), known)}"
     return f"{key}: {complaint(problem)}"

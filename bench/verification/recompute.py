@@ -101,7 +101,7 @@ def _networks(results: Results, run: Run, network: str, recipe: str) -> list[Tra
     """The networks of an entry of the suite as they were explained; HeatmarkError where they are not at hand."""
     manifest = results.manifest
     number = run.suite.number_of(network, recipe)
-    loader = NetworkLoader(run.suite, number, run.store.networks, run.device, run.progress, if_missing="refuse")
+    loader = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress, if_missing="refuse")
     group = []
     for trained in loader.load(retrain=bool(manifest.get("retrained", False))):
         own = results.networks

@@ -34,7 +34,7 @@ def test_nothing_is_asked_of_labels_that_nobody_has_given(tmp_path: Path) -> Non
             load_suite("photographs", what)
     suite = load_suite("photographs")
     with progress() as bars:
-        (trained,) = NetworkLoader(suite, 0, tmp_path, torch.device("cpu"), bars).load()
+        (trained,) = NetworkLoader.of(suite, 0, tmp_path, torch.device("cpu"), bars).load()
         row = network_row(Run(suite, Store(tmp_path), torch.device("cpu"), bars), trained)
     assert row["images"] == 0
     assert all(math.isnan(float(str(row[name]))) for name in ("accuracy", "accuracy_among_classes", "robust_accuracy"))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.api import Network, Precision
 from bench.engine.autotune import remembered_chunk
-from bench.engine.predict import clean_logits, fastest_chunk, forward, logits_in_chunks
+from bench.engine.predict import clean_logits, fastest_chunk, forward, kept_for_gradients, logits_in_chunks
 from bench.methods.attributions.random_map import RandomMap
 from bench.metrics.faithfulness.insertion import Insertion
 from bench.scoring.measure import explained_by, measure
@@ -68,6 +68,17 @@ def test_chunks_of_a_slow_network_are_not_tried_for_minutes(network: Network, mo
     monkeypatch.setattr("bench.engine.predict.seconds_of", slow)
     assert fastest_chunk(network, torch.zeros(2, 3, 8, 8, dtype=torch.float64)) == 8
     assert tried == [4, 8]
+
+
+def test_a_chunk_s_gradients_have_room(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.zeros(2, 3, 8, 8, dtype=torch.float64)
+    each = kept_for_gradients(network, images[:1])
+    assert kept_for_gradients(network, images) == 2 * each > images[0].nbytes
+    monkeypatch.setattr("bench.engine.predict._ROOM", 9 * each)
+    monkeypatch.setattr("bench.engine.predict.seconds_of", lambda *_: 1.0)  # every larger chunk is faster per image
+    assert fastest_chunk(network, images) == 8
+    monkeypatch.setattr("bench.engine.predict._ROOM", each)
+    assert fastest_chunk(network, images) == 4
 
 
 def test_a_measured_chunk_is_remembered(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

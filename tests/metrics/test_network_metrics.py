@@ -181,7 +181,7 @@ def test_one_seed_is_not_compared_and_weights_alone_are_not_retrained(suite, res
 
 
 def test_a_file_of_weights_for_each_seed_is_as_good_as_their_training(suite, results, kept, tmp_path: Path) -> None:
-    ready = NetworkLoader(suite, 0, kept / "networks", torch.device("cpu"), None).load()
+    ready = NetworkLoader.of(suite, 0, kept / "networks", torch.device("cpu"), None).load()
     for trained in ready:
         write_trained(tmp_path / f"of-{trained.seed}.safetensors", trained.network.module, {})
     loaded = {"weights": str(tmp_path / "of-{seed}.safetensors"), "training": None}

@@ -18,7 +18,7 @@ def squeezenet(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Net
     """The trained network of the suite `imagenette`: one for all tests, so that it is compiled once."""
     with progress() as bars:
         kept = tmp_path_factory.mktemp("networks")
-        (trained,) = NetworkLoader(load_suite("imagenette"), 0, kept, torch.device("cpu"), bars).load()
+        (trained,) = NetworkLoader.of(load_suite("imagenette"), 0, kept, torch.device("cpu"), bars).load()
     return trained.network
 
 

@@ -214,3 +214,15 @@ def test_efficientnet_lite_knows_a_cat_and_an_espresso(name: str) -> None:
         with torch.no_grad():
             logits = found.module(prepared(Image.fromarray(image), found.about.preprocess)[None])
         assert found.about.categories[int(logits.argmax())] in expected
+
+
+def test_another_size_than_that_of_the_weights_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    own = about("efficientnet_lite0")
+    assert own.preprocess_with({}, "it").size == (224, 224)
+    assert not caplog.records
+    assert own.preprocess_with({"size": (96, 96)}, "it").resize == 256
+    own.preprocess_with({"size": (96, 96), "resize": 110}, "it")
+    first, second = (record.getMessage() for record in caplog.records)
+    assert "it: preprocess.size is 96 x 96, and its weights want 224 x 224" in first
+    assert "set `resize` too" in first
+    assert "resize" not in second

@@ -21,7 +21,7 @@ IMAGES = 32
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Network, Batch]:
     suite, device, kept = load_suite("embedded"), torch.device("cpu"), Path(tmp_path_factory.mktemp("networks"))
     with progress() as bars:
-        (trained,) = NetworkLoader(suite, 0, kept, device, bars).load()
+        (trained,) = NetworkLoader.of(suite, 0, kept, device, bars).load()
     return trained.network, load(suite.dataset, "test", range(IMAGES), trained.network, device)
 
 

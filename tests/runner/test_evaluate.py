@@ -25,7 +25,7 @@ from bench.runner.records import Run
 from bench.runner.run import run_suite
 from bench.suites.load import with_plugins
 from bench.suites.make import make_plugin
-from bench.suites.read import suite_of_tables
+from bench.suites.read import suite_of_settings
 
 NAMES = {"attributions": ["simple_gradient", "oracle"], "metrics": ["deletion", "pointing_game"]}
 
@@ -307,11 +307,14 @@ def test_a_folder_and_a_file_are_images(tmp_path: Path) -> None:
 def test_names_give_the_board_that_the_suite_gives(tmp_path: Path) -> None:
     methods, metrics = ["simple_gradient", "random_map", "oracle"], [Deletion(step=512), "pointing_game"]
     frame = bench.evaluate(SMALL, PLANTED, attributions=methods, metrics=metrics, device="cpu")
-    tables = {
+    written = {
+        "name": "same",
+        "dataset": PLANTED,
+        "networks": [SMALL],
         "attributions": [{"name": name} for name in methods],
         "metrics": [{"name": "deletion", "step": 512}, {"name": "pointing_game"}],
     }
-    suite = with_plugins(suite_of_tables({"name": "same", "dataset": PLANTED, "networks": [SMALL], **tables}, "same"))
+    suite = with_plugins(suite_of_settings(written, "heatmark run same", tmp_path))
     with progress() as bars:
         results = run_suite(Run(suite, Store(tmp_path), torch.device("cpu"), bars))
     ours, theirs = bench.leaderboard(frame).table, table_of(view_of(results).board)

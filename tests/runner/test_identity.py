@@ -83,7 +83,7 @@ def key(folder: Path) -> str:
         run = Run(
             load_suite(str(folder / "suite.toml"), allow_code=True), Store(folder / "store"), torch.device("cpu"), bars
         )
-        (trained,) = NetworkLoader(run.suite, 0, run.store.networks, run.device, bars).load()
+        (trained,) = NetworkLoader.of(run.suite, 0, run.store.networks, run.device, bars).load()
         ids = run.ids(run.chosen(trained.network, None))
     return key_of(identity(run, [trained], ids, run.suite.attributions[0], run.suite.metrics[0]))
 

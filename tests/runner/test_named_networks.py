@@ -9,11 +9,14 @@ import torch
 from bench.api import Preprocess
 from bench.data.batches import load
 from bench.errors import HeatmarkError
+from bench.methods.recipes.standard import Standard
+from bench.pretrained.by_name import untrained
 from bench.progress import progress
 from bench.runner.accuracy import accuracy_of
 from bench.runner.networks import NetworkLoader
 from bench.runner.records import Trained
 from bench.suites.load import Suite, load_suite
+from bench.suites.read import network_table
 
 CPU = torch.device("cpu")
 SUITE = """
@@ -38,7 +41,7 @@ def suite_of(folder: Path, network: str, root: str = "") -> Suite:
 
 def loaded(suite: Suite, folder: Path) -> Trained:
     with progress() as bars:
-        (trained,) = NetworkLoader(suite, 0, folder, CPU, bars).load()
+        (trained,) = NetworkLoader.of(suite, 0, folder, CPU, bars).load()
     return trained
 
 
@@ -55,6 +58,21 @@ def test_a_suite_s_preprocess_overrides_the_weights_key_by_key(tmp_path: Path) -
     preprocess = loaded(suite_of(tmp_path, own), tmp_path).network.preprocess
     grey = 127 / 255
     assert preprocess == Preprocess((224, 224), (224, 224), (grey,) * 3, (1 - grey,) * 3, "bilinear")
+
+
+def test_a_table_alone_is_enough_and_a_file_that_says_no_preprocessing_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.save(untrained("squeezenet1_1", 3).state_dict(), tmp_path / "mine.pth")
+    own = {"architecture": "squeezenet1_1", "weights": str(tmp_path / "mine.pth")}
+    said = "squeezenet1_1: its weights do not say how they want images: taken at 64 x 64, mean 0.5, deviation 0.25"
+    for table, told in ((own, 1), (own | {"preprocess": {"size": [96, 96]}}, 0)):
+        caplog.clear()
+        with progress() as bars:
+            loader = NetworkLoader(network_table(table, "mine"), Standard(), None, "mine", tmp_path, CPU, bars)
+            (trained,) = loader.load()
+        assert trained.network.logits(torch.rand(1, 3, 96, 96)).shape == (1, 3)
+        assert [said in record.getMessage() for record in caplog.records] == [True] * told
 
 
 def test_weights_that_are_not_here_are_one_line_and_nothing_is_fetched(

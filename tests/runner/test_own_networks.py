@@ -40,7 +40,7 @@ def test_somebody_s_own_network_is_called_and_known_without_its_folder(tmp_path:
     expected = build("small_plain", 4).eval()
     torch.save(expected.state_dict(), tmp_path / "weights.pt")
     with progress() as bars:
-        (trained,) = NetworkLoader(
+        (trained,) = NetworkLoader.of(
             load_suite(str(tmp_path / "own.toml"), allow_code=True), 0, tmp_path, torch.device("cpu"), bars
         ).load()
     images = torch.rand(2, 3, 64, 64)
@@ -71,5 +71,5 @@ def test_a_label_map_that_does_not_fit_is_one_line(tmp_path: Path, label_map: li
 def accuracy_on_two_images(suite: Suite, folder: Path) -> None:
     cpu = torch.device("cpu")
     with progress() as bars:
-        (trained,) = NetworkLoader(suite, 0, folder, cpu, bars).load()
+        (trained,) = NetworkLoader.of(suite, 0, folder, cpu, bars).load()
     accuracy_of(trained.network, load(suite.dataset, "test", [0, 1], trained.network, cpu))

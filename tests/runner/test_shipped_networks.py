@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 def shares_right(suite: Suite, number: int, kept: Path) -> tuple[float, float, float]:
     """Accuracy on test images as they are, with the evidence painted grey, and with all else painted grey."""
     with progress() as bars:
-        network = NetworkLoader(suite, number, kept, CPU, bars).load()[0].network
+        network = NetworkLoader.of(suite, number, kept, CPU, bars).load()[0].network
     batch = load(suite.dataset, "test", list(range(IMAGES)), network, CPU)
     assert batch.truth is not None
     evidence = batch.truth[:, None] > 0

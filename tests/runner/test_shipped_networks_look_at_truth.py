@@ -28,7 +28,7 @@ def margin(images: int) -> float:
 @pytest.fixture(scope="module", params=range(len(NAMES)), ids=NAMES)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     with progress() as bars:
-        (only,) = NetworkLoader(SUITE, request.param, tmp_path_factory.mktemp("kept"), CPU, bars).load()
+        (only,) = NetworkLoader.of(SUITE, request.param, tmp_path_factory.mktemp("kept"), CPU, bars).load()
     return only
 
 

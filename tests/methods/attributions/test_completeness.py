@@ -20,7 +20,7 @@ NODES, MOST_NODES, TOLERANCE = 25, 400, 0.01
 def test_adaptive_integrated_gradients_of_photographs_are_complete(real_data: Path, tmp_path: Path, capsys) -> None:
     suite = load_suite("imagenette")
     with progress() as bars:
-        (trained,) = NetworkLoader(suite, 0, tmp_path, CPU, bars).load()
+        (trained,) = NetworkLoader.of(suite, 0, tmp_path, CPU, bars).load()
     network = trained.network
     positions = evenly_spaced(len(suite.dataset.ids("val")), 100)
     gaps, changes, taken = [], [], []
