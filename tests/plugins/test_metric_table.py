@@ -1,0 +1,167 @@
+"""The table of others' metrics beside ours; `python -m tests.plugins.test_metric_table` writes it."""
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench.api.registry import find, plugin_class
+from bench.checks.fixtures import small_network, small_request
+from bench.methods.attributions.simple_gradient import SimpleGradient
+from bench.scoring.measure import explained_by
+
+# The libraries warn when they are imported.
+pytestmark = pytest.mark.filterwarnings("ignore")
+PAGE = Path(__file__).parents[2] / "docs" / "metrics_elsewhere.md"
+_HEAD = """# Metrics of other libraries and papers
+
+What each of them measures, by which metric it is measured here, and how far the numbers are the same. *same*: a test
+compares the two numbers; *alike*: the same question, and what differs; *no*: there is none, and why. Most metrics of
+Quantus can also be had as they are, `quantus:NAME`. A test keeps this page.
+"""
+Row = tuple[str, str, str]
+_COMPANY = "the score of an image depends on the other images of the batch"
+QUANTUS: dict[str, Row] = {
+    "AUC": ("auc_judd", "alike", "ties count one half"),
+    "AttributionLocalisation": ("relevance_mass", "alike", "positive mass over all of it, without the correction"),
+    "AvgSensitivity": ("avg_sensitivity", "alike", "steps in pixel space, the same for every method"),
+    "Completeness": ("completeness_gap", "alike", "how far from it, not whether"),
+    "Complexity": ("entropy", "same", "in nats, times the logarithm of the pixels"),
+    "Consistency": ("", "no", _COMPANY),
+    "Continuity": ("", "no", "it moves the image across a grid; use `quantus:Continuity`"),
+    "EffectiveComplexity": ("effective_complexity", "alike", "the cut is a share of the highest pixel"),
+    "EfficientMPRT": ("efficient_mprt", "alike", "one draw of all weights, normal instead of reset"),
+    "FaithfulnessCorrelation": ("faithfulness_correlation", "alike", "pixels, and the logit"),
+    "FaithfulnessEstimate": ("faithfulness_estimate", "alike", "groups of pixels, not of channels, and the logit"),
+    "Focus": ("grid_pointing_game", "alike", "the share of one cell of a mosaic instead of two of four"),
+    "IROF": ("irof", "alike", "about 300 superpixels, the area by trapezoids"),
+    "Infidelity": ("infidelity", "alike", 'squares at random places, scaled unless `protocol = "yeh2019"`'),
+    "InputInvariance": ("input_invariance", "alike", "how alike the maps are, and the network takes the shift off"),
+    "LocalLipschitzEstimate": ("local_lipschitz", "alike", "relative to the length of the map"),
+    "MPRT": ("weight_randomisation", "alike", "normal weights of the same spread, five depths"),
+    "MaxSensitivity": ("max_sensitivity", "alike", "steps in pixel space, the same for every method"),
+    "Monotonicity": ("monotonicity", "alike", "the share of the steps instead of whether all of them rise"),
+    "MonotonicityCorrelation": ("monotonicity_correlation", "alike", "groups of pixels, no weight by the output"),
+    "NonSensitivity": ("", "no", "it asks one pixel after the other; use `quantus:NonSensitivity`"),
+    "PixelFlipping": ("deletion", "same", 'under `protocol = "quantus"`'),
+    "PointingGame": ("pointing_game", "same", "where one pixel is highest"),
+    "ROAD": ("road", "alike", "the gap between both orders instead of accuracy"),
+    "RandomLogit": ("random_logit", "alike", "rank correlation; the same other class for every method"),
+    "RegionPerturbation": ("region_perturbation", "alike", "a grid of cells; noise within the image's range"),
+    "RelativeInputStability": ("relative_stability", "alike", '`of = "input"`, pixels in [0, 1]'),
+    "RelativeOutputStability": ("relative_stability", "alike", '`of = "output"`'),
+    "RelativeRepresentationStability": ("", "no", "it needs the name of a layer; use the one of `quantus`"),
+    "RelevanceMassAccuracy": ("relevance_mass", "same", ""),
+    "RelevanceRankAccuracy": ("relevance_rank", "same", ""),
+    "Selectivity": ("selectivity", "alike", "the area under the curve; cells of a grid"),
+    "SensitivityN": ("sensitivity_n", "alike", "random sets at several sizes, averaged"),
+    "SmoothMPRT": ("weight_randomisation", "alike", "of the method `smooth_grad`"),
+    "Sparseness": ("gini", "same", "without its 1e-7 for each pixel"),
+    "Sufficiency": ("", "no", _COMPANY),
+    "TopKIntersection": ("top_k_intersection", "same", "for k up to a quarter of the image"),
+}
+OTHERS: dict[str, dict[str, Row]] = {
+    "Captum": {
+        "infidelity": ("infidelity", "same", 'under `protocol = "yeh2019"`, for the same squares'),
+        "sensitivity_max": ("max_sensitivity", "same", "for the same steps"),
+    },
+    "pytorch-grad-cam": {
+        "DropInConfidence": ("average_drop", "same", "times the probability of the image, which it does not divide by"),
+        "IncreaseInConfidence": ("average_increase", "same", ""),
+        "ROADCombined": ("road", "alike", "twice its number, at its percentiles"),
+        "ROADMostRelevantFirst, ROADLeastRelevantFirst": ("road", "alike", "both orders in one number"),
+        "ARCC": ("", "no", "its parts are here: `adcc` has complexity and coherency in its curve, `road`"),
+    },
+    "torch-cam": {
+        "ClassificationMetric": ("average_drop", "alike", "and `average_increase`, image by image"),
+        "DeletionInsertionMetric (to 0.5)": ("deletion", "same", 'and `insertion`, under `protocol = "torchcam"`'),
+        "DeletionInsertionMetric (since)": ("", "no", "raw logits; not released when this was written"),
+    },
+    "Papers": {
+        "SRG (arXiv:2401.06654)": ("srg", "alike", "pixels instead of superpixels"),
+        "R-OMS (arXiv:2401.06654)": ("", "no", "it judges a way to remove pixels, not a map"),
+        "SaCo (arXiv:2404.01415)": ("saco", "same", "as the formula of the paper"),
+        "Single deletion, IDSDS (arXiv:2407.11910)": ("single_deletion", "same", "in-domain by the recipe `masked`"),
+        "F-Fidelity (arXiv:2410.02970)": ("", "no", "the recipe `masked` and `degraded_truth` are here, its score not"),
+        "Average Drop, Increase (arXiv:1710.11063)": ("average_drop", "same", "and `average_increase`"),
+        "Average Gain (arXiv:2301.07002)": ("average_gain", "same", "as the formula of the paper"),
+        "ADCC (arXiv:2104.10252)": ("adcc", "same", "as the formula of the paper"),
+        "mu-Fidelity (arXiv:2005.00631)": ("mu_fidelity", "same", "as the formula of the paper"),
+        "GridPG (arXiv:2205.10435)": ("grid_pointing_game", "same", "on the data set `grid`, at the input"),
+        "DiFull, DiPart (arXiv:2205.10435)": ("", "no", "they need networks whose cells cannot see each other"),
+        "EMD (arXiv:1604.03605)": ("emd", "alike", "on 8 x 8 cells"),
+        "FunnyBirds (arXiv:2308.06248)": ("", "no", "its images of birds without a part are a download of 1.6 GB"),
+        "ClickMe (arXiv:2211.04533)": ("", "no", "its maps come without a licence"),
+        "XAI-Units, AttributionLab": ("exact_map", "alike", "own networks: the suite `exact`"),
+    },
+}
+TABLES = {"Quantus": QUANTUS, **OTHERS}
+
+
+def written() -> str:
+    """The page."""
+    parts = [_HEAD]
+    for library, rows in TABLES.items():
+        parts.append(f"\n## {library}\n\n| there | here | |\n|---|---|---|\n")
+        for name, (ours, how, said) in rows.items():
+            parts.append(f"| {name} | {f'`{ours}`' if ours else ''} | {': '.join(filter(None, [how, said]))} |\n")
+    named = {ours for rows in TABLES.values() for ours, _, _ in rows.values()}
+    alone = [f"`{name}`" for name in find("metrics") if name not in named]
+    parts.append("\n## Only here\n\n" + "\n".join(f"- {name}" for name in alone) + "\n")
+    return "".join(parts)
+
+
+def test_the_page_is_the_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == written()
+
+
+def test_every_metric_of_quantus_is_there_and_every_metric_of_ours_that_is_named_exists() -> None:
+    constants = pytest.importorskip("quantus.helpers.constants")
+    assert set(QUANTUS) == {own.__name__ for group in constants.AVAILABLE_METRICS.values() for own in group.values()}
+    for rows in TABLES.values():
+        for ours, how, said in rows.values():
+            assert how in {"same", "alike", "no"}
+            assert (not ours and said) if how == "no" else ours in find("metrics"), (ours, how)
+
+
+def test_every_metric_of_pytorch_grad_cam_is_there() -> None:
+    library = pytest.importorskip("pytorch_grad_cam.metrics.cam_mult_image")
+    own = {name for name, made in inspect.getmembers(library, inspect.isclass) if made.__module__ == library.__name__}
+    named = set(OTHERS["pytorch-grad-cam"])
+    assert own - {"CamMultImageConfidenceChange"} == named & own
+
+
+def test_what_is_said_to_be_the_same_is_the_same() -> None:
+    """Those that no other test compares: pytorch-grad-cam's drop and increase, Quantus' top-k."""
+    library = pytest.importorskip("pytorch_grad_cam.metrics.cam_mult_image")
+    request, network = small_request(8), small_network()
+    network.module[-1].weight.data *= 8
+    clean = network.logits(request.images).detach()
+    explained = explained_by(SimpleGradient(), network, request, clean)
+    maps = explained.heatmaps.numpy()
+    low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
+    targets = [lambda output, target=target: output.softmax(-1)[target] for target in request.targets.tolist()]
+    for name, ours in (("DropInConfidence", "average_drop"), ("IncreaseInConfidence", "average_increase")):
+        theirs = getattr(library, name)()(request.images, (maps - low) / (high - low), targets, network.module)
+        found = plugin_class("metrics", ours)().measure(explained).score
+        if ours == "average_drop":
+            found = found * clean.softmax(1).gather(1, request.targets[:, None])[:, 0]
+        np.testing.assert_allclose(found.numpy(), theirs, atol=1e-6)
+        assert theirs.any()
+    pytest.importorskip("quantus")
+    single = explained_by(SimpleGradient(), _single(), request.with_images(request.images.float()), clean.float())
+    names = ("quantus:TopKIntersection", "top_k_intersection")
+    pair = [plugin_class("metrics", name)(k=30).measure(single).score for name in names]
+    torch.testing.assert_close(*pair, rtol=0, atol=1e-6)
+
+
+def _single():
+    network = small_network()
+    network.module.float()
+    return network
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(), encoding="utf-8")
