@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from torch import Tensor, nn
-
 from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.functional.map_similarity import Similarity, similarity
+from bench.scoring.lowered_images import Lowered
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,10 @@ class InputInvariance(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """One similarity per image."""
-        module = _Lowered(explained.network.module, self.shift)
+        module = Lowered(explained.network.module, self.shift)
         network = replace(explained.network, module=module, compiler="none")
         request = explained.request.with_images(explained.images + self.shift)
         references = request.references
         request = replace(request, references=None if references is None else references + self.shift)
         maps = explained.method.heatmaps(explained.method.explain(network, request))
         return Scored(similarity(explained.heatmaps, maps, self.similarity, self.top))
-
-
-class _Lowered(nn.Module):
-    """A network of images that are raised by `shift`."""
-
-    def __init__(self, inner: nn.Module, shift: float) -> None:
-        super().__init__()
-        self.inner, self.shift, self.training = inner, shift, inner.training
-
-    def forward(self, images: Tensor) -> Tensor:
-        lowered: Tensor = self.inner(images - self.shift)
-        return lowered
