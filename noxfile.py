@@ -48,6 +48,18 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-m", "not long", *PARALLEL, *coverage, *session.posargs, env=THREADS)
 
 
+# The lower bounds of pyproject.toml; the last two are the oldest that the newest pyarrow works with.
+OLDEST = ("torch==2.11.0", "torchvision==0.26.0", "numpy==2.0.0", "pandas==2.3.0")
+
+
+@nox.session(python="3.11")
+def tests_oldest(session: nox.Session) -> None:
+    """Run the tests with the oldest torch, torchvision, numpy and pandas that are supported."""
+    _install(session, "test")
+    session.install("-e", ".", *OLDEST)
+    session.run("pytest", "-m", "not long", *PARALLEL, *session.posargs, env=THREADS)
+
+
 @nox.session
 def tests_long(session: nox.Session) -> None:
     """Run the checks that take minutes: training, simulations, kill loops, thousands of images."""

@@ -31,6 +31,14 @@ class {name}(Attribution):
 '''
 
 
+def test_the_oldest_that_are_tried_are_the_lower_bounds() -> None:
+    needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    session = (ROOT / "noxfile.py").read_text()
+    for name in ("torch", "torchvision", "numpy", "pandas"):
+        (bound,) = (need.partition(">=")[2] for need in needs if need.partition(">=")[0] == name)
+        assert f'"{name}=={bound}.0"' in session
+
+
 def test_every_folder_of_code_is_named_in_the_build() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         named = set(tomllib.load(file)["tool"]["setuptools"]["packages"])
