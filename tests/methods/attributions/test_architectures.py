@@ -15,6 +15,7 @@ from bench.api.registry import find
 from bench.checks.fixtures import small_request
 from bench.errors import UnsupportedError
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
+from tests.support.architectures import MAKERS, network
 
 SIZE = 64
 PUBLISHED = ("vgg16", "vgg19", "resnet34", "resnet50", "googlenet")
@@ -120,6 +121,58 @@ def test_method_runs_or_says_why_on_small_networks(architecture, name):
 @pytest.mark.parametrize(("architecture", "name"), grid(LARGE))
 def test_method_runs_or_says_why_on_large_networks(architecture, name):
     runs_or_says_why(architecture, name)
+
+
+ALONE = 1e-5  # of the largest attribution
+CHEAP = ("attention_rollout", "attn_lrp", "chefer_relevance", "eigen_cam", "grad_cam", "hires_cam", "legrad", "lrp")
+TRIED_QUICKLY = ("timm Swin", "timm ViT, attention pool")
+
+
+def keeps_its_promises_or_says_why(network: Network, name: str) -> str:
+    """Says "runs", or the one line why not: alone as in company, whatever the memory format, and by its target."""
+    asked = request().with_images(request().images.double())
+    method = checks.quick(find("attributions")[name]())
+    if name in {"score_cam", "ablation_cam"} and len(list(network.module.parameters())) > 120:
+        return "runs on smaller networks: a pass for each map"
+    try:
+        whole = method.explain(network, asked)
+    except UnsupportedError as error:
+        said = str(error)
+    else:
+        said = ""
+    if said:
+        assert network.name in said
+        assert "\n" not in said
+        return said
+    assert whole.isfinite().all(), name
+    scale = float(whole.abs().max())
+    for row in range(len(asked)):
+        alone = method.explain(network, asked.select([row]))
+        assert float((alone - whole[row]).abs().max()) <= ALONE * scale, f"{name} depends on company"
+    last = method.explain(network, asked.with_images(asked.images.contiguous(memory_format=torch.channels_last)))
+    assert float((last - whole).abs().max()) <= ALONE * scale, f"{name} depends on the memory format"
+    others = method.explain(network, replace(asked, targets=(asked.targets + 1) % 10))
+    assert (float((others - whole).abs().max()) > ALONE * scale) <= method.follows_target, f"{name} follows its target"
+    return "runs"
+
+
+@pytest.mark.parametrize("architecture", TRIED_QUICKLY)
+def test_transformers_of_two_kinds_run_or_say_why(architecture):
+    said = {name: keeps_its_promises_or_says_why(network(architecture), name) for name in CHEAP}
+    windows = "attends within windows of the image" if architecture == "timm Swin" else "runs"
+    assert all(windows in said[name] for name in ("attention_rollout", "chefer_relevance", "legrad"))
+    assert {said[name] for name in ("attn_lrp", "eigen_cam", "grad_cam", "hires_cam")} == {"runs"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("architecture", MAKERS)
+def test_table_of_methods_and_architectures(architecture, capsys):
+    """No cell is silent; `-s` shows the table."""
+    made = network(architecture)
+    for name in find("attributions"):
+        said = keeps_its_promises_or_says_why(made, name)
+        with capsys.disabled():
+            print(f"{architecture} | {name} | {said}")  # noqa: T201 - the table
 
 
 @pytest.mark.parametrize("architecture", ["squeezenet1_1", "mobilenet_v2", "resnet18"])
