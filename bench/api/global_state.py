@@ -63,20 +63,26 @@ def _flushes() -> bool:
 
 
 # How each setting is read, and how it is set.
-_SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_default_device, _set_default_device),
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-    (torch.is_anomaly_enabled, torch.set_anomaly_enabled),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    (_deterministic, _set_deterministic),
-    (_cudnn, _set_cudnn),
-    (_autocast, _set_autocast),
-    (_flushes, torch.set_flush_denormal),
-    (np.geterr, lambda state: np.seterr(**state)),
-    (os.getcwd, os.chdir),
-)
+SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "default type of numbers": (torch.get_default_dtype, torch.set_default_dtype),
+    "default device": (torch.get_default_device, _set_default_device),
+    "mode of gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "detection of anomalies": (torch.is_anomaly_enabled, torch.set_anomaly_enabled),
+    "number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "precision of products": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    "choice of deterministic algorithms": (_deterministic, _set_deterministic),
+    "settings of cuDNN": (_cudnn, _set_cudnn),
+    "autocast": (_autocast, _set_autocast),
+    "treatment of small numbers": (_flushes, torch.set_flush_denormal),
+    "errors of numpy": (np.geterr, lambda state: np.seterr(**state)),
+    "working folder": (os.getcwd, os.chdir),
+}
+# The same of what random numbers are drawn from.
+GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "random numbers of Python": (random.getstate, random.setstate),
+    "random numbers of numpy": (np.random.get_state, np.random.set_state),
+    "random numbers of torch": (torch.get_rng_state, torch.set_rng_state),
+}
 
 
 @contextmanager
@@ -86,19 +92,17 @@ def shared_settings_kept() -> Iterator[None]:
     That is the default type and device, gradients, threads, precision, determinism, autocast, small numbers, numpy's
     errors and the working folder.
     """
-    python, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - what plug-ins may have drawn from
-    generator = torch.get_rng_state()
     on_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    settings = [(read, put, read()) for read, put in _SETTINGS]
+    generators = [(put, read()) for read, put in GENERATORS.values()]
+    settings = [(read, put, read()) for read, put in SETTINGS.values()]
     try:
         yield
     finally:
         for read, put, before in settings:
             if read() != before:
                 put(before)
-        random.setstate(python)
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        torch.set_rng_state(generator)
+        for put, before in generators:
+            put(before)
         if on_gpus:
             torch.cuda.set_rng_state_all(on_gpus)
 
@@ -151,13 +155,19 @@ def _new(place: Any, before: dict[str, Any]) -> list[str]:
     if len(now) == len(before) and all(map(is_, now.values(), before.values())):
         return []
     own = isinstance(place, type) and place not in (torch.Tensor, nn.Module)
+    added = now if own else [name for name in now if name not in before and _is_inherited(place, name)]
     return [
         name
-        for name in dict.fromkeys((*before, *(now if own else ())))
+        for name in dict.fromkeys((*before, *added))
         if now.get(name) is not before.get(name)
         and (callable(now.get(name)) or callable(before.get(name)))
         and not _by_the_compiler(now.get(name))
     ]
+
+
+def _is_inherited(place: Any, name: str) -> bool:
+    """Whether a class has this from another, so that one of its own takes its place."""
+    return isinstance(place, type) and any(name in vars(base) for base in place.__mro__[1:])
 
 
 def _by_the_compiler(function: Any) -> bool:

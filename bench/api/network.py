@@ -1,15 +1,16 @@
 """A classifier under test, what it expects of its input, and between its input and pixels in [0, 1]."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
-from bench.errors import HeatmarkError
+from bench.errors import HeatmarkError, nearest
 from bench.functional.outputs import logits_from, target_outputs
-from bench.settings import Compiler, Interpolation, OutputKind, Precision
+from bench.settings import KINDS, LARGEST, Compiler, Interpolation, OutputKind, Precision
 
 _SINGLE = ("logit", "number")
 _MEANING: dict[OutputKind, str] = {
@@ -19,6 +20,25 @@ _MEANING: dict[OutputKind, str] = {
     "labels": "a logit for each of several labels (batch, labels)",
     "number": "one number per image, (batch,) or (batch, 1)",
 }
+
+
+def _is_count(value: Any, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= LARGEST
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2 and all(map(_is_count, value))
+
+
+def _are_numbers(values: Any) -> bool:
+    if not isinstance(values, tuple | list) or not values or any(isinstance(own, bool) for own in values):
+        return False
+    return all(isinstance(own, int | float) and math.isfinite(own) for own in values)
+
+
+def _check_choice(where: str, value: Any, known: Iterable[str]) -> None:
+    if value not in known:
+        raise HeatmarkError(f"{where} {value!r}: {nearest(str(value), known)}")
 
 
 @dataclass(frozen=True)
@@ -37,12 +57,17 @@ class Preprocess:
     antialias: bool = True
 
     def __post_init__(self) -> None:
-        if not all(map(math.isfinite, self.mean)):
-            raise HeatmarkError(f"preprocess: mean {self.mean}: expected finite numbers")
-        if not all(math.isfinite(own) and own > 0 for own in self.std):
-            raise HeatmarkError(f"preprocess: std {self.std}: expected finite numbers above 0")
-        if min(self.size) < 1:
-            raise HeatmarkError(f"preprocess: size {self.size}: expected a height and a width of 1 or more")
+        if not _are_numbers(self.mean):
+            raise HeatmarkError(f"preprocess: mean {self.mean!r}: expected finite numbers")
+        if not _are_numbers(self.std) or min(self.std) <= 0:
+            raise HeatmarkError(f"preprocess: std {self.std!r}: expected finite numbers above 0")
+        if not _is_size(self.size):
+            raise HeatmarkError(f"preprocess: size {self.size!r}: expected a height and a width of 1 or more")
+        if not (self.resize is None or _is_count(self.resize) or _is_size(self.resize)):
+            raise HeatmarkError(f"preprocess: resize {self.resize!r}: expected a whole number from 1, or two of them")
+        _check_choice("preprocess: interpolation", self.interpolation, get_args(Interpolation))
+        if not isinstance(self.antialias, bool):
+            raise HeatmarkError(f"preprocess: antialias {self.antialias!r}: expected True or False")
 
 
 @dataclass(frozen=True)
@@ -65,6 +90,23 @@ class Network:
     precision: Precision = "fp32"
     compiler: Compiler = "none"
     output: OutputKind = "logits"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.module, nn.Module):
+            raise HeatmarkError(f"network: module: expected a torch.nn.Module, got {type(self.module).__name__}")
+        if not isinstance(self.name, str) or not self.name.isprintable():
+            raise HeatmarkError(f"network: name {self.name!r}: expected a text in one line")
+        if not isinstance(self.preprocess, Preprocess):
+            raise HeatmarkError(f"network {self.name!r}: preprocess: expected a Preprocess, got {self.preprocess!r}")
+        if not _is_count(self.chunk):
+            raise HeatmarkError(f"network {self.name!r}: chunk {self.chunk!r}: expected a whole number from 1")
+        labels = self.label_map
+        if labels is not None and not (isinstance(labels, tuple | list) and all(_is_count(own, -1) for own in labels)):
+            raise HeatmarkError(
+                f"network {self.name!r}: label_map {labels!r:.80}: expected an output, or -1, per label"
+            )
+        for key, known in (("precision", get_args(Precision)), ("compiler", get_args(Compiler)), ("output", KINDS)):
+            _check_choice(f"network {self.name!r}: {key}", getattr(self, key), known)
 
     def raw(self, images: Tensor) -> Tensor:
         """What the module returns of images (batch, channel, height, width), (batch, outputs) in float32 at least.

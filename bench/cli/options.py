@@ -45,16 +45,9 @@ def weights_of(said: str | None) -> dict[str, float]:
 
 def device_of(name: str) -> "torch.device":
     """A torch device by name; `auto` takes a GPU where there is one."""
-    import torch
+    from bench.engine.devices import device_named
 
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        one = torch.ones(1, device=name)
-        one.item()  # which a device without values, as `meta`, cannot
-    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
-        raise HeatmarkError(f"--device {name}: {(str(error).splitlines() or ['no such device'])[0]}") from error
-    return one.device
+    return device_named(name, "--device")
 
 
 def writable(folder: Path) -> None:

@@ -30,7 +30,8 @@ def run(
         str | None, typer.Option(help="dask:ADDRESS, ray:ADDRESS, slurm, or module:function that makes an executor.")
     ] = None,
     limit: Annotated[
-        float | None, typer.Option(min=1, help="Seconds that a worker may take for one batch of images.")
+        float | None,
+        typer.Option(min=1, help="Seconds that a worker may take for one batch of images; else as long as it takes."),
     ] = None,
     shard: Annotated[
         str | None, typer.Option(help="Only part K of N, as 3/16; /16 takes K from a job array. `report` gathers.")

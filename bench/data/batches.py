@@ -1,18 +1,21 @@
 """From a data set to batches that a network can take: chosen, prepared, normalised, on the device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.api import Dataset, Network, Sample
+from bench.api.shared_state import SharedState, shared_left_alone
 from bench.data.transforms import prepare
 from bench.errors import HeatmarkError
 
 SHARD = 256
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ def evenly_spaced(count: int, wanted: int | None) -> list[int]:
 
 def usable(dataset: Dataset, split: str, network: Network) -> list[int]:
     """The positions whose label has an output of the network."""
-    labels = torch.tensor(dataset.labels(split), dtype=torch.long)
+    with shared_left_alone(f"data set {dataset.name!r}"):
+        given = dataset.labels(split)
+    labels = torch.tensor(given, dtype=torch.long)
     positions: list[int] = (network.outputs_of(labels) >= 0).nonzero()[:, 0].tolist()
     if not positions:
         raise HeatmarkError(f"no image of {dataset.name} {split!r} has a label that {network.name} knows")
@@ -82,30 +87,71 @@ def shards(positions: Sequence[int]) -> list[list[int]]:
 def batches(
     dataset: Dataset, split: str, positions: Sequence[int], size: int, network: Network, device: torch.device
 ) -> Iterator[Batch]:
-    """The images at these positions, `size` at a time; the next batch is loaded while one is worked on."""
+    """The images at these positions, `size` at a time; the next batch is loaded while one is worked on.
+
+    HeatmarkError where the data set changes what all share, before the batch after that which was worked on meanwhile.
+    """
     parts = [positions[start : start + size] for start in range(0, len(positions), size)]
+    shared = SharedState()
     with ThreadPoolExecutor(1) as loader:
-        coming = [loader.submit(load, dataset, split, part, network, device) for part in parts[:1]]
+        coming = [loader.submit(_loaded, dataset, split, part, network, device) for part in parts[:1]]
         for part in [*parts[1:], None] if parts else []:
-            batch = coming.pop().result()
+            try:
+                batch = coming.pop().result()
+            finally:
+                shared.check(f"data set {dataset.name!r}")
             if part is not None:
-                coming.append(loader.submit(load, dataset, split, part, network, device))
+                coming.append(loader.submit(_loaded, dataset, split, part, network, device))
             yield batch
 
 
+def worked_on(coming: Iterator[Batch], work: Callable[[Batch], T]) -> Iterator[tuple[Batch, T]]:
+    """Each batch with what the work makes of it, once the batch after it is there and nothing was changed meanwhile."""
+    batch = next(coming, None)
+    while batch is not None:
+        made = work(batch)
+        following = next(coming, None)
+        yield batch, made
+        batch = following
+
+
 def load(dataset: Dataset, split: str, positions: Sequence[int], network: Network, device: torch.device) -> Batch:
-    """The samples at these positions as one batch."""
-    return batch_of([dataset.sample(split, position) for position in positions], network, device)
+    """The samples at these positions as one batch; HeatmarkError where the data set changes code that all share."""
+    return batch_of((sample_of(dataset, split, position) for position in positions), network, device)
 
 
-def batch_of(raw: Sequence[Sample], network: Network, device: torch.device) -> Batch:
+def sample_of(dataset: Dataset, split: str, position: int) -> Sample:
+    """One sample; what the data set sets for all is put back. HeatmarkError where it changes code that all share."""
+    with shared_left_alone(f"data set {dataset.name!r}"):
+        return dataset.sample(split, position)
+
+
+def _loaded(dataset: Dataset, split: str, positions: Sequence[int], network: Network, device: torch.device) -> Batch:
+    return batch_of((dataset.sample(split, position) for position in positions), network, device)
+
+
+def batch_of(raw: Iterable[Sample], network: Network, device: torch.device) -> Batch:
     """These samples as the network sees them."""
-    return stacked([prepare(sample, network.preprocess) for sample in raw], network).to(device)
+    return stacked([separate(prepare(sample, network.preprocess), sample) for sample in raw], network).to(device)
+
+
+def separate(ready: Sample, raw: Sample) -> Sample:
+    """A prepared sample that shares no memory with what the data set gave, which it may use again for the next."""
+    parts = {}
+    for name in ("image", "truth", "fixations"):
+        own, given = getattr(ready, name), getattr(raw, name)
+        if own is not None and given is not None and _storage(own) == _storage(given):
+            parts[name] = own.clone()
+    return replace(ready, **parts) if parts else ready
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def stacked(samples: Sequence[Sample], network: Network) -> Batch:
     """Samples that are prepared already, as one batch on the CPU."""
-    labels = torch.tensor([sample.label for sample in samples])
+    labels = torch.tensor([sample.label for sample in samples], device="cpu")
     truths = [sample.truth for sample in samples if sample.truth is not None]
     points = [sample.fixations for sample in samples if sample.fixations is not None]
     return Batch(

@@ -60,6 +60,9 @@ class GivenImages:
             several = hasattr(given, "__len__") and hasattr(given, "__getitem__") and getattr(given, "ndim", 1) != 0
             if given is not None and not several:
                 raise HeatmarkError(f"{name}: expected a sequence with one for each image, got {type(given).__name__}")
+        for own in () if self.ids is None else self.ids:
+            if not isinstance(own, str) or not own.isprintable() or not own.strip():
+                raise HeatmarkError(f"image_ids: expected a text in one line for each image, got {own!r}")
 
     @property
     def count(self) -> int | None:
@@ -206,16 +209,47 @@ def _of(given: Any, position: int, own: Any, name: str) -> Any:
 
 
 def _map(truth: Any) -> Tensor | None:
-    if truth is None or isinstance(truth, Tensor):
-        return truth
+    if truth is None:
+        return None
     try:
-        return torch.as_tensor(np.asarray(truth), dtype=torch.float32)
+        given = truth if isinstance(truth, Tensor) else torch.as_tensor(np.asarray(truth), dtype=torch.float32)
     except (TypeError, ValueError) as error:
         raise HeatmarkError(f"truth: expected a map (height, width) for each image, got {truth!r}") from error
+    _check_values(given, "truth")
+    known = given[given.isfinite()].float()
+    if known.numel() and (known.min() < 0 or known.max() > 1):
+        raise HeatmarkError(f"truth: expected maps in [0, 1], got values from {known.min():.4g} to {known.max():.4g}")
+    return given if given.is_floating_point() else given.float()
 
 
 def _points(fixations: Any) -> Tensor | None:
-    if fixations is None or (isinstance(fixations, Tensor) and fixations.ndim == 2 and fixations.shape[1] == _FIELDS):
-        return fixations
-    given = f"the shape {tuple(fixations.shape)}" if isinstance(fixations, Tensor) else type(fixations).__name__
-    raise HeatmarkError(f"fixations: expected a tensor (count, {_FIELDS}) for each image, got {given}")
+    if fixations is None:
+        return None
+    if not isinstance(fixations, Tensor) or fixations.ndim != 2 or fixations.shape[1] != _FIELDS:
+        given = f"the shape {tuple(fixations.shape)}" if isinstance(fixations, Tensor) else type(fixations).__name__
+        raise HeatmarkError(f"fixations: expected a tensor (count, {_FIELDS}) for each image, got {given}")
+    _check_values(fixations, "fixations")
+    if fixations.dtype == torch.bool or (fixations[:, 2] < 0).any():
+        raise HeatmarkError("fixations: expected x, y, duration from 0 ms, viewing")
+    return fixations
+
+
+def _check_values(given: Tensor, what: str) -> None:
+    if given.is_complex() or given.layout != torch.strided or given.is_meta:
+        kind = f"{given.dtype} {given.layout} on {given.device}"
+        raise HeatmarkError(f"{what}: expected plain numbers, got {kind}")
+
+
+def check_references(references: Any, images: Tensor) -> None:
+    """Raises HeatmarkError where references are not as the network takes its images, any number of them."""
+    if references is None:
+        return
+    expected = ", ".join(map(str, images.shape[1:]))
+    given = tuple(references.shape) if isinstance(references, Tensor) else type(references).__name__
+    if not isinstance(references, Tensor) or references.ndim != 4 or references.shape[1:] != images.shape[1:]:
+        raise HeatmarkError(f"references: expected a tensor of shape (any, {expected}), got {given}")
+    if not references.is_floating_point() or references.layout != torch.strided or references.device != images.device:
+        kind = f"{references.dtype} {references.layout} on {references.device}"
+        raise HeatmarkError(f"references: expected floating point on {images.device} as the images are, got {kind}")
+    if not references.isfinite().all():
+        raise HeatmarkError("references: expected finite numbers, got NaN or infinity")

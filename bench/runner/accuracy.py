@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 
 from bench.api import ImageRandom, Network
-from bench.data.batches import Batch, batches
+from bench.data.batches import Batch, batches, worked_on
 from bench.engine import clean_logits
 from bench.files import key_of
 from bench.functional.outputs import predictions
@@ -137,8 +137,9 @@ def _of_images(
         parts = [part for part in run.batches_of(chosen) if finished.lacks(key, run.ids(part))]
         todo = [position for part in parts for position in part]
         run.progress.advance(name, len(chosen) - len(todo), known=True)
-        for batch in batches(run.dataset, run.split, todo, run.table.batch, trained.network, run.device):
-            finished.add({key: measured(batch)})
+        coming = batches(run.dataset, run.split, todo, run.table.batch, trained.network, run.device)
+        for batch, own in worked_on(coming, measured):
+            finished.add({key: own})
             run.progress.advance(name, len(batch.ids))
         return finished.table(key, run.ids(chosen))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.api import Attribution, ImageMetric, NetworkMetric, Scored
-from bench.data.batches import Batch, batches, evenly_spaced, shards
+from bench.data.batches import Batch, batches, evenly_spaced, shards, worked_on
 from bench.files import key_of
 from bench.progress import CELLS
 from bench.results.cell_store import CELL
@@ -173,10 +173,10 @@ class Block:
         run.progress.advance(CELLS, known, known=True, stage=self.label)
         positions = [position for part in todo for position in part]
         coming = batches(run.dataset, run.split, positions, run.table.batch, network, run.device)
-        for batch, pairs in zip(coming, todo.values(), strict=True):
-            scored = self.score(self.explainers, batch, pairs)
+        pairs = iter(todo.values())
+        for batch, scored in worked_on(coming, lambda batch: self.score(self.explainers, batch, next(pairs))):
             finished.add({missing[pair]: rows(batch.ids, own) for pair, own in scored.items()})
-            run.progress.advance(CELLS, len(pairs) * len(batch.ids), stage=self.label)
+            run.progress.advance(CELLS, len(scored) * len(batch.ids), stage=self.label)
 
 
 def blocks_of(run: Run, group: Sequence[Trained]) -> Iterator[Block]:

@@ -12,8 +12,8 @@ from torch import Tensor
 from bench.api import OK, Attribution, Explained, ImageMetric, Network, OutputKind, Preprocess, Request, Scored
 from bench.data.given_images import GivenImages
 from bench.errors import HeatmarkError, exits_refused
-from bench.runner.evaluation import Evaluation, Model, Named, OnError, Targets, several
-from bench.suites.make import make_plugin
+from bench.runner.evaluation import Evaluation, Model, Named, OnError, Targets
+from bench.suites.make import make_plugin, several
 
 COLUMNS = ["image", "attribution", "metric", "protocol", "target", "score", "status"]
 
@@ -57,9 +57,10 @@ def evaluate(
     A plug-in that fails raises, or gives its rows a status with `on_error="status"`; an image that cannot be scored
     has a status. HeatmarkError where something does not fit.
     """
-    scorers = [_metric(metric) for metric in several(metrics, "metrics")]
+    scorers = several(metrics, "metrics", _metric)
+    _check_progress(progress)
     named = Named.of(model, images, device)
-    given, names = GivenImages(named.images, truth, fixations, image_ids), classes or named.classes
+    given, names = GivenImages(named.images, truth, fixations, image_ids), named.classes if classes is None else classes
     work = Evaluation(
         *(named.model, given, targets, attributions, references, preprocess, output, names),
         *(batch, on_error, seed, scorers),
@@ -100,8 +101,9 @@ def explain(
 
     Everything is given as to `evaluate`; a method that fails raises.
     """
+    _check_progress(progress)
     named = Named.of(model, images, device)
-    given, names = GivenImages(named.images, truth, None, image_ids), classes or named.classes
+    given, names = GivenImages(named.images, truth, None, image_ids), named.classes if classes is None else classes
     work = Evaluation(
         named.model, given, targets, attributions, references, preprocess, output, names, batch, "raise", seed
     )
@@ -112,6 +114,11 @@ def explain(
                 assert isinstance(own, Explained)  # noqa: S101 - for the type checker
                 maps[method.label].append(own.attributions.cpu())
     return {label: torch.cat(parts) for label, parts in maps.items()}
+
+
+def _check_progress(progress: bool) -> None:
+    if not isinstance(progress, bool):
+        raise HeatmarkError(f"progress: expected True or False, got {progress!r:.80}")
 
 
 def _rows(

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -27,9 +27,10 @@ from bench.api import (
 )
 from bench.checks.network_promises import look_before
 from bench.data.batches import Batch, evenly_spaced, usable
-from bench.data.given_images import ChosenImages, GivenImages
+from bench.data.given_images import ChosenImages, GivenImages, check_references
 from bench.engine import clean_logits
 from bench.engine.allocator import keep_large_blocks
+from bench.engine.devices import check_place, device_named, device_of_network
 from bench.errors import HeatmarkError, nearest
 from bench.plugins.sources import source_of
 from bench.progress import progress as progress_bars
@@ -38,13 +39,12 @@ from bench.runner.networks import NetworkLoader
 from bench.runner.records import Trained
 from bench.scoring.measure import explained_by, measure
 from bench.scoring.network_state import forget_states
-from bench.settings import KINDS
+from bench.settings import KINDS, LARGEST
 from bench.suites.load import dataset_of
-from bench.suites.make import make_plugin
+from bench.suites.make import make_plugin, several
 from bench.suites.read import network_table
 from bench.suites.schema import DatasetTable, NetworkTable
 
-T = TypeVar("T")
 OnError = Literal["raise", "status"]
 Targets = Tensor | Sequence[int] | Sequence[str] | str | None
 Model = nn.Module | Network | str | Mapping[str, Any]
@@ -76,6 +76,9 @@ class Named:
             own = cls(trained.network, images, trained.categories or None)
         else:
             own = cls(model, images)
+            module = model.module if isinstance(model, Network) else model
+            if device is not None and isinstance(module, nn.Module):
+                check_place(module, device)
         return own if chosen is None or dataset is None else replace(own, images=_chosen(chosen, dataset, own.model))
 
 
@@ -98,7 +101,7 @@ def _dataset_table(images: Any) -> Mapping[str, Any] | None:
 def _loaded(table: NetworkTable, dataset: Dataset | None, device: torch.device | str | None) -> Trained:
     if table.training is not None:
         raise HeatmarkError("model: `training` is for suites, which `heatmark run` carries out; expected weights")
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = device_named("auto" if device is None else device)
     recipe = make_plugin("recipes", table.recipe, "model: recipe")
     assert isinstance(recipe, Recipe)  # noqa: S101 - for the type checker
     with progress_bars() as bars:
@@ -131,10 +134,14 @@ class Evaluation:
     metrics: Sequence[ImageMetric] = ()
 
     def __post_init__(self) -> None:
-        if type(self.batch) is not int or self.batch < 1:
-            raise HeatmarkError(f"batch: expected a whole number from 1, got {self.batch!r}")
-        if type(self.seed) is not int:
-            raise HeatmarkError(f"seed: expected a whole number, got {self.seed!r}")
+        if type(self.batch) is not int or not 1 <= self.batch <= LARGEST:
+            raise HeatmarkError(f"batch: expected a whole number from 1, got {self.batch!r:.40}")
+        if type(self.seed) is not int or abs(self.seed) > LARGEST:
+            raise HeatmarkError(f"seed: expected a whole number of 64 bits, got {self.seed!r:.40}")
+        names = self.classes
+        several_names = isinstance(names, Sequence) and not isinstance(names, str)
+        if names is not None and not (several_names and all(isinstance(name, str) for name in names)):
+            raise HeatmarkError(f"classes: expected a name for each output, got {names!r:.80}")
         if self.on_error not in get_args(OnError):
             raise HeatmarkError(f"on_error: expected 'raise' or 'status', got {self.on_error!r}")
         if not isinstance(self.preprocess, Preprocess | None):
@@ -143,13 +150,13 @@ class Evaluation:
     @property
     def methods(self) -> list[Attribution]:
         """The methods as instances."""
-        return [_attribution(method) for method in several(self.attributions, "attributions")]
+        return several(self.attributions, "attributions", _attribution)
 
     def explained(self, progress: bool) -> Iterator[tuple[Request, dict[Attribution, Explained | str]]]:
         """Each batch's request, and its explanation by every method or why there is none."""
         methods, network = self.methods, self.network
         forget_states()
-        device = next((weights.device for weights in network.module.parameters()), torch.device("cpu"))
+        device = device_of_network(network.module)
         seen: Counter[str] = Counter()
         keep_large_blocks()
         with progress_bars() if progress else nullcontext() as bars:
@@ -196,7 +203,8 @@ class Evaluation:
 
     def _request(self, network: Network, batch: Batch, first: int) -> tuple[Request, Tensor]:
         clean = clean_logits(network, batch.images)
-        _check_references(self.references, batch.images)
+        check_references(self.references, batch.images)
+        self._check_classes(clean.shape[1])
         targets = self._targets(batch, clean, first)
         return Request(
             batch.images, targets, ImageRandom(self.seed, "run", batch.ids), batch.truth, self.references
@@ -210,6 +218,8 @@ class Evaluation:
             return _outputs(batch.outputs, clean.shape[1])
         own = self.targets[first : first + len(batch.ids)]
         numbers = [self._number(name) if isinstance(name, str) else name for name in own]
+        if any(isinstance(number, bool) for number in numbers):
+            raise HeatmarkError(f"targets: expected whole numbers, got {numbers!r:.80}")
         try:
             tensor = own if isinstance(own, Tensor) else torch.as_tensor(np.asarray(numbers))
         except (TypeError, ValueError, OverflowError) as error:
@@ -229,10 +239,17 @@ class Evaluation:
         if shape != (count,):
             raise HeatmarkError(f"targets: expected {count}, one for each image, got the shape {shape}")
 
+    def _check_classes(self, outputs: int) -> None:
+        names = self.classes
+        if names is not None and len(names) != outputs:
+            raise HeatmarkError(f"classes: expected {outputs} names, one for each output, got {len(names)}")
+
     def _number(self, name: str) -> int:
         if self.classes is None or name not in self.classes:
             hint = "give `classes`, the names of the outputs" if self.classes is None else nearest(name, self.classes)
             raise HeatmarkError(f"targets: no class is named {name!r}; {hint}")
+        if list(self.classes).count(name) > 1:
+            raise HeatmarkError(f"targets: several outputs are named {name!r}; give their numbers")
         return list(self.classes).index(name)
 
     def _explained(
@@ -243,31 +260,11 @@ class Evaluation:
         return own if isinstance(own, str) else replace(own, fixations=batch.fixations)
 
 
-def several(plugins: Sequence[T], what: str) -> Sequence[T]:
-    """The plug-ins, at least one; HeatmarkError for a single name."""
-    if isinstance(plugins, str) or not isinstance(plugins, Sequence) or not plugins:
-        raise HeatmarkError(f"{what}: expected a list of names or instances, got {plugins!r}")
-    return plugins
-
-
 def _attribution(plugin: str | Attribution) -> Attribution:
     made = make_plugin("attributions", {"name": plugin}, "attributions") if isinstance(plugin, str) else plugin
     if not isinstance(made, Attribution):
         raise HeatmarkError(f"attributions: {plugin!r} is not one; expected a name or an instance")
     return made
-
-
-def _check_references(references: Tensor | None, images: Tensor) -> None:
-    """References are as the network takes its images, any number of them."""
-    if references is None:
-        return
-    expected = ", ".join(map(str, images.shape[1:]))
-    given = tuple(references.shape) if isinstance(references, Tensor) else type(references).__name__
-    if not isinstance(references, Tensor) or references.ndim != 4 or references.shape[1:] != images.shape[1:]:
-        raise HeatmarkError(f"references: expected a tensor of shape (any, {expected}), got {given}")
-    if not references.is_floating_point() or references.layout != torch.strided or references.device != images.device:
-        kind = f"{references.dtype} {references.layout} on {references.device}"
-        raise HeatmarkError(f"references: expected floating point on {images.device} as the images are, got {kind}")
 
 
 def _check_ids(seen: Counter[str]) -> None:

@@ -32,7 +32,7 @@ from bench.suites.schema import NetworkTable
 from bench.training.architectures import OURS, SMALL, build, call, code_of_callable
 from bench.training.checkpoints import read_trained, write_trained
 from bench.training.distributed import rank, wait
-from bench.training.loop import TrainingJob, train, training_identity
+from bench.training.loop import TrainingJob, train, training_identity, with_weights_of
 from bench.training.weight_files import network_from, outputs_of, weights_hash
 
 Missing = Literal["train", "refuse", "leave"]
@@ -139,10 +139,12 @@ class NetworkLoader:
         with locked(path.with_name(f".{path.stem}.lock"), what) if rank() == 0 else nullcontext():
             wait()
             about = read_trained(path, module, identity)
-            log = self._train(job, module, path, identity) if about is None else about["log"]
+            if about is None:
+                about = {"log": self._train(job, module, path, identity)}
+                module = with_weights_of(module, self._untrained(seed), job.recipe)
             if rank() == 0:
                 path.with_suffix(".partial").unlink(missing_ok=True)
-        return self._ready(seed, module, json.dumps(log))
+        return self._ready(seed, module, json.dumps(about["log"]))
 
     def _train(self, job: TrainingJob, module: nn.Module, path: Path, identity: dict[str, Any]) -> list[dict[str, Any]]:
         """Train the module and keep its weights at `path`; the log. HeatmarkError where it may not be trained."""
@@ -240,10 +242,7 @@ def _names_weights(table: NetworkTable) -> bool:
 
 
 def looked_at(run: Run, trained: Trained) -> Trained:
-    """The network with the promises that it keeps on images of the suite; HeatmarkError for one that it breaks.
-
-    Whether it keeps them in passes as large as those of the run, `looked_at_full` tells once these are known.
-    """
+    """The network with the promises that it keeps on images of the suite; HeatmarkError for one that it breaks."""
     few = replace(trained.network, chunk=1)
 
     def compute(images: Tensor) -> list[str]:
@@ -253,7 +252,7 @@ def looked_at(run: Run, trained: Trained) -> Trained:
 
 
 def looked_at_full(run: Run, trained: Trained) -> Trained:
-    """The network, which answers alike in passes of its chunk; HeatmarkError where it does not."""
+    """The network, which answers alike in passes as large as the run's; HeatmarkError where it does not."""
     network = trained.network
     _look(run, trained, f"chunk {network.chunk}", lambda images: look_at_full(network, images))
     return trained

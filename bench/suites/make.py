@@ -1,13 +1,18 @@
-"""A plug-in from its table."""
+"""Plug-ins from their tables, and those of a call, by name or made already."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from typing import Any, TypeVar
 
 from bench.api import Plugin
 from bench.api.registry import plugin_class
+from bench.api.shared_state import shared_left_alone
 from bench.errors import HeatmarkError
-from bench.suites.plugin_tables import check_plugin, validate
+from bench.suites.plugin_tables import check_plugin, check_settings, validate
 from bench.suites.schema import Settings
+
+P = TypeVar("P", bound=Plugin)
 
 
 def make_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str] = ()) -> Plugin:
@@ -16,6 +21,11 @@ def make_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str]
     `where` begins every error message; `beside` are keys that the table has for others than the plug-in.
     """
     name = check_plugin(kind, settings, where, beside)
+    with shared_left_alone(f"{where}: {name}"):
+        return _made(kind, name, settings, where, beside)
+
+
+def _made(kind: str, name: str, settings: Settings, where: str, beside: Iterable[str]) -> Plugin:
     try:
         plugin = plugin_class(kind, name)
     except HeatmarkError as error:
@@ -24,4 +34,17 @@ def make_plugin(kind: str, settings: Settings, where: str, beside: Iterable[str]
         made: Plugin = validate(plugin, settings, where, [*beside, *(field.name for field in fields(plugin))])
     except ValueError as error:
         raise HeatmarkError(f"{where}: {name}: {error}") from error
+    return made
+
+
+def several(plugins: Sequence[Any], what: str, make: Callable[[Any], P]) -> list[P]:
+    """The plug-ins, made of their names, at least one; HeatmarkError for a single name, and for one that is twice."""
+    if isinstance(plugins, str) or not isinstance(plugins, Sequence) or not plugins:
+        raise HeatmarkError(f"{what}: expected a list of names or instances, got {plugins!r}")
+    made = [make(plugin) for plugin in plugins]
+    for plugin in made:
+        check_settings(plugin, what)
+    label, times = Counter(plugin.label for plugin in made).most_common(1)[0]
+    if times > 1:
+        raise HeatmarkError(f"{what}: {label} is there {times} times; expected each once")
     return made

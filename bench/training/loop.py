@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from bench.api import Dataset, Network, Recipe
 from bench.api.module_state import frozen_for_evaluation
 from bench.api.randomness import generator
 from bench.api.registry import source_file
+from bench.api.shared_state import shared_left_alone
 from bench.api.source_code import code_of
-from bench.data.batches import Batch, batches, evenly_spaced, stacked, usable
+from bench.data.batches import Batch, batches, evenly_spaced, sample_of, separate, stacked, usable
 from bench.errors import HeatmarkError
 from bench.files import file_hash
 from bench.functional.outputs import predictions
@@ -79,6 +81,18 @@ def train(
     return state.log
 
 
+def with_weights_of(trained: nn.Module, fresh: nn.Module, recipe: Recipe) -> nn.Module:
+    """The fresh module with the weights of a trained one: hooks and whatever else the recipe left there are not kept.
+
+    HeatmarkError where the recipe has changed its layers.
+    """
+    try:
+        fresh.load_state_dict(trained.state_dict())
+    except RuntimeError as error:
+        raise HeatmarkError(f"recipe {recipe.name!r} changed the layers of the network that it trains") from error
+    return fresh
+
+
 def training_identity(job: TrainingJob) -> dict[str, Any]:
     """What decides a training besides the code of `bench` and the architecture."""
     recipe, training, start = job.recipe, asdict(job.training), job.training.start
@@ -122,10 +136,12 @@ def _epoch(
         order = [positions[i] for i in generator(job.seed, "order", epoch).permutation(len(positions))]
         parts = _parts(job, order)
         for part, batch in zip(parts, _loader(job, network, parts, epoch), strict=True):
-            with torch.autocast(device.type, torch.bfloat16, enabled=job.training.precision == "bfloat16"):
+            low = torch.autocast(device.type, torch.bfloat16, enabled=job.training.precision == "bfloat16")
+            with _watched(job, network), low:
                 loss = loss_module(batch.to(device), rng)
             state.optimiser.zero_grad(set_to_none=True)
-            (loss * weight(part)).backward()
+            with _watched(job, network):
+                (loss * weight(part)).backward()
             state.optimiser.step()
             state.schedule.step()
             total += loss.detach() * len(share(part))
@@ -154,9 +170,9 @@ class _Load:
         preprocess, augmentation = self.network.preprocess, self.job.training.augmentation
         samples = []
         for position in positions:
-            sample = self.job.dataset.sample("train", position)
+            sample = sample_of(self.job.dataset, "train", position)
             rng = generator(self.job.seed, "augmentation", self.epoch, sample.id)
-            samples.append(augmented(sample, augmentation, preprocess, rng))
+            samples.append(separate(augmented(sample, augmentation, preprocess, rng), sample))
         return stacked(samples, self.network)
 
 
@@ -178,11 +194,18 @@ def _validated(job: TrainingJob, network: Network, device: torch.device) -> dict
         for batch in batches(job.dataset, "val", positions, job.training.batch, network, device):
             with torch.inference_mode():
                 right += int((predictions(network.logits(batch.images)) == batch.outputs).sum())
-            penalty = job.recipe.penalty(network, batch.images, batch.outputs, rng)
+            with _watched(job, network):
+                penalty = job.recipe.penalty(network, batch.images, batch.outputs, rng)
             if penalty is not None:
                 penalties.append(penalty.detach())
     entry = {"accuracy": right / len(positions)}
     return entry | {"penalty": torch.cat(penalties).mean().item()} if penalties else entry
+
+
+def _watched(job: TrainingJob, network: Network) -> AbstractContextManager[None]:
+    """What all share is left alone by the recipe inside; the network may draw, as for dropout."""
+    kinds = {type(part) for part in network.module.modules()}
+    return shared_left_alone(f"recipe {job.recipe.name!r}", kinds, drawing=True)
 
 
 def _seed(job: TrainingJob, purpose: str, epoch: int) -> int:

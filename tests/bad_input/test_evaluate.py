@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 import bench
-from bench.api import Network
+from bench.api import Network, Preprocess
 from bench.errors import HeatmarkError
 from bench.methods.attributions.simple_gradient import SimpleGradient
+from bench.methods.attributions.smooth_grad import SmoothGrad
+from bench.metrics.sparsity.gini import Gini
 
 IMAGES = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -160,8 +162,17 @@ REFERENCES = [
     IMAGES.to("meta"),
     np.ones(2),
 ]
+REFERENCES += [torch.full((2, 3, 8, 8), torch.nan), torch.full((2, 3, 8, 8), torch.inf), IMAGES.long(), IMAGES > 0]
+MAPS += [torch.full((2, 8, 8), 2.0), torch.full((2, 8, 8), -1.0), torch.full((2, 8, 8), 255, dtype=torch.uint8)]
+MAPS += [own(torch.ones(2, 8, 8)) for own in (torch.Tensor.to_sparse, lambda x: x.to("meta"), lambda x: x + 0j)]
+TARGETS += [[True, 1], [2**70, 0], [0, None], [torch.nan, 1]]
 IDS = [1, "x", [], ["a"], ["a", "a"], ["a", "b", "c"], {}, len]
+IDS += [[1, 2], [None, "b"], [True, False], ["a\n", "b"], ["", "b"], ["\x1b[1m", "b"], [torch.nan, "b"]]
 FIXATIONS = [1, "x", [], [1, 2], [torch.ones(2)], [torch.ones(2), torch.ones(2)], [None], torch.ones(2), len]
+FIXATIONS += [[torch.ones(1, 3)] * 2, [torch.ones(1, 4) > 0] * 2, [torch.ones(1, 4) + 0j] * 2, [-torch.ones(1, 4)] * 2]
+CLASSES = [3, True, "abc", {"a", "b", "c"}, [], ["a"], ["a", "b"], [1, 2, 3], ["a", "b", None], {"a": 0}, len, 1.5]
+DEVICES = ["cuda:99", "nowhere", "meta", "", 99, True, [], "cpu:x", 1.5, len]
+INSTANCES = [SmoothGrad(samples=1.5), SmoothGrad(samples=True), SmoothGrad(reduction="x"), SmoothGrad(noise="a")]
 CASES: list[tuple[str, Any]] = [
     *(("model", value) for value in MODELS),
     *(("images", value) for value in NOT_IMAGES),
@@ -172,8 +183,15 @@ CASES: list[tuple[str, Any]] = [
     *(("references", value) for value in REFERENCES),
     *(("image_ids", value) for value in IDS),
     *(("fixations", value) for value in FIXATIONS),
-    *(("batch", value) for value in (0, -1, 1.5, "x", None, True, [1])),
-    *(("seed", value) for value in (1.5, "x", None, [1], True)),
+    *(("batch", value) for value in (0, -1, 1.5, "x", None, True, [1], 2**70, np.int64(2))),
+    *(("seed", value) for value in (1.5, "x", None, [1], True, 2**70, -(2**64), np.int64(2))),
+    *(("progress", value) for value in ("no", None, 2, [])),
+    *(("classes", value) for value in CLASSES),
+    *(("device", value) for value in DEVICES),
+    *(("output", value) for value in ("Logits", 1, ["logits"], True, "number", "probabilities")),
+    *(("attributions", [value]) for value in INSTANCES),
+    ("attributions", ["simple_gradient", "simple_gradient"]),
+    ("metrics", ["gini", Gini()]),
     *(("on_error", value) for value in ("x", None, 1)),
     *(("preprocess", value) for value in (1, "x", {}, (8, 8))),
 ]
@@ -185,6 +203,57 @@ def test_what_cannot_be_evaluated_is_one_line(name: str, value: Any) -> None:
         scores(**{name: value})
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1000
+
+
+NETWORKS: list[dict[str, Any]] = [
+    *({"chunk": value} for value in (0, -1, 1.5, True, "4", None, 2**70)),
+    *({"precision": value} for value in ("fp8", None, 32)),
+    *({"compiler": "gcc"}, {"output": "Logits"}, {"name": "a\nb"}, {"name": 3}, {"module": len}, {"module": None}),
+    *({"label_map": value} for value in ("abc", 3, (0.5, 1), (True, 0), (-2, 0), (None, 1), {0: 1})),
+    *({"preprocess": value} for value in (None, 8, (8, 8), {})),
+]
+PREPROCESSES: list[dict[str, Any]] = [
+    *({"size": value} for value in (8, (8,), (8, 8, 8), (8.5, 8), (True, 8), "88", (0, 8), (8, -1), None, (8, 2**70))),
+    *({"resize": value} for value in (0, -1, 1.5, True, "8", (0, 8), (8,), (8, 8, 8))),
+    *(
+        {"mean": value}
+        for value in ((), 0.5, "abc", (torch.nan,) * 3, (0, 0, torch.inf), (True,) * 3, ("0",) * 3, None)
+    ),
+    *({"std": value} for value in ((), 0.5, (0.0, 1, 1), (-1.0,) * 3, (torch.nan,) * 3, (torch.inf, 1, 1), None)),
+    *({"interpolation": value} for value in ("cubic", 3, None)),
+    *({"antialias": value} for value in ("no", 1, None)),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "changed"),
+    [*((partial(Network, module=model()), own) for own in NETWORKS), *((Preprocess, own) for own in PREPROCESSES)],
+    ids=range(len(NETWORKS) + len(PREPROCESSES)),
+)
+def test_a_network_or_a_preprocessing_that_is_none_cannot_be_made(make: Any, changed: dict[str, Any]) -> None:
+    with pytest.raises(HeatmarkError) as caught:
+        make(**changed)
+    assert str(caught.value).isprintable()
+    assert next(iter(changed)) in str(caught.value)
+
+
+def test_names_that_several_outputs_have_are_for_numbers_only() -> None:
+    assert scores(classes=["a", "a", "b"], targets=["b", "b"]).status.eq("ok").all()
+    with pytest.raises(HeatmarkError, match="several outputs are named 'a'"):
+        scores(classes=["a", "a", "b"], targets=["a", "b"])
+
+
+def test_maps_of_truth_values_and_whole_numbers_are_maps() -> None:
+    half = torch.arange(8).expand(2, 8, 8) < 4
+    frames = [scores(truth=own, metrics=["relevance_mass"]) for own in (half, half.long(), half.float())]
+    assert frames[0].equals(frames[2])
+    assert frames[1].equals(frames[2])
+
+
+def test_a_device_is_taken_where_the_network_lies_there() -> None:
+    assert scores(device="cpu").equals(scores(device=torch.device("cpu")))
+    with pytest.raises(HeatmarkError, match="device: the model lies on meta, not on cpu; move it there"):
+        scores(model=model().to("meta"), device="cpu")
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
