@@ -107,7 +107,7 @@ def test_a_data_set_that_changes_something_while_others_work_is_named(deed: str,
     assert shared.settings_put_back(drawing=False) is None
 
 
-@pytest.mark.parametrize("deed", OWN)
+@pytest.mark.parametrize("deed", sorted(OWN))
 def test_what_a_data_set_sets_for_its_thread_changes_nobody_elses(deed: str, shared: SharedState) -> None:
     found = [batch.images for batch in batches(Images(deed=deed), "val", range(8), 2, network(), CPU)]
     assert torch.equal(torch.cat(found), load(Images(), "val", range(8), network(), CPU).images)
