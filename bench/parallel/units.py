@@ -122,8 +122,9 @@ def give_up(run: Run, unit: Unit, reason: str) -> None:
     if unit.block is None:
         run.untold[unit.number] = reason
         return
-    block = list(blocks_of(run, ready_networks(run, unit.number)))[unit.block]
-    block.give_up(unit.batches, reason)
+    with _ALONE:
+        block = list(blocks_of(run, ready_networks(run, unit.number)))[unit.block]
+        block.give_up(unit.batches, reason)
 
 
 @lru_cache(maxsize=2)

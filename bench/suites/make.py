@@ -1,15 +1,18 @@
 """Plug-ins from their tables, and those of a call, by name or made already."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
 from bench.api import Plugin
 from bench.api.registry import plugin_class
 from bench.api.shared_state import shared_left_alone
 from bench.errors import HeatmarkError
-from bench.suites.plugin_tables import check_plugin, check_settings, validate
+from bench.suites.plugin_tables import check_plugin, complaint, validate, worst
 from bench.suites.schema import Settings
 
 P = TypeVar("P", bound=Plugin)
@@ -43,8 +46,23 @@ def several(plugins: Sequence[Any], what: str, make: Callable[[Any], P]) -> list
         raise HeatmarkError(f"{what}: expected a list of names or instances, got {plugins!r}")
     made = [make(plugin) for plugin in plugins]
     for plugin in made:
-        check_settings(plugin, what)
+        _check_settings(plugin, what)
     label, times = Counter(plugin.label for plugin in made).most_common(1)[0]
     if times > 1:
         raise HeatmarkError(f"{what}: {label} is there {times} times; expected each once")
     return made
+
+
+def _check_settings(plugin: Plugin, where: str) -> None:
+    """Raises HeatmarkError naming the setting of an instance that is of another type or value than declared."""
+    own = {field.name: getattr(plugin, field.name) for field in fields(plugin) if field.init}
+    try:
+        adapter, written = TypeAdapter(type(plugin)), json.dumps(own)
+    except (PydanticUserError, TypeError):  # settings that only Python can say
+        return
+    try:
+        adapter.validate_json(written)
+    except ValidationError as error:
+        problem = worst(error)
+        key = ".".join(map(str, problem["loc"]))
+        raise HeatmarkError(f"{where}: {plugin.name}.{key}: {complaint(problem)}") from error

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Any
 
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from bench.api import Plugin
 from bench.errors import HeatmarkError, nearest
 from bench.plugins.outline import outline
 from bench.plugins.sources import source_of
@@ -49,21 +47,6 @@ def validate(table: type, settings: Settings, where: str, known: Iterable[str]) 
             hint = nearest(key, known)
             raise HeatmarkError(f"{where}.{key}: {settings['name']} has no such setting; {hint}") from error
         raise HeatmarkError(f"{where}{'.' if key else ''}{key}: {complaint(problem)}") from error
-
-
-def check_settings(plugin: Plugin, where: str) -> None:
-    """Raises HeatmarkError naming the setting of an instance that is of another type or value than declared."""
-    own = {field.name: getattr(plugin, field.name) for field in fields(plugin) if field.init}
-    try:
-        adapter, written = TypeAdapter(type(plugin)), json.dumps(own)
-    except (PydanticUserError, TypeError):  # settings that only Python can say
-        return
-    try:
-        adapter.validate_json(written)
-    except ValidationError as error:
-        problem = worst(error)
-        key = ".".join(map(str, problem["loc"]))
-        raise HeatmarkError(f"{where}: {plugin.name}.{key}: {complaint(problem)}") from error
 
 
 def is_unknown(problem: Any) -> bool:

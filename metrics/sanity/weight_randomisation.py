@@ -31,7 +31,7 @@ class WeightRandomisation(Metric):
 
     def cost(self, network: Network, request: Request, explanation: Cost) -> Cost:
         """One more explanation for each network with drawn weights."""
-        return explanation * (self.points - 1)
+        return explanation * min(self.points, len(layers_of(network.module)))
 
     def score(self, explained: Explained) -> Scored:
         """Similarities at each depth, and their mean."""

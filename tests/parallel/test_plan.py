@@ -25,7 +25,8 @@ from bench.runner.run import ready_networks, run_suite
 from bench.suites.load import with_plugins
 from bench.suites.read import read_suite
 
-UNSUPPORTED = ("attention_rollout", "chefer_relevance")  # of a network without attention
+# Of a network without attention; a plan counts what a suite asks for.
+UNSUPPORTED = ("attention_map", "attention_rollout", "chefer_relevance", "gradient_attention", "legrad")
 GIVEN = Throughput(1e-3, 1e-3, 3e-3)
 FEW = {"dataset": {"images": 1, "accuracy_images": 40, "references": 2}, "attack": {"images": 2, "steps": 3}}
 SMALL = ("small_plain", "small_resnet")
