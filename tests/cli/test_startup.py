@@ -103,7 +103,8 @@ def test_importing_the_package_imports_no_library() -> None:
 def test_the_shell_completes_commands_once_that_is_installed(tmp_path: Path) -> None:
     known = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", "import sys; sys.argv[0] = 'heatmark'\nfrom bench.cli import app\napp()"]
-    subprocess.run([*command, "--install-completion", "bash"], env=known, check=True, capture_output=True)
+    named = known | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}  # else that which the tests were started from
+    subprocess.run([*command, "--install-completion", "bash"], env=named, check=True, capture_output=True)
     (script,) = (tmp_path / ".bash_completions").iterdir()
     assert "_HEATMARK_COMPLETE" in script.read_text()
     asked = known | {"_HEATMARK_COMPLETE": "complete_bash", "COMP_WORDS": "heatmark pla", "COMP_CWORD": "1"}
