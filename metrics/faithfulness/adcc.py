@@ -8,7 +8,7 @@ import torch
 from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.functional.correlation import pearson
 from bench.functional.heatmaps import min_max
-from bench.scoring.explanation_images import confidences, seen_through_map
+from bench.scoring.explanation_images import confidences, seen_through_map, share_lost
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Adcc(Metric):
     def score(self, explained: Explained) -> Scored:
         """One mean per image; its parts as the curve: coherency, one minus complexity, one minus drop."""
         clean, seen = confidences(explained)
-        drop = ((clean - seen).clamp_min(0) / clean.clamp_min(1e-300)).where(clean != 0, 0.0)
+        drop = share_lost(clean, seen)
         again = explained.explain_again(seen_through_map(explained))
         coherency = (pearson(explained.heatmaps, again) + 1) / 2
         complexity = min_max(explained.heatmaps.double()).flatten(1).mean(1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
-from bench.scoring.explanation_images import confidences
+from bench.scoring.explanation_images import confidences, share_lost
 
 
 @dataclass(frozen=True)
@@ -28,4 +28,4 @@ class AverageDrop(Metric):
     def score(self, explained: Explained) -> Scored:
         """One share per image."""
         clean, seen = confidences(explained)
-        return Scored(((clean - seen).clamp_min(0) / clean.clamp_min(1e-300)).where(clean != 0, 0.0))
+        return Scored(share_lost(clean, seen))

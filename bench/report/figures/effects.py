@@ -22,14 +22,14 @@ Names = Mapping[str, str]
 
 
 def draw_effects(
-    rows: pd.DataFrame, names: Names, title: str, width: float, told: frozenset[str] | None = None
+    rows: pd.DataFrame, names: Names, title: str, width: float, told: frozenset[str] = frozenset()
 ) -> Figure:
     """The difference to plain training of every recipe under one metric, (recipe,), seeds as marks.
 
     An accuracy is drawn in points, from 0 to 100.
 
     `rows` are those of `recipe_effects.recipe_table` of one network and metric; `names` the display names of recipes;
-    `told` the recipes whose effect is significant, None where their intervals say so.
+    `told` the recipes whose effect is significant.
     """
     rows = strongest(rows)
     of_accuracy = rows.metric.isin(list(ACCURACY.values())).all()
@@ -37,7 +37,7 @@ def draw_effects(
     ends = size * rows[["difference", "difference_low", "difference_high"]].to_numpy(float).T
     seeds = [[size * float(point) for point in own.split()] for own in rows.apart] if rows.seeds.max() > 1 else []
     said = f"{title}{unit}: {against(rows, names)}"
-    sure = _beside_zero(ends) if told is None else rows.recipe.isin(told).to_numpy()
+    sure = rows.recipe.isin(told).to_numpy()
     return _draw([names[recipe] for recipe in rows.recipe], ends, sure, seeds, said, width)
 
 
