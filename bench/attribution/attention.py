@@ -211,6 +211,14 @@ class _Matrices(TorchFunctionMode):
         return result
 
 
+def attention_scores(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
+    """What the softmax of an attention sees, (..., queries, keys), as torch's own attention function says."""
+    scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if mask is None:
+        return scores
+    return scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+
+
 @contextmanager
 def _recorded() -> Iterator[list[Tensor]]:
     """Attention computed openly, and kept, wherever torch's attention function is called, or one is written out."""
@@ -229,10 +237,7 @@ def _recorded() -> Iterator[list[Tensor]]:
         if is_causal or enable_gqa or dropout_p:
             kept: Tensor = plain(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
             return kept
-        scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
-        if attn_mask is not None:
-            scores = scores.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
-        matrix = scores.softmax(-1)
+        matrix = attention_scores(query, key, attn_mask, scale).softmax(-1)
         seen.append(matrix)
         return matrix @ value
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from bench.attribution.attention import attention_scores
 from bench.errors import UnsupportedError
 
 _SMALLEST = 1e-9
@@ -133,10 +134,7 @@ def _attention(network_name: str) -> Any:
         if is_causal or enable_gqa or dropout_p:
             raise _no_rule(network_name, "causal or grouped attention")
         with torch._C.DisableTorchFunction():  # its products are halved here
-            scores = _half(query) @ _half(key).mT * (query.shape[-1] ** -0.5 if scale is None else scale)
-            if attn_mask is not None:
-                masked = attn_mask.dtype == torch.bool
-                scores = scores.masked_fill(~attn_mask, -torch.inf) if masked else scores + attn_mask
-            return _half(scores.softmax(-1)) @ _half(value)
+            matrix = attention_scores(_half(query), _half(key), attn_mask, scale).softmax(-1)
+            return _half(matrix) @ _half(value)
 
     return attention
