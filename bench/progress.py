@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event, Thread
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TimeRemainingColumn
@@ -24,6 +25,7 @@ class Lines:
         self.clock = clock
         self.last = clock()
         self.begun: dict[str, tuple[float, int]] = {}
+        self.heeded: tuple[str, int, int, str] | None = None
 
     def heed(self, name: str, done: int, total: int, known: int = 0, stage: str = "") -> None:
         """Say how far the work of this name is, if it is time to; what was `known` before says nothing of the pace."""
@@ -31,10 +33,21 @@ class Lines:
         start, before = self.begun.setdefault(name, (now, done - known))
         before += known
         self.begun[name] = (start, before)
+        self.heeded = (name, done, total, stage)
         if now - self.last < EVERY:
             return
         self.last = now
-        pace = _pace(done - before, total - done, now - start)
+        self._say(*self.heeded, _pace(done - before, total - done, now - start))
+
+    def remind(self, stop: Event) -> None:
+        """Until it is told to stop: say how long the work has gone on where a step takes so long that none is heard."""
+        while not stop.wait(EVERY / 2):
+            now = self.clock()
+            if self.heeded is not None and now - self.last >= EVERY:
+                self.last = now
+                self._say(*self.heeded, f", {duration(now - self.begun[self.heeded[0]][0])} so far")
+
+    def _say(self, name: str, done: int, total: int, stage: str, pace: str) -> None:
         what = f"{stage}: {name}" if stage else name
         sys.stderr.write(f"heatmark: {what}: {done:,} of {total:,}{pace}\n")
         sys.stderr.flush()
@@ -109,4 +122,12 @@ def progress() -> Iterator[Progress]:
     console, seen = Console(stderr=True), sys.stderr.isatty()
     columns = (_Name(console.width), BarColumn(None), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Bars(*columns, console=console, disable=not seen, transient=True) as bars:
-        yield Progress(bars, None if seen else Lines())
+        if seen:
+            yield Progress(bars)
+            return
+        lines, stop = Lines(), Event()
+        Thread(target=lines.remind, args=(stop,), daemon=True).start()
+        try:
+            yield Progress(bars, lines)
+        finally:
+            stop.set()

@@ -1,6 +1,8 @@
 """What is said of work that takes long: bars that fit a terminal, lines elsewhere."""
 
 import io
+from threading import Event
+from threading import enumerate as enumerate_threads
 
 import pytest
 from rich.console import Console
@@ -36,6 +38,30 @@ def test_a_line_says_the_stage_and_leaves_out_of_the_pace_what_was_there(capsys:
     assert capsys.readouterr().err.splitlines() == [
         "heatmark: second by madry: images x cells: 700 of 1,000, 5 a second, about 60 s left"
     ]
+
+
+def test_a_step_of_minutes_is_not_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    now = iter([0.0, 0.0, 15.0, 31.0, 45.0, 62.0])
+    rounds = iter([False, False, False, False, True])
+    stop = Event()
+    stop.wait = lambda timeout: next(rounds)  # type: ignore[method-assign,assignment,misc]
+    with Bars(disable=True) as bars:
+        lines = Lines(lambda: next(now))
+        Progress(bars, lines).advance(CELLS, 0, 4096, stage="first by standard")
+        lines.remind(stop)
+    assert capsys.readouterr().err.splitlines() == [
+        "heatmark: first by standard: images x cells: 0 of 4,096, 31 s so far",
+        "heatmark: first by standard: images x cells: 0 of 4,096, 62 s so far",
+    ]
+
+
+def test_reminders_end_with_the_work() -> None:
+    before = set(enumerate_threads())
+    with progress() as said:
+        said.advance("images", 1, 2)
+        (reminder,) = set(enumerate_threads()) - before
+    reminder.join(timeout=5)
+    assert not reminder.is_alive()
 
 
 def test_work_that_is_soon_done_says_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,21 +86,23 @@ class Unit:
 
 
 def units_of(job: Job, run: Run, *, together: int = 1) -> Iterator[Unit]:
-    """Every unit of the run, `together` batches each, with the number of cells that lack it; networks are made ready.
+    """Every unit of the run, `together` batches each, and its cells that are not written; networks are made ready.
 
-    The same units whatever is done already, so that shards stay what they are. The tables of an entry's networks are a
-    unit too: they are read where they are known.
+    The same units whatever is done already, so that shards stay what they are; parts that others have left are not read
+    here, or each of many shards would read them all. The tables of an entry's networks are a unit too: they are read
+    where they are known.
     """
     for number in range(len(run.suite.recipes)):
         group = ready_networks(run, number, retrain=job.retrain)
         yield Unit(number, None, (), 0, 0, key_of({"tables": number, "suite": job.key}))
         for position, block in enumerate(blocks_of(run, group)):
-            lacking = block.lacking()
+            unwritten = block.unwritten()
             count = len(block.batches)
             for start in range(0, count, together):
                 chosen = tuple(range(start, min(start + together, count)))
                 images = sum(len(block.batches[own]) for own in chosen)
-                yield Unit(number, position, chosen, images, lacking, key_of({"block": block.name, "batches": chosen}))
+                key = key_of({"block": block.name, "batches": chosen})
+                yield Unit(number, position, chosen, images, unwritten, key)
 
 
 def compute(job: Job, unit: Unit) -> list[Failure]:

@@ -118,6 +118,10 @@ class Block:
             missing = {pair: key for pair, key in self.keys.items() if pair not in cells}
             return cells | self._finish(missing)
 
+    def unwritten(self) -> int:
+        """How many cells are not in the store, seen by the names of files: their images may be finished as parts."""
+        return sum(not self.run.store.has(key) for key in self.keys.values())
+
     def lacking(self) -> int:
         """How many cells are neither in the store nor can be gathered from parts."""
         return len({pair for _, pairs in self.todo() for pair in pairs})
