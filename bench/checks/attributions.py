@@ -14,12 +14,12 @@ from bench.checks.fixtures import small_network, small_request, small_transforme
 from bench.errors import UnsupportedError
 from bench.scoring.passes import passes
 
-FEW = {"samples": 6, "masks": 24, "steps": 4, "nodes": 4}
+FEW = {"samples": 6, "masks": 24, "steps": 4, "nodes": 4, "cells": 3}
 STEADY = 1e-4  # of the largest attribution: what passes for a difference that a target makes
 
 
 def quick(method: Attribution) -> Attribution:
-    """The method with few samples, masks, steps and nodes."""
+    """The method with few samples, masks, cells, steps and nodes."""
     few: dict[str, Any] = {name: few for name, few in FEW.items() if name in method.settings}
     return replace(method, **few)
 

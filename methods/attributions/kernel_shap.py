@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
-from bench.attribution.gradients import target_values
-from bench.attribution.paths import queue
-from bench.attribution.superpixels import superpixels
+from bench.attribution.superpixels import superpixels, values_of_coalitions
 from bench.functional.heatmaps import Reduction
 
 
@@ -42,7 +40,7 @@ class KernelShap(Attribution):
             _coalitions(request.rng.select([row]).uniform((self.samples, 1 + count), images.double())[0], count)
             for row, count in enumerate(counts)
         ]
-        values = self._values(network, images, targets, parts, coalitions)
+        values = values_of_coalitions(coalitions, parts, network, images, targets, torch.zeros_like(images))
         maps = []
         for own, part, players in zip(values, parts, coalitions, strict=True):
             shares = torch.from_numpy(_shapley(players, own.double().cpu().numpy())).to(images)
@@ -52,21 +50,6 @@ class KernelShap(Attribution):
     def cost(self, network: Network, request: Request) -> Cost:
         """One pass per coalition, nobody and everybody among them."""
         return Cost(self.samples + 2, 0)
-
-    def _values(
-        self, network: Network, images: Tensor, targets: Tensor, parts: Tensor, coalitions: list[np.ndarray]
-    ) -> Tensor:
-        """The target logit of every coalition of every image, (batch, coalitions)."""
-        values = images.new_empty(len(images), len(coalitions[0]))
-        with torch.no_grad():
-            for owners, number in queue(len(values), values.shape[1], network.chunk):
-                shown = [
-                    torch.from_numpy(coalitions[owner][row]).to(images)[parts[owner]]
-                    for owner, row in zip(owners.tolist(), number.tolist(), strict=True)
-                ]
-                points = images[owners] * torch.stack(shown)[:, None]
-                values[owners, number] = target_values(network, points, targets[owners])
-        return values
 
 
 def _coalitions(uniform: Tensor, count: int) -> np.ndarray:
