@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from bench.errors import HeatmarkError, nearest
@@ -108,8 +110,16 @@ def _ray(address: str, workers: int) -> Iterator[Executor]:
 
 @contextmanager
 def _slurm(_: str, __: int) -> Iterator[Executor]:
-    """Jobs of Slurm by executorlib, whose futures are those of concurrent.futures; submitit's jobs are none."""
-    with _library("executorlib", "slurm").SlurmClusterExecutor() as executor:
+    """Jobs of Slurm by executorlib, whose futures are those of concurrent.futures; submitit's jobs are none.
+
+    What it hands to the jobs lies in the working folder, which every node has to see, for as long as the run lasts: it
+    would else answer the next run's calls with what it remembers.
+    """
+    library = _library("executorlib", "slurm")
+    with (
+        TemporaryDirectory(prefix="heatmark-slurm-", dir=Path.cwd()) as folder,
+        library.SlurmClusterExecutor(cache_directory=folder) as executor,
+    ):
         yield executor
 
 

@@ -62,3 +62,39 @@ def test_a_cluster_on_one_machine_carries_out_a_suite(tmp_path: Path, script: st
     done = subprocess.run(program, cwd=tmp_path, env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert read_results(store / "results" / "tiny").scores.status.eq("ok").all()
+
+
+SBATCH = """#!/bin/sh
+for script; do :; done
+cd "$(sed -n 's/^#SBATCH --chdir=//p' "$script")" || exit 1
+sh "$script" >job.out 2>&1 &
+echo $! | tee -a "$SUBMITTED"
+"""
+SQUEUE = """#!/bin/sh
+while read -r job; do
+    kill -0 "$job" 2>/dev/null && echo "$job|somebody|R|job|/"
+done <"$SUBMITTED"
+true
+"""
+
+
+@pytest.mark.long
+def test_jobs_of_slurm_carry_out_a_suite(tmp_path: Path) -> None:
+    """With a queue of one machine in the place of Slurm's commands: what is submitted runs at once."""
+    if find_spec("executorlib") is None or find_spec("pysqa") is None:
+        pytest.skip('executorlib is not installed: pip install "heatmark[slurm]"')
+    suite, store, commands = write_suite(tmp_path, epochs=1), tmp_path / "store", tmp_path / "commands"
+    pin_chunk(store)
+    commands.mkdir()
+    for name, text in {"sbatch": SBATCH, "squeue": SQUEUE, "scancel": "#!/bin/sh\n"}.items():
+        (commands / name).write_text(text)
+        (commands / name).chmod(0o755)
+    given = {**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    given["SUBMITTED"] = str(tmp_path / "submitted")
+    program = [sys.executable, "-m", "bench", "run", str(suite), "--store", str(store), "--executor", "slurm"]
+    done = subprocess.run(program, cwd=tmp_path, env=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert read_results(store / "results" / "tiny").scores.status.eq("ok").all()
+    assert len((tmp_path / "submitted").read_text().split()) > 1
+    assert "once more" not in done.stderr
+    assert not list(tmp_path.glob("*slurm*"))
