@@ -67,8 +67,13 @@ def _weights(name: str, weights: str) -> Any:
     from torchvision.models import get_model_weights
 
     known = get_model_weights(name)
-    if weights != "DEFAULT" and weights not in known.__members__:
-        raise HeatmarkError(
-            f"torchvision has no weights {weights!r} of {name}; {nearest(weights, ['DEFAULT', *known.__members__])}"
-        )
-    return known[weights] if weights != "DEFAULT" else known.DEFAULT
+    if weights == "DEFAULT":
+        return known.DEFAULT
+    # Weights of features alone come with a classifier of NaN, and without names of classes.
+    classify = [own for own, made in known.__members__.items() if made.meta["categories"] is not None]
+    if weights not in classify:
+        hint = nearest(weights, ["DEFAULT", *classify])
+        if weights in known.__members__:
+            raise HeatmarkError(f"torchvision's weights {weights!r} of {name} are without a classifier; {hint}")
+        raise HeatmarkError(f"torchvision has no weights {weights!r} of {name}; {hint}")
+    return known[weights]
