@@ -45,7 +45,7 @@ def collect(
     own = pd.DataFrame(networks).assign(suite=suite.table.name, dataset=suite.dataset.label)
     return Results(
         scores=scores,
-        curves=_frame("curves", [own[own.curve.notna()] for own in rows]),
+        curves=_frame("curves", [own[own.curve.notna() & own.status.eq(OK)] for own in rows]),
         networks=_frame("networks", [own]),
         heatmaps=_frame("heatmaps", pictures),
         manifest=_manifest(run, scores, shown, retrained=retrained),

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from bench.errors import HeatmarkError
 from bench.report.figures.cost import front
-from bench.report.figures.curves import MOST_CURVES, drawn
+from bench.report.figures.curves import MOST_CURVES, curves_of, drawn
 from bench.report.figures.drawings import Drawing, drawings
 from bench.report.figures.paper import WIDTHS, draw_file, save
 from bench.report.figures.place import draw_places
@@ -89,6 +89,19 @@ def test_six_curves_at_most_the_best_and_two_controls() -> None:
         "truth",
         "random",
     }
+
+
+def test_curves_of_images_without_a_score_are_left_out() -> None:
+    results = result_set(20)
+    whole, frame = dict(curves_of(results, view_of(results))), results.curves
+    lost = frame.image.eq(frame.image.iloc[0]) | frame.attribution.eq(frame.attribution.iloc[0])
+    results.curves["curve"] = [own * np.nan if gone else own for own, gone in zip(frame.curve, lost, strict=True)]
+    left = dict(curves_of(results, view_of(results)))
+    assert left
+    for metric, curves in left.items():
+        assert whole[metric].keys() - curves.keys() == {frame.attribution.iloc[0]}
+        assert {len(own) for own in curves.values()} == {19}
+        assert all(np.isfinite(own).all() for own in curves.values())
 
 
 def test_axes_are_named_by_what_they_show() -> None:

@@ -186,7 +186,9 @@ def test_what_fails_says_so_and_the_rest_goes_on(suite: Suite, results: Results,
 
 def test_only_correct_gives_the_others_a_status(suite: Suite, kept: Path) -> None:
     strict = replace(suite, table=suite.table.model_copy(update={"only_correct": True, "target": "label"}))
-    scores = carry_out(strict, kept).scores
+    results = carry_out(strict, kept)
+    scores = results.scores
     assert set(scores.status) <= {"ok", "not correctly classified"}
     assert scores.score.isna().equals(scores.status != "ok")
     assert set(scores.target) == {"label, correct only"}
+    assert set(results.curves.image) == set(scores.image[scores.status == "ok"])

@@ -19,6 +19,7 @@ from bench.statistics.means import Array
 MOST_CURVES = 6
 MOST_TICKS = 6
 Curves = dict[str, Array]
+_NONE = pd.DataFrame({"curve": []})
 
 
 def curves_of(results: Results, view: View) -> Iterator[tuple[int, Curves]]:
@@ -28,7 +29,7 @@ def curves_of(results: Results, view: View) -> Iterator[tuple[int, Curves]]:
     frames = dict(iter(results.curves.groupby([*COLUMN, "attribution"], sort=False, observed=True)))
     for metric, column in enumerate(view.board.metrics[COLUMN].itertuples(index=False, name=None)):
         keys = {line.code: (*column, line.code) for line in drawn(view)}
-        own = {code: _by_image(frames[key]) for code, key in keys.items() if key in frames}
+        own = {code: found for code, key in keys.items() if len(found := _by_image(frames.get(key, _NONE)))}
         if own:
             yield metric, own
 
@@ -86,7 +87,13 @@ def _band(points: Array) -> tuple[Array, Array]:
 
 
 def _by_image(rows: pd.DataFrame) -> Array:
-    """Curves averaged over seeds and networks, (image, point); shorter curves than the longest are left out."""
+    """Curves averaged over seeds and networks, (image, point).
+
+    Left out are those with a point that is no number, and those that are shorter than the longest.
+    """
+    rows = rows[rows["curve"].map(lambda points: bool(np.isfinite(points).all())).astype(bool)]
+    if not len(rows):
+        return np.empty((0, 0))
     length = rows["curve"].map(len).max()
     rows = rows[rows["curve"].map(len) == length]
     stacked = np.stack(rows["curve"].to_list()).astype(float)
