@@ -18,6 +18,7 @@ from bench.errors import HeatmarkError
 from bench.pretrained.by_name import untrained
 from bench.settings import LIBRARIES
 from bench.training.exact_networks import EXACT
+from bench.training.part_networks import PARTS
 
 
 class _Residual(nn.Module):
@@ -141,7 +142,7 @@ SMALL: dict[str, Callable[[int], nn.Module]] = {
     "small_resnet": small_resnet,
     "small_vit": small_vit,
 }
-OURS = SMALL | EXACT
+OURS = SMALL | EXACT | PARTS
 
 
 def build(architecture: str, outputs: int, *, download: bool = False) -> nn.Module:

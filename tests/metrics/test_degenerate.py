@@ -22,6 +22,9 @@ STATUSES = {
     "output below 0.8",
     "the blurred image does as well",
     "the blurred image is no smaller",
+    "fewer than two parts",
+    "the target is not the prediction",
+    "no two parts speak for two classes",
 }
 MAPS = {
     "constant": lambda maps: torch.full_like(maps, 0.1),

@@ -32,7 +32,7 @@ RESCALED = {
     "exponential": lambda maps: (maps / 40).exp(),
     "squeezed": lambda maps: (maps - 128).div(64).tanh(),
 }
-AGREEMENT = [name for name, plugin in METRICS.items() if plugin.needs_truth or plugin.needs_fixations]
+AGREEMENT = [name for name, plugin in METRICS.items() if plugin.family == "agreement"]
 # Greedy searches and attacks make something else of a rounding, and these count time and memory.
 AMPLIFYING = {"adversarial_robustness", "compressed_size", *(n for n, m in METRICS.items() if m.machine_bound)}
 

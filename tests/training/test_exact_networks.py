@@ -125,7 +125,7 @@ def test_both_pixels_of_a_pair_are_needed_and_share_what_they_give() -> None:
 AGREEMENT = [
     name
     for name, metric in find("metrics").items()
-    if issubclass(metric, ImageMetric) and metric.needs_truth and not metric().needs[1]
+    if issubclass(metric, ImageMetric) and metric.family == "agreement" and not metric().needs[1]
 ]
 
 
