@@ -21,6 +21,7 @@ Sureness = Literal["clear", "depends", "not told apart", "cannot be tested"]
 SIGNIFICANTLY = "significantly (p < .05, Holm)"
 TOLD = frozenset({"better", "worse", "more", "less"})
 _MOST_NAMED = 3
+_FEWEST = 10  # images that say how many it would take
 
 
 @dataclass(frozen=True)
@@ -223,17 +224,13 @@ def _more(board: Board) -> str:
     tests = count * (count - 1) // 2
     needed = float(images_needed(pairs, tests)[0, 1])
     of_seeds, blocks = float(pairs.of_seeds[0, 1]), board.scores.shape[2]
-    if board.level == "images" or needed < 10 * pairs.images[0, 1]:
-        more = max(np.ceil(needed - pairs.images[0, 1]), 1)
-        return f"about {_roughly(more)} more images would tell the first two" if more < 1e5 else ""
-    of_images = float(pairs.error[0, 1] ** 2) - of_seeds
-    seeds = seeds_needed(
-        float(pairs.difference[0, 1]),
-        float(np.sqrt(of_seeds * blocks)),
-        tests,
-        max(of_images, 0),
-        int(pairs.images[0, 1]),
-    )
+    seen = int(pairs.images[0, 1])
+    if board.level == "images" or needed < 10 * seen:
+        more = max(np.ceil(needed - seen), 1)
+        return f"about {_roughly(more)} more images would tell the first two" if seen >= _FEWEST and more < 1e5 else ""
+    of_images = max(float(pairs.error[0, 1] ** 2) - of_seeds, 0)
+    spread, difference = float(np.sqrt(of_seeds * blocks)), float(pairs.difference[0, 1])
+    seeds = seeds_needed(difference, spread, tests, of_images, seen)
     return f"more {board.level}, not images" + (f" (about {seeds:.0f})" if np.isfinite(seeds) else "")
 
 

@@ -96,6 +96,14 @@ def test_those_that_cannot_be_told_from_the_first_are_named_with_it() -> None:
     assert verdict.sentence.endswith("more images would tell the first two.")
 
 
+def test_three_images_do_not_say_how_many_it_would_take() -> None:
+    alike = ("simple_gradient", "smooth_grad")
+    few, more = (_verdict(result_set(images, alike)).sentence for images in (3, 30))
+    assert "cannot be told apart" in few
+    assert "more images" not in few
+    assert "more images" in more
+
+
 def test_gnl2020_answers_its_question_in_its_headline() -> None:
     verdict = _verdict(read_results(RESULTS / "gnl2020-imagenette"))
     assert verdict.sentence.startswith(
