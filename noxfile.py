@@ -95,7 +95,7 @@ def perf(session: nox.Session) -> None:
 def parity(session: nox.Session) -> None:
     """Print how far numbers are from those of other libraries; fail where that is too far."""
     _install(session, "parity")
-    session.install("--no-deps", "attribench")  # it pins an old torch
+    session.install("--no-deps", "attribench", "lxt")  # one pins an old torch, of the other only its rules are needed
     session.run("python", "-m", "tests.perf.parity")
 
 

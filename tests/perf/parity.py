@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
+from torchvision.models import vit_b_16
 
 from bench.api import Explained, Network
 from bench.api.registry import find
@@ -26,6 +27,7 @@ from bench.functional.structural_similarity import ssim
 from bench.scoring.information_curves import SHARES, _seen, stages
 from bench.scoring.measure import explained_by, measure
 from bench.scoring.neighbourhood import steps_around
+from tests.perf.relevance_by_lxt import relevance_by_lxt
 
 Pair = tuple[Tensor, np.ndarray | Tensor]
 IMAGES, HEIGHT, WIDTH = 12, 24, 16
@@ -316,6 +318,19 @@ def torchmetrics_kl(explained: Explained, library: object) -> Pair:
     return ours("kl", own), theirs
 
 
+def lxt_relevance(explained: Explained) -> Pair:
+    """AttnLRP on a vision transformer of torchvision, as a share of the largest relevance."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = vit_b_16(image_size=64, num_classes=5).double().eval()
+        torch.nn.init.normal_(module.heads.head.weight)  # torchvision's are zeros
+    images = nn.functional.interpolate(explained.images[:2].double(), 64)
+    request = replace(explained.request.select([0, 1]), images=images)
+    found = find("attributions")["attn_lrp"]().explain(Network(module), request)
+    theirs = relevance_by_lxt(module, images, request.targets)
+    return found / theirs.abs().max(), theirs / theirs.abs().max()
+
+
 def scaled(maps: Tensor) -> Tensor:
     """Maps in [0, 1] in double precision, the order of their pixels kept."""
     return maps.double() / maps.double().flatten(1).amax(1)[:, None, None]
@@ -345,6 +360,7 @@ COMPARISONS = (
     Comparison("AUC against a mask", "torchmetrics", of_torchmetrics(torchmetrics_auc)),
     Comparison("average precision", "torchmetrics", of_torchmetrics(torchmetrics_precision)),
     Comparison("IoU at the truth's area", "torchmetrics", of_torchmetrics(torchmetrics_iou)),
+    Comparison("AttnLRP, relevances of a ViT-B/16", "lxt", lxt_relevance, 1e-4),
     Comparison("KL divergence", "torchmetrics", of_torchmetrics(torchmetrics_kl)),
 )
 
