@@ -94,12 +94,12 @@ def block_number(block: int, seen: Attended, network_name: str) -> int:
 def gradients_of_blocks(network: Network, images: Tensor, targets: Tensor) -> Tensor:
     """How the target logit that the head reads behind each block depends on its attention, (batch, 1, height, width).
 
-    The mean of the positive gradients over heads, query tokens and blocks. In a second pass every block is cut off from
-    those before it, and the head is given the tokens behind all blocks at once.
+    The mean of the positive gradients over heads, query tokens and blocks. The blocks are found with the first image;
+    then every block is cut off from those before it, and the head is given the tokens behind all blocks at once.
     """
-    seen, attentions = look_at_attention(network, images, targets)
+    seen, attentions = look_at_attention(network, images[:1], targets[:1])
     batch = len(images)
-    heads, tokens, pooled = _blocks(attentions, batch, network.name)
+    heads, tokens, pooled = _blocks(attentions, 1, network.name)
     blocks = attentions[: len(heads) - pooled]
     streams, layout = _streams(seen, blocks, tokens)
     behind: list[Tensor] = []

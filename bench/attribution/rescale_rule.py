@@ -50,11 +50,12 @@ class _Rescaled(TorchFunctionMode):
     ) -> Any:
         options = dict(kwargs or {})
         unit = _IN_PLACE.get(func, func)
-        if unit in _UNITS:
+        made_from_images = bool(args) and isinstance(args[0], Tensor) and args[0].requires_grad
+        if unit in _UNITS and made_from_images:
             in_place = options.pop("inplace", False) or func in _IN_PLACE
             result = _Unit.apply(args[0], partial(_call, unit, args[1:], options))
             return args[0].copy_(result) if in_place else result
-        if func in _POOLS and not options.get("return_indices"):
+        if func in _POOLS and made_from_images and not options.get("return_indices"):
             return _Pool.apply(args[0], partial(_call, _POOLS[func], args[1:], options | {"return_indices": True}))
         if func in _PRODUCTS and all(isinstance(part, Tensor) and part.requires_grad for part in args):
             result = _Product.apply(*args)

@@ -1,5 +1,6 @@
 """What a run still has to do: its tasks, each with passes through the network and seconds."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ class Workload:
             for _ in range(2 if compares and first else 1):
                 yield self._predictions(pairs, sizes)
             for method in dict.fromkeys(method for method, _ in pairs):
-                yield self._explanations(method, sum(in_cells))
+                yield self._explanations(method, sum(in_cells), sizes)
             for method, metric in pairs if first else ():
                 yield self._scores(method, metric, in_cells, sum(sizes.values()))
 
@@ -129,11 +130,12 @@ class Workload:
         seconds = images * (self.speed.plain + self.speed.load) + ends * self.speed.forward
         return Task(self.name, "predictions", images, images + ends, 0, seconds)
 
-    def _explanations(self, method: Attribution, images: int) -> Task:
+    def _explanations(self, method: Attribution, images: int, sizes: dict[int, int]) -> Task:
         if method in self.speed.unsupported:
             return Task(self.name, "explanations", images, 0, 0, 0.0, method.label)
         cost, seconds = self.costs.explanation(method), self.explanation_seconds(method)
-        passes = (images * cost.forward, images * cost.backward)
+        chunks = sum(count * math.ceil(size / self.costs.network.chunk) for size, count in sizes.items())
+        passes = (images * cost.forward + chunks * cost.shared, images * cost.backward)
         return Task(self.name, "explanations", images, *passes, images * seconds, method.label)
 
     def _scores(

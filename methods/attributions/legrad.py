@@ -26,5 +26,5 @@ class Legrad(Attribution):
         return gradients_of_blocks(network, request.images, request.targets)
 
     def cost(self, network: Network, request: Request) -> Cost:
-        """Two passes, the first of which finds the blocks, and one gradient."""
-        return Cost(2, 1)
+        """One pass to find the blocks, and a gradient."""
+        return Cost(1, 1, shared=1)

@@ -9,14 +9,19 @@ from captum.attr import IntegratedGradients as Captum
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.api import Attribution, ImageRandom, Network, Request
+from bench.methods.attributions.attention_rollout import AttentionRollout
+from bench.methods.attributions.attn_lrp import AttnLrp
+from bench.methods.attributions.chefer_relevance import CheferRelevance
 from bench.methods.attributions.gnl_integrated_gradients import GnlIntegratedGradients
 from bench.methods.attributions.guided_ig import GuidedIg
 from bench.methods.attributions.integrated_gradients import IntegratedGradients
+from bench.methods.attributions.legrad import Legrad
 from tests.perf.bare_speed import bound, gradients, noise, untrained
 from tests.perf.contestants import Contestant, contest, seconds_of, times_faster
 
 CPU = torch.device("cpu")
 OF_THE_BOUND, OF_CAPTUM, OF_ONE_BY_ONE = 0.9, 1.0, 1.2
+OF_TRANSFORMERS = 1 / 1.3
 CHUNKS = (2, 4, 8, 16)
 NODES = 50
 TRIALS = 2
@@ -80,3 +85,22 @@ def test_guided_ig_is_faster_on_many_images(benchmark: BenchmarkFixture) -> None
     ]
     table = contest(benchmark, "gradients", f"small_resnet, 64 px, {images} images, fp32, cpu", contestants, 7)
     assert times_faster(table, "Guided IG", "Guided IG, one by one") >= OF_ONE_BY_ONE
+
+
+def test_methods_for_transformers_cost_little_more_than_the_bare_gradient(benchmark: BenchmarkFixture) -> None:
+    images, chunk = 4, 4
+    network = untrained("vit_b_16", 224, CPU, chunk)
+    request = asked(network, images)
+    methods = {
+        "Attention rollout": AttentionRollout(),
+        "Chefer's relevance": CheferRelevance(),
+        "LeGrad": Legrad(),
+        "AttnLRP": AttnLrp(),
+    }
+    contestants = [
+        Contestant(name, lambda own=method: own.explain(network, request), images) for name, method in methods.items()
+    ]
+    contestants.append(bound(network, images, gradients))
+    table = contest(benchmark, "gradients", "vit_b_16, 224 px, fp32, cpu", contestants, 5)
+    speeds = {name: times_faster(table, name, "bare network") for name in methods}
+    assert min(speeds.values()) >= OF_TRANSFORMERS, speeds

@@ -143,3 +143,34 @@ def test_a_nearly_blank_image_is_explained_in_single_precision_and_its_neighbour
     ordinary = DeepLift().explain(network, REQUEST.with_images(REQUEST.images.float()))
     torch.testing.assert_close(own[[0, 2]], ordinary[[0, 2]])
     assert own[1].abs().max() > 0
+
+
+class _Biased(nn.Module):
+    """A network whose places carry what a unit makes of numbers of its own, as relative positions of SwinV2 do."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.inner, self.table = small_network().module, nn.Parameter(torch.linspace(-1, 1, rows).double()[:, None])
+
+    def forward(self, images: Tensor) -> Tensor:
+        pooled = F.max_pool2d(F.relu(self.table)[None, None], (len(self.table), 1))
+        return self.inner(images + pooled)
+
+
+@pytest.mark.parametrize("rows", [1, 6, 7])
+def test_what_a_unit_makes_of_weights_alone_is_no_feature(rows: int) -> None:
+    def shifted(images: Tensor) -> Tensor:
+        return images + F.relu(torch.linspace(-1, 1, rows)).max()
+
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = small_network().module
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.inner(shifted(images))
+
+    found, expected = (
+        DeepLift().explain(replace(small_network(), module=module), REQUEST) for module in (_Biased(rows), Shifted())
+    )
+    torch.testing.assert_close(found, expected)
