@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.api import ImageRandom, Request
 from bench.data.batches import Batch, load
+from bench.engine import clean_logits
 from bench.progress import progress
 from bench.results.cell_store import Store
 from bench.runner.accuracy import accuracy_of
@@ -15,6 +17,7 @@ from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run
 from bench.runner.run import train_one
 from bench.runner.sample_heatmaps import displayed
+from bench.scoring.measure import explained_by, measure
 from bench.suites.load import Suite, load_suite
 from bench.suites.read import SHIPPED
 
@@ -56,6 +59,32 @@ def test_so_does_the_shipped_transformer(tmp_path: Path) -> None:
     assert about["parameters"] < 300_000
     assert about["data"] == TRANSFORMER.dataset.fingerprint()
     assert path.stat().st_size < 1.2e6
+
+
+SLOW = {"ablation_cam", "score_cam", "integrated_gradients"}  # hundreds of passes for each image
+
+
+@pytest.mark.parametrize("images", [pytest.param(4, id="4"), pytest.param(16, id="16", marks=pytest.mark.long)])
+def test_the_truth_is_first_on_every_metric_of_agreement_of_the_transformer(images: int, tmp_path: Path) -> None:
+    """Before all methods and controls that are quick; the long test takes all, on more images."""
+    with progress() as bars:
+        network = NetworkLoader.of(TRANSFORMER, 0, tmp_path, CPU, bars).load()[0].network
+    batch = load(TRANSFORMER.dataset, "test", list(range(images)), network, CPU)
+    clean = clean_logits(network, batch.images)
+    request = Request(batch.images, clean.argmax(1), ImageRandom(0, "run", batch.ids), batch.truth)
+    metrics = [metric for metric in TRANSFORMER.metrics if metric.family == "agreement"]
+    assert {metric.name for metric in metrics} == {"pointing_game", "relevance_mass", "auc_judd"}
+    means: dict[str, list[float]] = {}
+    for method in TRANSFORMER.attributions:
+        if images == 16 or method.name not in SLOW:
+            explained = explained_by(method, network, request, clean)
+            scores = measure([(metric, explained) for metric in metrics])
+            means[method.name] = [float(scored.score.mean()) for scored in scores]
+    oracle = means.pop("oracle")
+    assert len(means) >= 18
+    for number, metric in enumerate(metrics):
+        best = max(own[number] for own in means.values())
+        assert oracle[number] == 1 >= best if metric.name == "pointing_game" else oracle[number] > best, metric.name
 
 
 def decides_by_the_evidence(suite: Suite, number: int, kept: Path, least: float) -> None:
