@@ -7,6 +7,7 @@ calls modules or functions.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -24,6 +25,7 @@ _UNITS: set[Any] = {F.relu, torch.relu, Tensor.relu, F.relu6, F.leaky_relu, F.ge
 _GATES: set[Any] = {torch.sigmoid, Tensor.sigmoid, F.sigmoid, F.hardsigmoid}
 _PRODUCTS: set[Any] = {torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.matmul, Tensor.matmul}
 _PRODUCTS |= {Tensor.__matmul__, torch.bmm, Tensor.bmm}
+_LINEAR: set[Any] = {F.linear, F.conv1d, F.conv2d}
 _WITHOUT_RULE: dict[Any, str] = {
     **dict.fromkeys((torch.div, Tensor.div, Tensor.__truediv__), "features divided by features"),
     **dict.fromkeys((torch.einsum, torch.baddbmm), "this way of writing products"),
@@ -35,22 +37,23 @@ _OF_TWO = {torch.div, Tensor.div, Tensor.__truediv__, torch.einsum, torch.baddbm
 
 
 @contextmanager
-def relevance_in_gradients(network_name: str) -> Iterator[None]:
+def relevance_in_gradients(network_name: str, gamma: float = 0.0) -> Iterator[None]:
     """While a network runs inside, a tensor times its gradient is its relevance (Achtibat et al., 2024).
 
     Linear layers, sums and averages by the epsilon rule, and a softmax by its Taylor term: their gradients as they are.
     A ReLU, GELU or SiLU passes relevance on as it is; the deviation of a layer or group norm, and a gate that is a
     sigmoid, count as constants; two features that are multiplied get half each. UnsupportedError naming the network
-    where it does what no rule is for.
+    where it does what no rule is for. With `gamma` linear layers and convolutions follow the gamma rule: what speaks
+    for an output counts 1 + gamma times (Montavon et al., 2019; by the sign of the output, as zennit has it).
     """
-    with patch.object(F, "scaled_dot_product_attention", _attention(network_name)), _Rules(network_name):
+    with patch.object(F, "scaled_dot_product_attention", _attention(network_name)), _Rules(network_name, gamma):
         yield
 
 
 class _Rules(TorchFunctionMode):
-    def __init__(self, network_name: str) -> None:
+    def __init__(self, network_name: str, gamma: float) -> None:
         super().__init__()
-        self.network_name = network_name
+        self.network_name, self.gamma = network_name, gamma
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -62,6 +65,11 @@ class _Rules(TorchFunctionMode):
             raise _no_rule(self.network_name, _WITHOUT_RULE[func])
         if func is F.multi_head_attention_forward and options.get("need_weights", True):
             raise _no_rule(self.network_name, "attention modules that return their weights")
+        if func is F.multi_head_attention_forward and self.gamma:
+            with patch.object(F, "linear", partial(_by_gamma, F.linear, self.gamma)):
+                return func(*args, **options)
+        if func in _LINEAR and self.gamma and features:
+            return _by_gamma(func, self.gamma, *args, **options)
         if func in _UNITS or func in _IN_PLACE:
             in_place = options.pop("inplace", False) or func in _IN_PLACE
             result = _unit(_IN_PLACE.get(func, func)(*args, **options), args[0])
@@ -96,6 +104,23 @@ def _unit(result: Tensor, given: Tensor) -> Tensor:
 
 def _away_from_zero(values: Tensor) -> Tensor:
     return torch.where(values.abs() < _SMALLEST, _SMALLEST, values)
+
+
+def _by_gamma(
+    function: Any, gamma: float, given: Tensor, weight: Tensor, bias: Tensor | None = None, *rest: Any, **options: Any
+) -> Tensor:
+    """What a linear layer makes of its input, its gradient that of the gamma rule."""
+    plain: Tensor = function(given, weight, bias, *rest, **options)
+    above, below = given.clamp_min(0), given.clamp_max(0)
+    (weight_up, bias_up), (weight_down, bias_down) = (
+        [None if own is None else own + gamma * own.clamp(*ends) for own in (weight, bias)]
+        for ends in ((0, None), (None, 0))
+    )
+    high = function(above, weight_up, bias_up, *rest, **options) + function(below, weight_down, None, *rest, **options)
+    low = function(above, weight_down, bias_down, *rest, **options) + function(below, weight_up, None, *rest, **options)
+    used = torch.where(plain > 0, high, low)
+    passed: Tensor = used * (plain / _away_from_zero(used)).detach()
+    return plain.detach() + passed - passed.detach()
 
 
 def _layer_norm(

@@ -44,7 +44,8 @@ class _Sharing(TorchFunctionMode):
         options = kwargs or {}
         features = [part for part in args[:2] if isinstance(part, Tensor) and part.requires_grad]
         if func in _PRODUCTS and len(features) == 2:
-            raise UnsupportedError(f"LRP has no rule for the features that network {self.network_name!r} multiplies")
+            what = f"the features that network {self.network_name!r} multiplies"
+            raise UnsupportedError(f"LRP has no rule for {what}; attn_lrp has")
         if func in _NORMS:
             raise UnsupportedError(f"LRP has no rule for the norms of single images in network {self.network_name!r}")
         shares = len(features) == 2 if func in _SUMS else len(features) == 1 and func in _AVERAGES | _PRODUCTS

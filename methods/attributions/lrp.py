@@ -43,7 +43,8 @@ class Lrp(Attribution):
         except ImportError as error:
             raise HeatmarkError("attribution 'lrp' needs zennit: pip install \"heatmark[zennit]\"") from error
         if any(isinstance(part, nn.LayerNorm | nn.MultiheadAttention) for part in network.module.modules()):
-            raise UnsupportedError(f"zennit has no rules for the layer norms and attention of network {network.name!r}")
+            what = f"the layer norms and attention of network {network.name!r}"
+            raise UnsupportedError(f"zennit has no rules for {what}; attn_lrp has")
         if any(is_parametrized(part) or hasattr(part, "weight_g") for part in network.module.modules()):
             raise UnsupportedError(f"zennit has no rules for the parametrised weights of network {network.name!r}")
         name = "".join(word.capitalize() for word in self.composite.split("_"))

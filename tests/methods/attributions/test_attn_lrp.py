@@ -134,3 +134,56 @@ def test_on_relus_it_is_image_times_gradient() -> None:
     """Which is what the epsilon rule is there, but for biases and max-pools, which the gradient treats alike."""
     found = AttnLrp().explain(small_network(), small_request())
     torch.testing.assert_close(found, InputXGradient().explain(small_network(), small_request()))
+
+
+def test_the_gamma_rule_is_zennit_s() -> None:
+    pytest.importorskip("zennit")
+    from zennit.composites import LayerMapComposite
+    from zennit.rules import Gamma, Pass
+
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(3, 6, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(6, 4, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(144, 5),
+    ).double()
+    asked = small_request()
+    found = AttnLrp(gamma=0.3).explain(Network(module), asked)
+    images = asked.images.clone().requires_grad_()
+    rules = [(nn.Conv2d | nn.Linear, Gamma(0.3, stabilizer=1e-12)), (nn.ReLU, Pass())]
+    with LayerMapComposite(rules).context(module) as changed:
+        logits = changed(images)
+        (theirs,) = torch.autograd.grad(logits, images, F.one_hot(asked.targets, 5) * logits.detach())
+    torch.testing.assert_close(found, theirs, rtol=0, atol=1e-6 * float(theirs.abs().max()))
+    assert not found.allclose(AttnLrp().explain(Network(module), asked), rtol=0.05)
+
+
+class _Evenly(nn.Module):
+    """Tokens that attend to all alike, by a module or by the layers that it is made of."""
+
+    def __init__(self, *, written_out: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.attention, self.written_out = nn.MultiheadAttention(12, 2, batch_first=True), written_out
+        nn.init.zeros_(self.attention.in_proj_weight[:24])
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = images.unfold(2, 8, 8).unfold(3, 8, 8).mean((4, 5)).flatten(2).mT.repeat(1, 1, 4)
+        weights = self.attention.in_proj_weight
+        if not self.written_out:
+            return self.attention(tokens, tokens, tokens, need_weights=False)[0][:, 0]
+        value = F.linear(tokens, weights[24:], torch.zeros_like(weights[24:, 0]))
+        return self.attention.out_proj(value.mean(1))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5])
+def test_projections_inside_of_an_attention_module_follow_the_same_rule(gamma: float) -> None:
+    """The other half of the relevance goes to the scores, which are zero."""
+    by_module, by_layers = (
+        AttnLrp(gamma=gamma).explain(Network(_Evenly(written_out=own).double().eval()), small_request())
+        for own in (False, True)
+    )
+    torch.testing.assert_close(by_module, by_layers / 2)
