@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Any, Literal, get_args
 
-Precision = Literal["fp32", "tf32", "bf16"]
+# "mixed": curves of probabilities in bf16, and in fp32 where that decides; everything else in fp32.
+Precision = Literal["fp32", "tf32", "bf16", "mixed"]
 # How an image is resized; the names are those of Pillow, torchvision and timm.
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
-Compiler = Literal["none", "inductor", "cudagraphs", "aot_eager"]
+Compiler = Literal["none", "inductor", "cudagraphs", "aot_eager", "openvino"]
 # What a network returns: logits of classes; one logit, of class 1 against class 0; probabilities of classes; a logit
 # for each of several labels; a number.
 OutputKind = Literal["logits", "logit", "probabilities", "labels", "number"]

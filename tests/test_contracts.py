@@ -63,7 +63,7 @@ def test_no_contract_ignores_an_import_or_a_module() -> None:
     [
         ("api/network.py", "import bench.runner.run", [LAYERS, CIRCLES]),
         ("results/pictures.py", "def late():\n    from bench.statistics import board", [LAYERS, CIRCLES]),
-        ("api/request.py", "if TYPE_CHECKING:\n    from bench.engine import curves_of", [LAYERS, CIRCLES]),
+        ("api/request.py", "if TYPE_CHECKING:\n    from bench.engine import drawn", [LAYERS, CIRCLES]),
         ("training/loop.py", "from bench.attribution import paths", [LAYERS]),
         ("stray.py", "", [LAYERS]),
         ("stray/__init__.py", "", [LAYERS]),

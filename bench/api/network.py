@@ -76,9 +76,11 @@ class Network:
 
     `label_map[label]` is the output for a label of the data set, -1 where the network has none;
     None means that labels are outputs. `chunk` is how many inputs go through at once, `precision` that of the
-    engine's forward passes and `compiler` the back end of torch.compile for them (gradients and clean predictions
-    are always computed as the module is). `output` says what the module returns: "logits" of classes; one "logit" of
-    class 1 against class 0; "probabilities" of classes; "labels", a logit for each of several labels; a "number".
+    engine's forward passes and `compiler` the back end of torch.compile, or "openvino", for them (gradients and clean
+    predictions are always computed as the module is). In "mixed" precision curves of probabilities are computed in
+    bf16, and again in fp32 where they could lie off by more than `tolerance` of the area's range. `output` says what
+    the module returns: "logits" of classes; one "logit" of class 1 against class 0; "probabilities" of classes;
+    "labels", a logit for each of several labels; a "number".
     """
 
     module: nn.Module
@@ -89,6 +91,7 @@ class Network:
     chunk: int = 32
     precision: Precision = "fp32"
     compiler: Compiler = "none"
+    tolerance: float = 5e-4
     output: OutputKind = "logits"
 
     def __post_init__(self) -> None:
@@ -100,6 +103,8 @@ class Network:
             raise HeatmarkError(f"network {self.name!r}: preprocess: expected a Preprocess, got {self.preprocess!r}")
         if not _is_count(self.chunk):
             raise HeatmarkError(f"network {self.name!r}: chunk {self.chunk!r}: expected a whole number from 1")
+        if not _are_numbers((self.tolerance,)) or self.tolerance <= 0:
+            raise HeatmarkError(f"network {self.name!r}: tolerance {self.tolerance!r}: expected a number above 0")
         labels = self.label_map
         if labels is not None and not (isinstance(labels, tuple | list) and all(_is_count(own, -1) for own in labels)):
             raise HeatmarkError(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Compiler, Network
-from bench.engine.compiled import CANDIDATES, works
+from bench.engine.compiled import candidates, works
 from bench.engine.predict import fastest_chunk, forwards_only, logits_in_chunks, seconds_of
 from bench.files import locked, sealed, set_aside, unsealed, write_whole
 
@@ -35,13 +35,14 @@ def remembered_compiler(
     if wanted != "auto":
         own = replace(network, compiler=wanted)
         return wanted if works(own, partial(logits_in_chunks, own, images)) else "none"
-    name = f"{_name(network, architecture, device)} compiler"
+    # What was fastest among others may not even be at hand.
+    name = f"{_name(network, architecture, device)} {' '.join(candidates(device))} compiler"
     return _remembered(file, name, lambda: _fastest_compiler(network, images))
 
 
 def _fastest_compiler(network: Network, images: Tensor) -> Compiler:
     seconds: dict[Compiler, float] = {}
-    for compiler in ("none", *CANDIDATES[images.device.type]):
+    for compiler in candidates(images.device):
         own = replace(network, compiler=compiler)
         if works(own, partial(logits_in_chunks, own, images)):
             with forwards_only(own, images) as ready:

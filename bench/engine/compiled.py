@@ -1,11 +1,12 @@
-"""Compiled forward passes: by a back end of torch.compile, tried once, done without where it does not work."""
+"""Compiled forward passes: by a back end of torch.compile or OpenVINO, done without where that does not work."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
+from importlib.metadata import version
 from itertools import chain
 
 import torch
@@ -13,12 +14,25 @@ from torch import Tensor, nn
 
 from bench.api import Compiler, Network
 from bench.engine.memory import room_for
+from bench.engine.openvino_passes import Converted, is_installed
+from bench.errors import HeatmarkError
 
-CANDIDATES: dict[str, tuple[Compiler, ...]] = {"cpu": ("inductor",), "cuda": ("inductor", "cudagraphs")}
+_CANDIDATES: dict[str, tuple[Compiler, ...]] = {"cpu": ("inductor", "openvino"), "cuda": ("inductor", "cudagraphs")}
 
 _COMPILATIONS = 1000
 
 _log = logging.getLogger("heatmark")
+
+
+def candidates(device: torch.device) -> tuple[Compiler, ...]:
+    """The compilers at hand that may be the fastest on a device, and none."""
+    here = _CANDIDATES[device.type]
+    return ("none", *(own for own in here if own != "openvino" or is_installed()))
+
+
+def libraries(compilers: Iterable[Compiler]) -> dict[str, str]:
+    """The libraries beside torch that some of these compilers are, and their versions."""
+    return {own: version(own) for own in sorted(set(compilers)) if own == "openvino"}
 
 
 def compiled(network: Network) -> Network:
@@ -31,14 +45,18 @@ def compiled(network: Network) -> Network:
 @lru_cache(maxsize=2)
 def _compiled(module: nn.Module, compiler: Compiler, versions: tuple[int, ...]) -> nn.Module:  # noqa: ARG001
     # What is compiled keeps the weights of its module as constants, so that it gets a module of its own.
-    own = torch.compile(deepcopy(module), backend=compiler, dynamic=False)
+    constant = deepcopy(module).eval()
+    own = Converted(constant) if compiler == "openvino" else torch.compile(constant, backend=compiler, dynamic=False)
     assert isinstance(own, nn.Module)  # noqa: S101 - for the type checker
     return own
 
 
 @contextmanager
-def constant_weights() -> Iterator[None]:
+def constant_weights(compiler: Compiler) -> Iterator[None]:
     """What is compiled inside keeps its weights as constants: they are laid out once, and fused with what follows."""
+    if compiler in ("none", "openvino"):
+        yield
+        return
     from torch._dynamo import config as dynamo  # these take seconds to import
     from torch._inductor import config as inductor
 
@@ -72,6 +90,8 @@ def works(network: Network, trial: Callable[[], object]) -> bool:
 
 def reason(error: BaseException) -> str:
     """One line for people on why something could not be compiled."""
+    if isinstance(error, HeatmarkError):
+        return str(error)
     if "C++ compiler" in str(error) or "CppCompile" in type(error).__name__:
         return "it needs a C++ compiler (install g++ or clang++, or name one in CXX)"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -53,13 +53,12 @@ def forwards_only(network: Network, images: Tensor) -> Iterator[Network]:
 
     Meant to last for a whole queue: weights are folded, and cast to bf16, once for as long as it lasts.
     """
-    plain = network.compiler == "none"
-    ready = folded(network, images) if plain else compiled(network)
+    ready = folded(network, images) if network.compiler == "none" else compiled(network)
     with (
         evaluating(network.module),
         torch.inference_mode(),
         _in_precision(network.precision, images.device),
-        nullcontext() if plain else constant_weights(),
+        constant_weights(network.compiler),
     ):
         yield ready
 
@@ -90,7 +89,7 @@ def _logits(network: Network, images: Tensor, limit: int) -> Tensor:
 
 @contextmanager
 def _in_precision(precision: Precision, device: torch.device) -> Iterator[None]:
-    if precision == "fp32":
+    if precision in ("fp32", "mixed"):
         yield
     elif precision == "bf16":
         with torch.autocast(device.type, torch.bfloat16):

@@ -13,6 +13,7 @@ import torchvision
 
 from bench._version import version
 from bench.api import OK, Attribution, ImageMetric, NetworkMetric
+from bench.engine.compiled import libraries
 from bench.results.result_set import SCHEMAS, Results
 from bench.runner.identity import code_hash
 from bench.runner.records import Run, Trained
@@ -131,6 +132,7 @@ def _manifest(
             "python": platform.python_version(),
             "torch": torch.__version__,
             "torchvision": torchvision.__version__,
+            **libraries(t.network.compiler for t, _ in shown),
         },
         "device": run.device.type,
         "machine": machine(run.device),
@@ -153,6 +155,7 @@ def _manifest(
                 "chunk": t.network.chunk,
                 "precision": t.network.precision,
                 "compiler": t.network.compiler,
+                **({"tolerance": t.network.tolerance} if t.network.precision == "mixed" else {}),
             }
             for t, _ in shown
         ],

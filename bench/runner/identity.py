@@ -14,6 +14,7 @@ from bench.api import NetworkMetric, Plugin
 from bench.api.registry import source_file
 from bench.api.source_code import code_of
 from bench.checks.network_promises import NETWORK_CHECKS
+from bench.engine.compiled import libraries
 from bench.runner.records import Run, Trained
 
 # Everything else in the package decides a score.
@@ -45,7 +46,7 @@ def identity(run: Run, networks: Sequence[Trained], ids: Sequence[str], *parts: 
         "networks": [
             [
                 *(t.architecture, t.code, t.weights, asdict(t.network.preprocess), t.network.label_map, t.seed),
-                *(t.network.precision, t.network.compiler, t.network.output),
+                *(t.network.precision, t.network.tolerance, t.network.compiler, t.network.output),
             ]
             for t in networks
         ],
@@ -59,6 +60,7 @@ def identity(run: Run, networks: Sequence[Trained], ids: Sequence[str], *parts: 
         "device": run.device.type,
         "code": code_hash(),
         "torch": torch.__version__,
+        "compilers": libraries(t.network.compiler for t in networks),
     }
 
 

@@ -1,5 +1,6 @@
 """How a network of a run is set up to go fast: chunk, compiler and precision, measured and audited."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,16 +15,19 @@ from statsmodels.stats.multitest import multipletests
 
 from bench.api import Compiler, Explained, PerturbationMetric, Precision
 from bench.data.batches import evenly_spaced, load
+from bench.engine import Drawn
 from bench.engine.autotune import remembered_chunk, remembered_compiler
+from bench.engine.mixed_precision import is_quick_in_bf16
 from bench.engine.predict import logits_in_chunks
 from bench.files import key_of
 from bench.runner.explain import Explainer
 from bench.runner.identity import identity
 from bench.runner.records import Run, Trained
-from bench.scoring.measure import measure
+from bench.scoring.measure import measured
 
+_log = logging.getLogger("heatmark")
 SIGNIFICANT = 0.05
-LOWER: dict[str, tuple[Precision, ...]] = {"cpu": ("bf16",), "cuda": ("tf32", "bf16")}
+LOWER: dict[str, tuple[Precision, ...]] = {"cpu": ("bf16", "mixed"), "cuda": ("tf32", "bf16")}
 AUDIT = pa.schema(
     [
         ("precision", pa.string()),
@@ -32,6 +36,8 @@ AUDIT = pa.schema(
         ("drift", pa.float64()),
         ("flips", pa.int64()),
         ("speed", pa.float64()),
+        ("again", pa.float64()),
+        ("off", pa.float64()),
     ]
 )
 
@@ -42,6 +48,8 @@ class Audit:
 
     `drift` is the largest |score difference| from fp32, `flips` the pairs of attributions that fp32 tells apart
     (paired t test, Holm-corrected, 5%) and that change places, `speed` how many times faster than fp32 it ran.
+    In mixed precision a share of the points, `again`, was computed in both, and no area is thought to lie further off
+    than `off` of its range.
     """
 
     precision: Precision
@@ -50,6 +58,8 @@ class Audit:
     drift: float
     flips: int
     speed: float
+    again: float = 0.0
+    off: float = 0.0
 
     def passes(self, tolerance: float) -> bool:
         """Whether no score moved by more than `tolerance` and no significant rank flipped."""
@@ -82,7 +92,8 @@ def with_chunk(run: Run, trained: Trained) -> Trained:
 def _with_compiler(run: Run, trained: Trained) -> Trained:
     wanted = run.table.engine.compiler
     compiler = remembered_compiler(trained.network, trained.architecture, run.device, run.store.chunks, wanted)
-    return replace(trained, network=replace(trained.network, compiler=compiler))
+    tolerance = run.table.engine.mixed_tolerance
+    return replace(trained, network=replace(trained.network, compiler=compiler, tolerance=tolerance))
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,8 @@ def _with_precision(run: Run, trained: Trained) -> Trained:
     sample = audit_sample(run, trained)
     if sample is None:
         return trained
+    if table.precision == "mixed" and not is_quick_in_bf16(run.device):
+        _log.warning("%s stays in fp32: this processor does not compute in bfloat16", trained.network.name)
     metrics = [metric for metric in run.suite.metrics if isinstance(metric, PerturbationMetric)]
 
     def compute() -> pd.DataFrame:
@@ -141,25 +154,26 @@ def audit_precision(
     compiler: Compiler = "none",
 ) -> Audit:
     """Compare a precision and a compiler with plain fp32 on the explanations of one batch by several attributions."""
-    exact, exact_seconds = _scores(metrics, explained, "fp32", "none")
-    tried, seconds = _scores(metrics, explained, precision, compiler)
+    exact, exact_seconds, _ = _scores(metrics, explained, "fp32", "none")
+    tried, seconds, found = _scores(metrics, explained, precision, compiler)
     flips = sum(_flips(*scores) for scores in zip(exact, tried, strict=True))
     drift = float(np.nanmax(np.abs(exact - tried)))
-    return Audit(precision, compiler, exact.shape[2], drift, flips, exact_seconds / seconds)
+    again = found.again / max(1, found.points)
+    return Audit(precision, compiler, exact.shape[2], drift, flips, exact_seconds / seconds, again, found.off)
 
 
 def _scores(
     metrics: Sequence[PerturbationMetric], explained: Sequence[Explained], precision: Precision, compiler: Compiler
-) -> tuple[np.ndarray, float]:
-    """Scores (metric, attribution, image) computed so, and the seconds they took."""
+) -> tuple[np.ndarray, float, Drawn]:
+    """Scores (metric, attribution, image) computed so, the seconds they took, and what took them."""
     network = replace(explained[0].network, precision=precision, compiler=compiler)
     tried = [replace(own, network=network) for own in explained]
     logits_in_chunks(network, explained[0].images[:1])  # compiles, where it does, before the clock starts
     began = time.perf_counter()
-    scored = measure([(metric, own) for metric in metrics for own in tried])
+    scored, found = measured([(metric, own) for metric in metrics for own in tried])
     seconds = time.perf_counter() - began
     values = np.stack([part.score.double().cpu().numpy() for part in scored])
-    return values.reshape(len(metrics), len(tried), -1), seconds
+    return values.reshape(len(metrics), len(tried), -1), seconds, found
 
 
 def _flips(exact: np.ndarray, tried: np.ndarray) -> int:

@@ -20,7 +20,7 @@ from bench.api import (
     Scored,
 )
 from bench.api.explanation import statuses
-from bench.engine import Ranked, curves_of
+from bench.engine import Drawn, Ranked, drawn
 from bench.functional.curve_areas import area_of
 from bench.scoring.protection import compared_to_give, explained_to_give, request_to_give, unchanged
 
@@ -49,9 +49,16 @@ def explained_by(method: Attribution, network: Network, request: Request, clean:
 
 def measure(pairs: Sequence[tuple[ImageMetric, Explained]]) -> list[Scored]:
     """Score each explanation by its metric, in order; all curves of a batch go through the engine together."""
+    return measured(pairs)[0]
+
+
+def measured(pairs: Sequence[tuple[ImageMetric, Explained]]) -> tuple[list[Scored], Drawn]:
+    """The same, and how the curves were computed."""
     ready = [prepared(metric, explained) for metric, explained in pairs]
-    scored = iter(curve_scores([own for own in ready if isinstance(own, Planned)]))
-    return [next(scored) if isinstance(own, Planned) else own for own in ready]
+    curves = [own for own in ready if isinstance(own, Planned)]
+    found = drawn([own.asked for own in curves if own.asked is not None])
+    scored = iter(_curve_scores(curves, found))
+    return [next(scored) if isinstance(own, Planned) else own for own in ready], found
 
 
 def prepared(metric: ImageMetric, explained: Explained) -> Scored | Planned:
@@ -87,7 +94,11 @@ def planned(metric: PerturbationMetric, copied: Explained, explained: Explained)
 
 def curve_scores(ready: Sequence[Planned]) -> list[Scored]:
     """The scores of curves that go through the network together; chance is drawn from `explained.rng` as it is."""
-    curves = iter(curves_of([own.asked for own in ready if own.asked is not None]))
+    return _curve_scores(ready, drawn([own.asked for own in ready if own.asked is not None]))
+
+
+def _curve_scores(ready: Sequence[Planned], found: Drawn) -> list[Scored]:
+    curves = iter(found.curves)
     return [_curve_score(own, None if own.asked is None else next(curves)) for own in ready]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from bench.settings import LARGEST, LIBRARIES, Compiler, Interpolation, OutputKind, check_name
+from bench.settings import LARGEST, LIBRARIES, Compiler, Interpolation, OutputKind, Precision, check_name
 from bench.training.hyperparameters import Training
 
 Settings = dict[str, Any]
@@ -105,12 +105,14 @@ class EngineTable(_Table):
 
     `auto` takes the fastest precision that moves no score of a sample of images by more than `tolerance` and
     changes no significant rank; the audit is in the manifest, also for a precision that is set by name.
-    `compiler` is a back end of torch.compile for the forward passes, left out with one line of the log where it does
-    not work here; `auto` measures whether one is faster than none.
+    `mixed` computes curves of probabilities in bf16, and again in fp32 where that could move an area by more than
+    `mixed_tolerance` of its range. `compiler` is a back end of torch.compile, or `openvino`, for the forward passes,
+    left out with one line of the log where it does not work here; `auto` measures whether one is faster than none.
     """
 
-    precision: Literal["fp32", "tf32", "bf16", "auto"] = "fp32"
+    precision: Precision | Literal["auto"] = "fp32"
     tolerance: Above = 0.002
+    mixed_tolerance: Above = 5e-4
     audit_images: Positive = 8
     compiler: Compiler | Literal["auto"] = "none"
 

@@ -111,7 +111,7 @@ def _networks(results: Results, run: Run, network: str, recipe: str) -> list[Tra
         about: Mapping[str, Any] = next(
             (a for a in manifest.get("networks", []) if a["weights"] == trained.weights), {}
         )
-        names = ("chunk", "precision", "compiler")
+        names = ("chunk", "precision", "compiler", "tolerance")
         settings = {name: about[name] for name in names if name in about}
         group.append(replace(trained, network=replace(trained.network, **settings)))
     return group

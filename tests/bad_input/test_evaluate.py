@@ -208,6 +208,7 @@ def test_what_cannot_be_evaluated_is_one_line(name: str, value: Any) -> None:
 NETWORKS: list[dict[str, Any]] = [
     *({"chunk": value} for value in (0, -1, 1.5, True, "4", None, 2**70)),
     *({"precision": value} for value in ("fp8", None, 32)),
+    *({"tolerance": value} for value in (0, -1.0, float("nan"), "small")),
     *({"compiler": "gcc"}, {"output": "Logits"}, {"name": "a\nb"}, {"name": 3}, {"module": len}, {"module": None}),
     *({"label_map": value} for value in ("abc", 3, (0.5, 1), (True, 0), (-2, 0), (None, 1), {0: 1})),
     *({"preprocess": value} for value in (None, 8, (8, 8), {})),

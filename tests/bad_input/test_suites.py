@@ -173,7 +173,14 @@ ATTACKS = [f"epsilon = {value}" for value in ("0", "-1", "nan", "inf", "2", '"x"
 ]
 ENGINES = [
     *('precision = "fp16"', "precision = 16", "tolerance = 0", "tolerance = -1", "tolerance = nan", "tolerance = inf"),
-    *("audit_images = 0", 'compiler = "gcc"', "compiler = true", "chunk = 3", f"audit_images = {2**70}"),
+    *(
+        "audit_images = 0",
+        "mixed_tolerance = 0",
+        'compiler = "gcc"',
+        "compiler = true",
+        "chunk = 3",
+        f"audit_images = {2**70}",
+    ),
 ]
 
 

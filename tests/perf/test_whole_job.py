@@ -64,7 +64,7 @@ def test_ten_methods_on_32_photographs(
 
         return replace(own, run=run)
 
-    monkeypatch.setattr("bench.engine.perturbation_curves.forward", noted)
+    monkeypatch.setattr("bench.engine.curve_queue.forward", noted)
     ways = [("fp32", "inductor", tolerance) for tolerance in (None, TOLERANCE)]
     full, adaptive = (counted(ours(explanations, how, scores)) for how in ways)
     # The peer takes the same photographs by two methods, two at a time; its time is told per network input.

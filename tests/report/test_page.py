@@ -224,6 +224,9 @@ def test_the_audit_of_a_faster_way_is_told() -> None:
     text = _page(replace(results, manifest=results.manifest | {"audits": [audit | figures]}))
     assert "0.0073" in text
     assert "not good enough" in text
+    assert "twice" not in text
+    mixed = audit | figures | {"precision": "mixed", "again": 0.238, "off": 4e-4}
+    assert "mixed, 24% of points twice" in _page(replace(results, manifest=results.manifest | {"audits": [mixed]}))
 
 
 def test_the_promises_of_networks_are_told() -> None:

@@ -25,6 +25,17 @@ def test_an_audit_measures_drift_against_fp32(network: Network, request_of) -> N
     assert audit_precision([Deletion()], explained, "fp32").drift == 0
 
 
+def test_an_audit_of_mixed_precision_says_how_much_was_computed_twice(network: Network, request_of) -> None:
+    request = request_of(2)
+    single = replace(network, module=network.module.float(), tolerance=2e-3)
+    request = request.with_images(request.images.float())
+    explained = [explained_by(RandomMap(), single, request, clean_logits(single, request.images))]
+    record = audit_precision([Deletion(step=1)], explained, "mixed").record(0.002)
+    assert 0 < record["again"] < 1
+    assert record["drift"] <= record["off"] <= 2e-3
+    assert audit_precision([Deletion()], explained, "bf16").again == 0
+
+
 def test_clean_predictions_stay_in_the_precision_of_the_module(network: Network) -> None:
     single = replace(network, module=network.module.float(), precision="bf16")
     images = torch.randn(3, 3, 12, 10)

@@ -1,0 +1,148 @@
+"""Which points of a curve of probabilities, computed in bf16, are computed again in fp32.
+
+An error of the log-odds moves a probability p by p(1 - p) times as much: where p is near 0 or 1 bf16 is as good as
+exact. The error is measured on the points of a curve that were computed twice, its most undecided ones to begin with;
+then as many follow as it takes until what all others may move the area by is within a tolerance. A curve is decided
+upon by itself. Not known, or not computed in that precision, is NaN; what is no number is infinite.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import starmap
+
+import numpy as np
+import torch
+
+from bench.api import Plan
+from bench.engine.adaptive import Curve, Points
+from bench.engine.curve_queue import Queue
+from bench.functional.curve_areas import area_of
+
+_PROBES = 8
+# Errors of points that were not computed twice are taken for so many root mean squares of those that were.
+_CAUTION = 2.0
+# So much of the tolerance is aimed at, so that a better known error seldom asks for a few points more.
+_AIM = 0.8
+_SMALLEST = float(np.finfo(np.float32).eps)
+# More than this is no error of rounding; its exponential is still a number.
+_LARGEST = 30.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A curve for each job of a queue, and how many points were predicted, and again; how far the worst may be off."""
+
+    curves: list[Curve]
+    points: int
+    again: int = 0
+    off: float = 0.0
+
+
+def is_quick_in_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 itself; where it does not, mixed precision is fp32 throughout."""
+    if device.type != "cpu":
+        return True
+    can = torch.cpu.get_capabilities()
+    # On other processors than x86 nothing is known of it.
+    return can.get("architecture") != "x86_64" or bool(can.get("avx512_bf16") or can.get("amx_bf16"))
+
+
+def in_one_precision(queue: Queue) -> Found:
+    """All points in the precision of the network."""
+    with queue.ready(queue.batch.network.precision) as ready:
+        curves = ready.ends()
+        return Found(curves, ready.follow(curves, [True] * len(curves)))
+
+
+def in_two_precisions(queue: Queue) -> Found:
+    """Probabilities in bf16, and again in fp32 where these decide; what is known before, and logits, in fp32."""
+    plans = [job.plan for job in queue.jobs]
+    quick = is_quick_in_bf16(queue.batch.images.device)
+    mixed = [quick and _allows(plan) for plan in plans]
+    with queue.ready("fp32") as ready:
+        exacts = ready.ends()
+        lows = [curve.copy() for curve in exacts]
+        points = ready.follow(exacts, [not own for own in mixed])
+    with queue.ready("bf16") as ready:
+        points += ready.follow(lows, mixed)
+    lows = [np.where(np.isnan(exact), low, np.nan) for low, exact in zip(lows, exacts, strict=True)]
+    curves, again = list(zip(lows, exacts, plans, strict=True)), 0
+    with queue.ready("fp32") as ready:
+        while any(map(len, wanted := [undecided(*own, queue.batch.network.tolerance) for own in curves])):
+            again += sum(map(len, wanted))
+            ready.fill(exacts, wanted)
+    return Found([_merged(*own[:2]) for own in curves], points, again, max(starmap(may_be_off, curves), default=0.0))
+
+
+def _allows(plan: Plan) -> bool:
+    """Whether the score is an area of probabilities, which a bound can be given for."""
+    return plan.output == "probability" and plan.area != "rising"
+
+
+def undecided(low: Curve, exact: Curve, plan: Plan, tolerance: float) -> Points:
+    """Points that are known from `low` precision only, and are wanted in `exact` precision next."""
+    once = ~np.isnan(low) & np.isnan(exact)
+    twice = ~np.isnan(low) & ~np.isnan(exact)
+    if not once.any():
+        return np.flatnonzero(once)
+    moves = _moves(low, exact, plan)
+    by_move = np.argsort(np.where(once, -moves, np.inf), kind="stable")[: once.sum()]
+    if twice.sum() < _PROBES:
+        return np.sort(by_move[: _PROBES - twice.sum()])
+    if moves[once].sum() <= tolerance:
+        return by_move[:0]
+    left = np.cumsum(moves[by_move][::-1])[::-1]
+    return np.sort(by_move[left > _AIM * tolerance])
+
+
+def may_be_off(low: Curve, exact: Curve, plan: Plan) -> float:
+    """How far the area may be off, as a share of its range: the sum of what each point known from `low` may move."""
+    return float(_moves(low, exact, plan)[~np.isnan(low) & np.isnan(exact)].sum())
+
+
+def _merged(low: Curve, exact: Curve) -> Curve:
+    """The exact points, and those of low precision between them."""
+    known: Curve = np.where(np.isnan(exact), low, exact)
+    return known
+
+
+def _moves(low: Curve, exact: Curve, plan: Plan) -> Curve:
+    """What each point may move the area by, as a share of the area's range, if `low` is all that is known of it."""
+    known = _merged(low, exact)
+    unsure = np.exp(_CAUTION * _error(low, exact))
+    inside = np.where(np.isfinite(low), low, 0.0)
+    least, most = (inside * factor / (1 - inside + inside * factor) for factor in (1 / unsure, unsure))
+    move = np.maximum(inside - least, most - inside)
+    weights = _weights(plan, tuple(np.flatnonzero(~np.isnan(known)).tolist()))
+    return np.where(np.isinf(low), np.inf, move * weights)
+
+
+def _error(low: Curve, exact: Curve) -> float:
+    """Root mean square of the error of the log-odds, where both are known; 0 where they agree, 1 if that is nowhere."""
+    twice = np.isfinite(low) & np.isfinite(exact)
+    if not twice.any():
+        return 1.0
+    twice &= low != exact
+    errors = _log_odds(low[twice]) - _log_odds(exact[twice])
+    return min(float(np.sqrt(np.mean(errors**2))), _LARGEST) if twice.any() else 0.0
+
+
+def _log_odds(probabilities: Curve) -> Curve:
+    inside = probabilities.clip(_SMALLEST, 1 - _SMALLEST)
+    odds: Curve = inside / (1 - inside)
+    return np.log(odds)
+
+
+@lru_cache(maxsize=64)
+def _weights(plan: Plan, known: tuple[int, ...]) -> Curve:
+    """How much each of the known points decides of the area, straight in between; 1 in all."""
+    with torch.inference_mode(False), torch.enable_grad():
+        curve = torch.zeros(1, len(plan.counts), dtype=torch.float64, requires_grad=True)
+        (every,) = torch.autograd.grad(area_of(curve, plan.area, plan.counts).sum(), curve)
+    place = np.interp(np.arange(len(plan.counts)), known, np.arange(len(known)))
+    left = place.astype(np.int64)
+    right, beyond, slope = np.minimum(left + 1, len(known) - 1), place - left, every[0].numpy()
+    own = np.bincount(left, (1 - beyond) * slope, len(known)) + np.bincount(right, beyond * slope, len(known))
+    weights = np.zeros(len(plan.counts))
+    weights[list(known)] = np.abs(own) / np.abs(own).sum()
+    return weights
