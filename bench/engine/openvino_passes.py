@@ -26,12 +26,12 @@ def is_installed() -> bool:
 def check_usable(module: nn.Module, device: torch.device) -> None:
     """HeatmarkError where OpenVINO is not installed, or cannot compute this network there."""
     if not is_installed():
-        raise HeatmarkError('it needs OpenVINO: pip install "heatmark[openvino]"')
+        raise HeatmarkError('OpenVINO is not installed: pip install "heatmark[openvino]"')
     if device.type != "cpu":
-        raise HeatmarkError(f"it computes on the processor, the network on {device}")
+        raise HeatmarkError(f"OpenVINO computes on the processor, the network on {device}")
     others = {str(own.dtype) for own in module.parameters() if own.dtype != torch.float32}
     if others:
-        raise HeatmarkError(f"it computes in float32, the network in {', '.join(sorted(others))}")
+        raise HeatmarkError(f"OpenVINO computes in float32, the network in {', '.join(sorted(others))}")
 
 
 class Converted(nn.Module):
@@ -70,7 +70,7 @@ def _checked_pass(module: nn.Module, images: Tensor, precision: str) -> Pass:
         expected = module(images.clone())
         off = (_outputs(one_pass, images) - expected).abs().max() / expected.abs().max()
     if not off <= _ROUNDING[precision]:
-        raise HeatmarkError(f"its graph gives another answer, {off:.1g} off")
+        raise HeatmarkError(f"OpenVINO's graph gives another answer, {off:.1g} off")
     return one_pass
 
 

@@ -88,7 +88,7 @@ class OtherWay(nn.Module):
 def test_a_graph_that_answers_otherwise_is_refused() -> None:
     other = Network(OtherWay(), chunk=2, compiler="openvino")
     torch.testing.assert_close(logits_in_chunks(other, torch.ones(2, 3, 4, 4)), torch.ones(2, 2))
-    with pytest.raises(Exception, match=r"its graph gives another answer, 0\.8 off"):
+    with pytest.raises(Exception, match=r"OpenVINO's graph gives another answer, 0\.8 off"):
         logits_in_chunks(replace(other, chunk=3), torch.full((3, 3, 4, 4), 200.0))
 
 
@@ -110,7 +110,7 @@ def test_other_precisions_of_weights_go_on_without(
     network: Network, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     said = went_on(network, tmp_path, caplog)
-    assert said == "small goes on without openvino: it computes in float32, the network in torch.float64"
+    assert said == "small goes on without openvino: OpenVINO computes in float32, the network in torch.float64"
 
 
 def test_without_the_library_the_run_goes_on_and_says_how_to_get_it(
@@ -118,5 +118,5 @@ def test_without_the_library_the_run_goes_on_and_says_how_to_get_it(
 ) -> None:
     monkeypatch.setattr("bench.engine.openvino_passes.find_spec", lambda _: None)
     said = went_on(single, tmp_path, caplog)
-    assert said == 'small goes on without openvino: it needs OpenVINO: pip install "heatmark[openvino]"'
+    assert said == 'small goes on without openvino: OpenVINO is not installed: pip install "heatmark[openvino]"'
     assert candidates(CPU) == ("none", "inductor")
