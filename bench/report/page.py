@@ -160,6 +160,7 @@ def _rest(results: Results, view: View, drawn: Sequence[Shown], pictures: dict[s
         "missing": missing(results, view),
         "audit": _audit(view),
         "recovered": bool(view.board.recovered),
+        "asks_of_metrics": view.kind == "metrics",
         "cards": _cards(view),
         "methods": _methods(view),
         "flips": flips(board).to_dict("records"),

@@ -1,4 +1,4 @@
-"""What a board compares: methods, recipes or protocols."""
+"""What a board compares: methods, recipes, protocols or metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,18 +8,19 @@ import pandas as pd
 
 from bench.errors import HeatmarkError, nearest
 
-Kind = Literal["methods", "recipes", "protocols"]
+Kind = Literal["methods", "recipes", "protocols", "metrics"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _ASKS: dict[Kind, str] = {
     "methods": "Which method explains these networks best?",
     "recipes": "What does each training recipe change, and what does it cost?",
     "protocols": "How far does the order of methods hang on the protocol?",
+    "metrics": "Which metrics recover the order of maps that get worse step by step?",
 }
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a suite asks: methods on one network at a time, recipes against plain training, or protocols.
+    """What a suite asks about: methods on one network at a time, recipes against plain training, protocols, metrics.
 
     `asks` is the question in a sentence.
     """

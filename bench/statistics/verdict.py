@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 
 from bench.statistics.board import Board
-from bench.statistics.finding import Badge, methods_finding, recipes_finding
+from bench.statistics.finding import Badge, Finding, methods_finding, recipes_finding
+from bench.statistics.names import listed
 from bench.statistics.paired_tests import ALPHA
 from bench.statistics.places import Place, Scale, of_these_networks, places
 from bench.statistics.question import Question
@@ -63,7 +64,25 @@ def verdict_of(board: Board) -> Verdict:
         sentence, badge, reasons = recipes_finding(board, effects)
     else:
         sentence, badge, reasons = methods_finding(board, scale, rows, controls)
+    if board.question.kind == "metrics":
+        sentence, badge, reasons = _metrics_finding(board, sentence)
     return Verdict(board.question, sentence, badge, reasons, scale, over, rows, controls, leads(board), effects)
+
+
+def _metrics_finding(board: Board, of_methods: str) -> Finding:
+    """Which metrics do not recover the order of worsened maps, and beside it what the board finds of methods."""
+    shown = dict(zip(board.metrics.label, board.metrics.shown, strict=True))
+    tried = [(str(shown[label]), recovery) for label, recovery in board.recovered.items()]
+    if not tried:
+        said = "Nothing was tried: there are no maps made worse by known steps, or too few images."
+        return said, Badge("cannot be tested", "cannot be tested: no worse maps"), [of_methods]
+    failing, count = [name for name, recovery in tried if recovery.fails], len(tried)
+    said = f"{count - len(failing)} of {count} metrics recover the order of maps that get worse step by step, "
+    said += "each by itself better than chance (95% interval over images)"
+    if not failing:
+        return f"{said}.", Badge("clear", f"none of {count} metrics fails"), [of_methods]
+    said += f"; {listed(failing)} {'does' if len(failing) == 1 else 'do'} not."
+    return said, Badge("depends", f"{len(failing)} of {count} metrics fail"), [of_methods]
 
 
 def leads(board: Board) -> list[Lead]:

@@ -142,7 +142,7 @@ class SuiteTable(_Table):
     """
 
     name: Annotated[Name, Field(pattern=r"^[\w.-]+$")]
-    question: Literal["methods", "recipes", "protocols"] = "methods"
+    question: Literal["methods", "recipes", "protocols", "metrics"] = "methods"
     asks: Annotated[str, Field(pattern=r"^\S.*\?$")] | None = None
     smallest: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
     seed: Seed = 0

@@ -59,6 +59,20 @@ def test_a_metric_that_falls_with_every_step_recovers_the_order_and_one_that_ris
     assert not any("recover" in reason for reason in by_label["insertion"].reasons)
 
 
+def test_a_board_that_asks_about_metrics_names_those_that_fail() -> None:
+    results = simulated(0.05, reversed_metric="deletion")
+    results.manifest["question"] = "metrics"
+    view = view_of(results)
+    assert view.verdict.sentence.startswith("1 of 2 metrics recover the order")
+    assert view.verdict.sentence.endswith("; Deletion does not.")
+    assert view.verdict.badge.text == "1 of 2 metrics fail"
+    text = page(results, view, [])
+    assert '<details id="audit" open>' in text
+    assert '<details id="audit" open>' not in page(simulated(0.05), view_of(simulated(0.05)), [])
+    whole = replace(results, scores=results.scores[~results.scores.attribution.str.startswith("degraded")])
+    assert view_of(whole).verdict.badge.text == "cannot be tested: no worse maps"
+
+
 def test_tau_is_kendalls_of_the_means_and_its_interval_is_wider_with_more_noise() -> None:
     results = simulated(1.5)
     board = board_of(results)
