@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,16 @@ def test_six_curves_at_most_the_best_and_two_controls() -> None:
         "truth",
         "random",
     }
+
+
+def test_a_method_far_above_the_truth_is_still_on_the_chart() -> None:
+    view = view_of(result_set(20))
+    best = replace(view.methods[0], place=3.0, low=2.8, high=9.0)
+    with figures():
+        (axes,) = draw_places(replace(view, methods=[best, *view.methods[1:]]), COLUMN).axes
+    low, high = axes.get_xlim()
+    assert low < 0
+    assert 3.0 < high < 4.0
 
 
 def test_curves_of_images_without_a_score_are_left_out() -> None:
