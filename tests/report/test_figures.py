@@ -94,9 +94,10 @@ def test_six_curves_at_most_the_best_and_two_controls() -> None:
 
 def test_a_method_far_above_the_truth_is_still_on_the_chart() -> None:
     view = view_of(result_set(20))
-    best = replace(view.methods[0], place=3.0, low=2.8, high=9.0)
+    first, *others = view.verdict.rows
+    rows = [replace(first, place=3.0, low=2.8, high=9.0), *others]
     with figures():
-        (axes,) = draw_places(replace(view, methods=[best, *view.methods[1:]]), COLUMN).axes
+        (axes,) = draw_places(replace(view, verdict=replace(view.verdict, rows=rows)), COLUMN).axes
     low, high = axes.get_xlim()
     assert low < 0
     assert 3.0 < high < 4.0
