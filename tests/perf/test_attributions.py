@@ -90,6 +90,7 @@ def test_guided_ig_is_faster_on_many_images(benchmark: BenchmarkFixture) -> None
 def test_methods_for_transformers_cost_little_more_than_the_bare_gradient(benchmark: BenchmarkFixture) -> None:
     images, chunk = 4, 4
     network = untrained("vit_b_16", 224, CPU, chunk)
+    torch.nn.init.normal_(network.module.get_submodule("heads.head").weight)  # torchvision's are zeros
     request = asked(network, images)
     methods = {
         "Attention rollout": AttentionRollout(),
