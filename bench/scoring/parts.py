@@ -32,8 +32,8 @@ def parts_of(truth: Tensor) -> Tensor:
 
 
 def most_parts(request: Request) -> int:
-    """How many parts an image has at most, the rest being one of them; 0 without truth maps."""
-    return 0 if request.truth is None else int(parts_of(request.truth).max()) + 1
+    """How many parts an image has at most, the rest being one of them; 2 where truth maps are not known."""
+    return 2 if request.truth is None else int(parts_of(request.truth).max()) + 1
 
 
 def part_effects(explained: Explained, parts: Tensor) -> Tensor:
