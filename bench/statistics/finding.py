@@ -22,6 +22,7 @@ SIGNIFICANTLY = "significantly (p < .05, Holm)"
 TOLD = frozenset({"better", "worse", "more", "less"})
 _MOST_NAMED = 3
 _FEWEST = 10  # images that say how many it would take
+_MOST_SEEDS = 100  # or networks that anybody would train: more says no more than that it is hopeless
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ def _more(board: Board) -> str:
     of_images = max(float(pairs.error[0, 1] ** 2) - of_seeds, 0)
     spread, difference = float(np.sqrt(of_seeds * blocks)), float(pairs.difference[0, 1])
     seeds = seeds_needed(difference, spread, tests, of_images, seen)
-    return f"more {board.level}, not images" + (f" (about {seeds:.0f})" if np.isfinite(seeds) else "")
+    return f"more {board.level}, not images" + (f" (about {seeds:.0f})" if seeds <= _MOST_SEEDS else "")
 
 
 def _roughly(count: float) -> str:

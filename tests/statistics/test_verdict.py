@@ -104,6 +104,10 @@ def test_three_images_do_not_say_how_many_it_would_take() -> None:
     assert "more images" in more
 
 
+def test_thousands_of_networks_are_no_advice() -> None:
+    assert _verdict(read_results(RESULTS / "exact")).badge.text == "not told apart: more networks, not images"
+
+
 def test_gnl2020_answers_its_question_in_its_headline() -> None:
     verdict = _verdict(read_results(RESULTS / "gnl2020-imagenette"))
     assert verdict.sentence.startswith(
