@@ -70,7 +70,9 @@ def checkout_files(new: NewPlugin) -> dict[Path, str]:
     if new.kind == "suite":
         return {Path(f"{new.name}.toml"): new.text("suite.toml.j2")}
     if not (_ROOT / "methods").is_dir():
-        raise HeatmarkError("heatmark is installed and no checkout: give --package DIR, a folder for your own")
+        raise HeatmarkError(
+            "no checkout: give --package DIR, a folder for a package of your own, or `python -m bench new` in one"
+        )
     folder = _FOLDERS[new.kind].format(family=new.family)
     module = f"bench.{folder.replace('/', '.')}.{new.name}"
     return {

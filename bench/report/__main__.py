@@ -20,6 +20,10 @@ them; `heatmark site results site` makes one site of all.
 *Scores made* is the day on which the scores were computed, and the hash of the code that did; pages and tables are as
 the present code writes them. Where the two are not of one time, and why, the README of a folder says.
 
+To send a board of yours: `heatmark submit FOLDER OUT --sender NAME` makes the folder that a pull request adds here, and
+runs what will run there: files, sizes, checksums, protocols, images, and a random share of its cells computed again. It
+is accepted when these come out the same. What is sent is given to the public domain (CC0).
+
 | board | question | answer | how sure | images | scores made | run again with |
 |---|---|---|---|--:|---|---|
 """
