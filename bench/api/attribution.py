@@ -26,7 +26,8 @@ class Attribution(Plugin):
     A method that does not `follows_target` gives the same map for every target; one without `needs_gradient` takes
     no gradient of the network, so that it works where none can be taken; `lowest_precision` is that of weights
     in which it can be right: one that takes outputs from each other needs more than the three digits of bfloat16, one
-    that calculates inside the network float32. Images are float32 at least.
+    that calculates inside the network float32. Images are float32 at least. `shared_passes` images go forward once for
+    all that are explained in one chunk.
     """
 
     reduction: Reduction = "absolute_sum"
@@ -35,6 +36,7 @@ class Attribution(Plugin):
     needs_truth: ClassVar[bool] = False
     follows_target: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
+    shared_passes: ClassVar[int] = 0
     lowest_precision: ClassVar[Literal["bfloat16", "float16", "float32"]] = "bfloat16"
 
     @property

@@ -1,5 +1,6 @@
 """What an attribution method is given (images, targets, random numbers), and what an explanation costs."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -39,6 +40,10 @@ class Request:
             truth=None if self.truth is None else self.truth[positions],
         )
 
+    def parts(self, chunk: int) -> int:
+        """How many parts `split` gives."""
+        return math.ceil(len(self) / chunk)
+
     def split(self, chunk: int) -> Iterator["Request"]:
         """Parts of at most `chunk` images, in order."""
         for start in range(0, len(self), chunk):
@@ -49,7 +54,7 @@ class Request:
 class Cost:
     """Images that go forward through the whole network, and gradients that come back, for one explained image.
 
-    `shared` images go forward once for a whole batch.
+    `shared` images go forward once for all that are scored, or explained in one chunk, together.
     """
 
     forward: int

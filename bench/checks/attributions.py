@@ -83,7 +83,8 @@ def costs_what_it_declares(method: Attribution, network: Network, request: Reque
         return
     explained = explained_on(network, request, method)
     counted = passes_of(network, lambda: explained.attribute_again(explained.images))
-    once = declared.shared * -(-len(request) // network.chunk)
+    assert declared.shared == method.shared_passes, f"{method.name} shares {declared.shared} passes, not as it says"
+    once = declared.shared * request.parts(network.chunk)
     expected = (declared.forward * len(request) + once, declared.backward * len(request))
     assert counted == expected, f"{method.name} declares {expected} passes forward and backward, counted {counted}"
 

@@ -8,9 +8,14 @@ from bench.api import Explained, Network
 
 
 def passes(explained: Explained) -> tuple[float, float]:
-    """Forward and backward passes per image that explaining the batch once more takes."""
-    forward, backward = passes_of(explained.network, lambda: explained.attribute_again(explained.images))
-    return forward / len(explained.images), backward / len(explained.images)
+    """Forward and backward passes per image that explaining the batch once more takes, the same in any company.
+
+    What the method declares to do once for all images of a chunk is not counted.
+    """
+    network, request = explained.network, explained.request
+    forward, backward = passes_of(network, lambda: explained.attribute_again(explained.images))
+    forward -= explained.method.shared_passes * request.parts(network.chunk)
+    return forward / len(request), backward / len(request)
 
 
 def passes_of(network: Network, work: Callable[[], object]) -> tuple[int, int]:

@@ -20,6 +20,7 @@ class Legrad(Attribution):
 
     display: ClassVar[str] = "LeGrad"
     reference: ClassVar[str] = "Bousselham et al., 2024, arXiv:2404.03214"
+    shared_passes: ClassVar[int] = 1
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Sensitivities (batch, 1, height, width)."""
@@ -27,4 +28,4 @@ class Legrad(Attribution):
 
     def cost(self, network: Network, request: Request) -> Cost:
         """One pass to find the blocks, and a gradient."""
-        return Cost(1, 1, shared=1)
+        return Cost(1, 1, shared=self.shared_passes)

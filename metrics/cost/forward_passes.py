@@ -13,7 +13,8 @@ from bench.scoring.passes import passes
 class ForwardPasses(Metric):
     """Forward passes through the whole network that one explanation takes.
 
-    Counted while the batch is explained once more; a pass that feeds a backward pass counts too.
+    Counted while the batch is explained once more; a pass that feeds a backward pass counts too, and one that images
+    share does not, as it would hang on how many they are.
     """
 
     unit: ClassVar[str] = "passes"

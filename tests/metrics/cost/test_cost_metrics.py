@@ -6,6 +6,8 @@ from torch import Tensor
 
 from bench.api import Attribution, Explained, Network, Request
 from bench.checks import small_network, small_request
+from bench.checks.fixtures import small_transformer
+from bench.methods.attributions.legrad import Legrad
 from bench.metrics.cost.backward_passes import BackwardPasses
 from bench.metrics.cost.forward_passes import ForwardPasses
 from bench.metrics.cost.peak_memory import PeakMemory
@@ -43,6 +45,14 @@ def test_passes_are_counted(forward: int, backward: int) -> None:
     assert ForwardPasses().measure(of).score.tolist() == [forward + backward] * 3
     assert BackwardPasses().measure(of).score.tolist() == [backward] * 3
     assert not of.network.module._forward_hooks
+
+
+@pytest.mark.parametrize("rows", [[0], [1, 2], [0, 1, 2]])
+def test_passes_that_images_share_do_not_make_a_score_depend_on_company(rows: list[int]) -> None:
+    network, request = small_transformer(), small_request().select(rows)
+    of = explained_by(Legrad(), network, request, network.logits(request.images).detach())
+    assert ForwardPasses().measure(of).score.tolist() == [1] * len(rows)
+    assert BackwardPasses().measure(of).score.tolist() == [1] * len(rows)
 
 
 def test_time_and_memory() -> None:
