@@ -96,7 +96,7 @@ def units_of(job: Job, run: Run, *, together: int = 1) -> Iterator[Unit]:
         group = ready_networks(run, number, retrain=job.retrain)
         yield Unit(number, None, (), 0, 0, key_of({"tables": number, "suite": job.key}))
         for position, block in enumerate(blocks_of(run, group)):
-            unwritten = block.unwritten()
+            unwritten = len(block.unwritten())
             count = len(block.batches)
             for start in range(0, count, together):
                 chosen = tuple(range(start, min(start + together, count)))

@@ -118,9 +118,9 @@ class Block:
             missing = {pair: key for pair, key in self.keys.items() if pair not in cells}
             return cells | self._finish(missing)
 
-    def unwritten(self) -> int:
-        """How many cells are not in the store, seen by the names of files: their images may be finished as parts."""
-        return sum(not self.run.store.has(key) for key in self.keys.values())
+    def unwritten(self) -> dict[Pair, str]:
+        """The keys of cells that are not in the store, seen by the names of files; parts of them may be finished."""
+        return {pair: key for pair, key in self.keys.items() if not self.run.store.has(key)}
 
     def lacking(self) -> int:
         """How many cells are neither in the store nor can be gathered from parts."""
@@ -128,7 +128,7 @@ class Block:
 
     def todo(self) -> list[tuple[tuple[int, ...], tuple[Pair, ...]]]:
         """The batches with what each still lacks, seen by the names of files: no cell is read."""
-        missing = {pair: key for pair, key in self.keys.items() if not self.run.store.has(key)}
+        missing = self.unwritten()
         if not missing:
             return []
         finished, whole = self._with_parts(), tuple(missing)

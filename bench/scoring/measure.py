@@ -55,9 +55,8 @@ def measure(pairs: Sequence[tuple[ImageMetric, Explained]]) -> list[Scored]:
 def measured(pairs: Sequence[tuple[ImageMetric, Explained]]) -> tuple[list[Scored], Drawn]:
     """The same, and how the curves were computed."""
     ready = [prepared(metric, explained) for metric, explained in pairs]
-    curves = [own for own in ready if isinstance(own, Planned)]
-    found = drawn([own.asked for own in curves if own.asked is not None])
-    scored = iter(_curve_scores(curves, found))
+    curves, found = _curve_scores([own for own in ready if isinstance(own, Planned)])
+    scored = iter(curves)
     return [next(scored) if isinstance(own, Planned) else own for own in ready], found
 
 
@@ -94,12 +93,13 @@ def planned(metric: PerturbationMetric, copied: Explained, explained: Explained)
 
 def curve_scores(ready: Sequence[Planned]) -> list[Scored]:
     """The scores of curves that go through the network together; chance is drawn from `explained.rng` as it is."""
-    return _curve_scores(ready, drawn([own.asked for own in ready if own.asked is not None]))
+    return _curve_scores(ready)[0]
 
 
-def _curve_scores(ready: Sequence[Planned], found: Drawn) -> list[Scored]:
+def _curve_scores(ready: Sequence[Planned]) -> tuple[list[Scored], Drawn]:
+    found = drawn([own.asked for own in ready if own.asked is not None])
     curves = iter(found.curves)
-    return [_curve_score(own, None if own.asked is None else next(curves)) for own in ready]
+    return [_curve_score(own, None if own.asked is None else next(curves)) for own in ready], found
 
 
 def _curve_score(own: Planned, curve: Tensor | None) -> Scored:

@@ -11,7 +11,7 @@ import pytest
 
 from bench.results.result_set import read_results
 from bench.suites.read import read_suite
-from tests.support.small_suites import pin_chunk, write_suite
+from tests.support.small_suites import environment, pin_chunk, write_suite
 
 CLUSTERS = Path(__file__).parents[2] / "docs" / "clusters"
 
@@ -89,8 +89,8 @@ def test_jobs_of_slurm_carry_out_a_suite(tmp_path: Path) -> None:
     for name, text in {"sbatch": SBATCH, "squeue": SQUEUE, "scancel": "#!/bin/sh\n"}.items():
         (commands / name).write_text(text)
         (commands / name).chmod(0o755)
-    given = {**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-    given["SUBMITTED"] = str(tmp_path / "submitted")
+    beside = f"{commands}{os.pathsep}{os.environ['PATH']}"
+    given = {**environment(), "PATH": beside, "SUBMITTED": str(tmp_path / "submitted")}
     program = [sys.executable, "-m", "bench", "run", str(suite), "--store", str(store), "--executor", "slurm"]
     done = subprocess.run(program, cwd=tmp_path, env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

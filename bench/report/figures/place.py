@@ -79,7 +79,7 @@ def _limits(axes: Axes, lines: list[Line]) -> None:
         ends += [end for end in shown if np.isfinite(end)]
     # An interval that reaches far out must not press all dots into a corner; a dot is always shown.
     dots = [line.place for line in lines if not line.control and np.isfinite(line.place)]
-    low, high = max(min(ends), min(-0.5, *dots, 0.0)), min(max(ends), max(1.7, *dots, 0.0))
+    low, high = max(min(ends), min([-0.5, *dots])), min(max(ends), max([1.7, *dots]))
     axes.set_xlim(low - 0.03 * (high - low), high + 0.09 * (high - low))
 
 
