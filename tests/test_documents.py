@@ -142,7 +142,9 @@ def test_every_help_reads_well_at_80_columns(monkeypatch: pytest.MonkeyPatch) ->
     for name, command in group.commands.items():
         said = CliRunner().invoke(app, [name, "--help"])
         assert said.exit_code == 0
-        assert max(map(len, said.output.splitlines())) <= 80, name
+        lines = said.output.splitlines()
+        assert max(map(len, lines)) <= 80, name
+        assert [line for line in lines if "<" in line and ">" not in line] == [], f"{name}: a choice is cut in two"
         for paragraph in (command.help or "").split("\n\n"):
             lines = paragraph.strip().splitlines()  # which are shown as they are
             assert len(lines) == 1 or max(map(len, lines)) <= 78, f"{name}: {paragraph}"

@@ -23,6 +23,13 @@ Download = Annotated[bool, typer.Option("--download", help="Let libraries fetch 
 Names = Annotated[str | None, typer.Option(help="Only these, comma-separated.")]
 
 
+def sender_named(sender: str) -> str:
+    """The name that a board is to carry. HeatmarkError where it is none."""
+    if not sender.strip() or not sender.isprintable() or '"' in sender:
+        raise HeatmarkError(f"--sender {sender!r}: expected the name that the board is to carry")
+    return sender
+
+
 def names_of(names: str | None) -> list[str] | None:
     """Names with commas between them; None for none."""
     return [name.strip() for name in names.split(",") if name.strip()] if names else None

@@ -15,7 +15,8 @@ from bench.errors import HeatmarkError
 
 def list_plugins(
     kind: Annotated[
-        Literal["all", "recipes", "attributions", "metrics", "datasets", "suites"], typer.Argument(help="What to list.")
+        Literal["all", "recipes", "attributions", "metrics", "datasets", "suites"],
+        typer.Argument(show_choices=False, help="recipes, attributions, metrics, datasets or suites."),
     ] = "all",
     long: Annotated[
         bool, typer.Option("--long", help="With settings, reference and, for metrics, the whole card.")
@@ -124,7 +125,7 @@ def _suite_trials(name: str, store: Path, *, allow_code: bool) -> Trials:
 
 
 def new(
-    kind: Annotated[NewKind, typer.Argument(help="What to begin.")],
+    kind: Annotated[NewKind, typer.Argument(show_choices=False, help="attribution, recipe, metric, dataset or suite.")],
     name: Annotated[str, typer.Argument(help="Its public name, such as my_method.")],
     package: Annotated[
         Path | None, typer.Option(help="A folder for a package of your own; else it goes into the checkout.")

@@ -15,7 +15,10 @@ def report(
     folder: Annotated[Path, typer.Argument(help="A result set, or a suite whose shards are to be gathered.")],
     table: Annotated[
         Literal["terminal", "markdown", "latex", "csv", "json"] | None,
-        typer.Option(help="Print one table instead of writing the whole report."),
+        typer.Option(
+            show_choices=False,
+            help="Print one table instead of the whole report: terminal, markdown, latex, csv or json.",
+        ),
     ] = None,
     metrics: Annotated[str | None, typer.Option("--metrics", "--columns", help="Only these, comma-separated.")] = None,
     entries: Names = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.options import AllowCode, Folder, device_of
+from bench.cli.options import AllowCode, Folder, device_of, sender_named
 from bench.errors import HeatmarkError
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ def submit(
     share of the cells is computed again. Without OUT, FOLDER is checked.
     """
     if out is not None:
+        named = sender_named(sender)
         from bench.verification.submission import write_submission
 
-        write_submission(folder, out, sender)
+        write_submission(folder, out, named)
         say(f"Written: {out}")
     _tried(out or folder, share, seed, device_of(device), store, allow_code=allow_code, as_submission=True)
     say(f"Ready to send: {out or folder}")

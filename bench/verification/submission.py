@@ -25,10 +25,8 @@ _NEEDED = (*(f"{name}.parquet" for name in SCHEMAS), "manifest.json", *_MADE, *_
 def write_submission(folder: Path, out: Path, sender: str) -> None:
     """Write into `out` what a pull request adds of the result set in `folder`: set, report, suite, citation, licence.
 
-    A README that is there stays. HeatmarkError where the sender has no name, or `out` is the set itself.
+    A README that is there stays. HeatmarkError where `out` is the set itself.
     """
-    if not sender.strip() or not sender.isprintable() or '"' in sender:
-        raise HeatmarkError(f"--sender {sender!r}: expected the name that the board is to carry")
     if out.resolve() == folder.resolve():
         raise HeatmarkError(f"{out} is the result set itself; expected another folder, such as results/me-my-board")
     results = publishable(read_results(folder))

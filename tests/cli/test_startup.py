@@ -55,6 +55,7 @@ def imported(folder: Path, *arguments: str) -> tuple[int, set[str]]:
         (2, ["show", "photo.png", "--suite", "nosuch"]),
         (0, ["list"]),
         (0, ["list", "suites"]),
+        (2, ["submit", ".", "mine"]),
         (2, ["check", "ginni"]),
         (2, ["check", "gini", "--settings", '{"stp": 1}']),
         (2, ["run", "--metrics", "deletionn"]),
