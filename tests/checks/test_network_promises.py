@@ -162,6 +162,14 @@ def test_what_is_broken_is_refused_before_the_first_score(name: str) -> None:
     assert all(torch.equal(after[key].nan_to_num(7), value.nan_to_num(7)) for key, value in before.items())
 
 
+def test_a_network_that_its_images_saturate_has_gradients() -> None:
+    halves = nn.Sequential(nn.AdaptiveAvgPool2d((1, 2)), nn.Flatten(), nn.Linear(2, 2, bias=False), nn.Hardtanh(-3, 3))
+    halves[2].weight.data = torch.eye(2) * 8
+    images = torch.zeros(2, 1, 8, 8)
+    images[0, ..., :4] = images[1, ..., 4:] = 1
+    assert "passes_a_gradient_to_the_image" in look_at(Network(halves), images, needs_gradient=True)
+
+
 HONEST = {
     "all below zero": lambda x: -F.softplus(x) - 0.1,
     "all above zero": lambda x: F.softplus(x) + 0.1,
