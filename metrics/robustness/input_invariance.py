@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from bench.api import Cost, Explained, Metric, Network, Request, Scored
 from bench.functional.map_similarity import Similarity, similarity
-from bench.scoring.lowered_images import Lowered
+from bench.scoring.changed_networks import Lowered
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,22 @@ def test_metric(name: str, check) -> None:
     check(find("metrics")[name](), small_network(), small_request(), method)
 
 
+SETTINGS = {
+    "difull": [{"rows": 3}, {"size": 16}],
+    "r_oms": [{"substrate": "rise_blur", "rows": 3}],
+    "relative_stability": [{"of": "output"}, {"of": "representation"}, {"of": "representation", "layer": "1"}],
+}
+
+
+@pytest.mark.parametrize("check", checks.METRIC_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    ("name", "settings"), [(n, s) for n, own in SETTINGS.items() for s in own], ids=lambda part: str(part)
+)
+def test_metric_with_other_settings(name: str, settings: dict, check) -> None:
+    method = find("attributions")["simple_gradient"]()
+    check(find("metrics")[name](**settings), small_network(), small_request(), method)
+
+
 @pytest.mark.parametrize("check", checks.RECIPE_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", of("recipes", Recipe))
 def test_recipe(name: str, check) -> None:

@@ -24,7 +24,8 @@ def test_a_metric_says_what_it_asks_and_what_it_cannot_see(name: str) -> None:
     assert metric.range[0] < metric.range[1]
     assert metric.direction in {"higher", "lower"}
     lines = dict(line.split(": ", 1) for line in card(metric).splitlines()[1:])
-    counts = ["Counts"] if metric.family in {"cost", "fidelity", "sparsity"} else []
+    counts = ["Counts"] if metric.is_property else []
+    assert metric.is_property or metric.family not in {"cost", "fidelity", "sparsity"}
     assert list(lines) == ["Question", "Better", "Cannot see", "Needs", "Protocol", *counts, "Settings", "Source"]
     assert lines["Protocol"] == metric().stamp
 

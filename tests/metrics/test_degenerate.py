@@ -25,6 +25,7 @@ STATUSES = {
     "fewer than two parts",
     "the target is not the prediction",
     "no two parts speak for two classes",
+    "no other image is explained alike",
 }
 MAPS = {
     "constant": lambda maps: torch.full_like(maps, 0.1),
@@ -46,7 +47,7 @@ def explained(channels: int = 3, height: int = 16, width: int = 16) -> Explained
     network, request = small_network(), small_request(height=height, width=width)
     if channels == 1:
         network = Network(nn.Sequential(nn.Conv2d(1, 3, 1), *network.module).double().eval(), chunk=4)
-        request = request.with_images(request.images[:, :1])
+        request = replace(request, images=request.images[:, :1], references=request.references[:, :1])
     method = find("attributions")["simple_gradient"]()
     own = explained_by(method, network, request, network.logits(request.images).detach())
     fixations = tuple(torch.tensor([[4.0, 5.0, 200.0, 1.0], [7.5, 6.2, 150.0, 2.0]]).double() for _ in range(3))

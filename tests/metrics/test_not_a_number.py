@@ -27,6 +27,8 @@ class _OnlyKnows(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         outputs = self.inner(images)
+        if images.shape[1:] != self.known.shape[1:]:
+            return outputs * torch.nan
         same = (images[:, None] == self.known).flatten(2).all(2).any(1)
         return outputs * torch.where(same[:, None], 1.0, torch.nan)
 

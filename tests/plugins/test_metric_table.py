@@ -22,14 +22,13 @@ compares the two numbers; *alike*: the same question, and what differs; *no*: th
 Quantus can also be had as they are, `quantus:NAME`. A test keeps this page.
 """
 Row = tuple[str, str, str]
-_COMPANY = "the score of an image depends on the other images of the batch"
 QUANTUS: dict[str, Row] = {
     "AUC": ("auc_judd", "alike", "ties count one half"),
     "AttributionLocalisation": ("relevance_mass", "alike", "positive mass over all of it, without the correction"),
     "AvgSensitivity": ("avg_sensitivity", "alike", "steps in pixel space, the same for every method"),
     "Completeness": ("completeness_gap", "alike", "how far from it, not whether"),
     "Complexity": ("entropy", "same", "in nats, times the logarithm of the pixels"),
-    "Consistency": ("", "no", _COMPANY),
+    "Consistency": ("consistency", "alike", "with blends of reference images instead of the other images of the batch"),
     "Continuity": ("", "no", "it moves the image across a grid; use `quantus:Continuity`"),
     "EffectiveComplexity": ("effective_complexity", "alike", "the cut is a share of the highest pixel"),
     "EfficientMPRT": ("efficient_mprt", "alike", "one draw of all weights, normal instead of reset"),
@@ -52,14 +51,14 @@ QUANTUS: dict[str, Row] = {
     "RegionPerturbation": ("region_perturbation", "alike", "a grid of cells; noise within the image's range"),
     "RelativeInputStability": ("relative_stability", "alike", '`of = "input"`, pixels in [0, 1]'),
     "RelativeOutputStability": ("relative_stability", "alike", '`of = "output"`'),
-    "RelativeRepresentationStability": ("", "no", "it needs the name of a layer; use the one of `quantus`"),
+    "RelativeRepresentationStability": ("relative_stability", "alike", '`of = "representation"`, one layer'),
     "RelevanceMassAccuracy": ("relevance_mass", "same", ""),
     "RelevanceRankAccuracy": ("relevance_rank", "same", ""),
     "Selectivity": ("selectivity", "alike", "the area under the curve; cells of a grid"),
     "SensitivityN": ("sensitivity_n", "alike", "random sets at several sizes, averaged"),
-    "SmoothMPRT": ("weight_randomisation", "alike", "of the method `smooth_grad`"),
+    "SmoothMPRT": ("smooth_mprt", "alike", "normal weights of the same spread, five depths, ten copies"),
     "Sparseness": ("gini", "same", "without its 1e-7 for each pixel"),
-    "Sufficiency": ("", "no", _COMPANY),
+    "Sufficiency": ("sufficiency", "alike", "with the highest pixels on reference images, not others of the batch"),
     "TopKIntersection": ("top_k_intersection", "same", "for k up to a quarter of the image"),
 }
 OTHERS: dict[str, dict[str, Row]] = {
@@ -72,7 +71,19 @@ OTHERS: dict[str, dict[str, Row]] = {
         "IncreaseInConfidence": ("average_increase", "same", ""),
         "ROADCombined": ("road", "alike", "twice its number, at its percentiles"),
         "ROADMostRelevantFirst, ROADLeastRelevantFirst": ("road", "alike", "both orders in one number"),
-        "ARCC": ("", "no", "its parts are here: `adcc` has complexity and coherency in its curve, `road`"),
+        "ARCC": ("arcc", "same", "for the same noise of the imputation"),
+    },
+    "xplique": {
+        "Deletion, Insertion": ("deletion", "alike", "and `insertion`: ten steps, outputs as the model gives them"),
+        "MuFidelity": ("mu_fidelity", "alike", "each cell by chance instead of a share of them; one draw for a batch"),
+        "AverageDropMetric, AverageIncreaseMetric": ("average_drop", "alike", "and `average_increase`: of |map|"),
+        "AverageGainMetric": ("average_gain", "alike", "of the absolute value of the map"),
+        "AverageStability": ("avg_sensitivity", "alike", "squared length of the change, steps above zero only"),
+        "Complexity": ("entropy", "alike", "in nats, times the logarithm of the pixels; channels averaged"),
+        "Sparseness": ("gini", "alike", "channels averaged"),
+        "RandomLogitMetric": ("random_logit", "alike", 'under `similarity = "ssim"`, but for its scale'),
+        "ModelRandomizationMetric": ("weight_randomisation", "alike", "one depth, uniform weights"),
+        "MeGe, ReCo": ("training_stability", "alike", "the same question, of networks trained on halves"),
     },
     "torch-cam": {
         "ClassificationMetric": ("average_drop", "alike", "and `average_increase`, image by image"),
@@ -81,16 +92,34 @@ OTHERS: dict[str, dict[str, Row]] = {
     },
     "Papers": {
         "SRG (arXiv:2401.06654)": ("srg", "alike", "pixels instead of superpixels"),
-        "R-OMS (arXiv:2401.06654)": ("", "no", "it judges a way to remove pixels, not a map"),
+        "R-OMS (arXiv:2401.06654)": ("r_oms", "alike", "cells instead of superpixels"),
         "SaCo (arXiv:2404.01415)": ("saco", "same", "as the formula of the paper"),
         "Single deletion, IDSDS (arXiv:2407.11910)": ("single_deletion", "same", "in-domain by the recipe `masked`"),
-        "F-Fidelity (arXiv:2410.02970)": ("", "no", "the recipe `masked` and `degraded_truth` are here, its score not"),
+        "F-Fidelity (arXiv:2410.02970)": ("f_fidelity", "alike", "cells and probabilities, FFid+ less FFid- in one"),
+        "ARCC (arXiv:2605.14641)": ("arcc", "same", "as the formula of the paper"),
+        "Smooth MPRT (arXiv:2401.06465)": ("smooth_mprt", "same", "the weights drawn with their mean and spread"),
+        "Efficient MPRT (arXiv:2401.06465)": ("efficient_mprt", "same", "the weights drawn with their mean and spread"),
+        "Relative stabilities (arXiv:2203.06877)": ("relative_stability", "same", "noise uniform instead of normal"),
+        "Sufficiency, consistency (arXiv:2202.00734)": (
+            "sufficiency",
+            "alike",
+            "and `consistency`: of images made from reference images, not of the data as they are",
+        ),
         "Average Drop, Increase (arXiv:1710.11063)": ("average_drop", "same", "and `average_increase`"),
         "Average Gain (arXiv:2301.07002)": ("average_gain", "same", "as the formula of the paper"),
         "ADCC (arXiv:2104.10252)": ("adcc", "same", "as the formula of the paper"),
         "mu-Fidelity (arXiv:2005.00631)": ("mu_fidelity", "same", "as the formula of the paper"),
-        "GridPG (arXiv:2205.10435)": ("grid_pointing_game", "same", "on the data set `grid`, at the input"),
-        "DiFull, DiPart (arXiv:2205.10435)": ("", "no", "they need networks whose cells cannot see each other"),
+        "GridPG (arXiv:2205.10435)": (
+            "grid_pointing_game",
+            "same",
+            "on the data set `grid`; at a layer with the `layer` of a CAM (`hires_cam` is input x gradient)",
+        ),
+        "DiFull (arXiv:2205.10435)": ("difull", "same", "at the image"),
+        "DiPart (arXiv:2205.10435)": (
+            "",
+            "no",
+            "cells see each other at their edges: DiFull asks the sharper question",
+        ),
         "EMD (arXiv:1604.03605)": ("emd", "alike", "on 8 x 8 cells"),
         "FunnyBirds: accuracy, preservation, deletion, distractability (arXiv:2308.06248)": (
             "part_completeness",
@@ -134,10 +163,16 @@ def test_every_metric_of_quantus_is_there_and_every_metric_of_ours_that_is_named
 
 
 def test_every_metric_of_pytorch_grad_cam_is_there() -> None:
-    library = pytest.importorskip("pytorch_grad_cam.metrics.cam_mult_image")
-    own = {name for name, made in inspect.getmembers(library, inspect.isclass) if made.__module__ == library.__name__}
-    named = set(OTHERS["pytorch-grad-cam"])
-    assert own - {"CamMultImageConfidenceChange"} == named & own
+    own = set()
+    for module in ("cam_mult_image", "road", "arcc"):
+        library = pytest.importorskip(f"pytorch_grad_cam.metrics.{module}")
+        own |= {
+            name for name, made in inspect.getmembers(library, inspect.isclass) if made.__module__ == library.__name__
+        }
+    named = {name for row in OTHERS["pytorch-grad-cam"] for name in row.split(", ")}
+    parts = {"CamMultImageConfidenceChange", "NoisyLinearImputer", "Complexity", "Coherency"}
+    averages = {"ROADMostRelevantFirstAverage", "ROADLeastRelevantFirstAverage"}
+    assert own - parts - averages == named
 
 
 def test_what_is_said_to_be_the_same_is_the_same() -> None:

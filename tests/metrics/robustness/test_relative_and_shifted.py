@@ -31,7 +31,7 @@ def explained() -> Explained:
     return explained_by(SimpleGradient(), network, replace(request, targets=clean.argmax(1)), clean)
 
 
-@pytest.mark.parametrize("of", ["input", "output"])
+@pytest.mark.parametrize("of", ["input", "output", "representation"])
 def test_relative_stability_equals_the_definition(of: str, explained: Explained) -> None:
     got = RelativeStability(of=of, radius=0.05, samples=6).measure(explained)
     for row in range(3):
@@ -48,6 +48,10 @@ def test_relative_stability_equals_the_definition(of: str, explained: Explained)
             moved = np.linalg.norm((step / pixels).ravel())
             if of == "output":
                 moved = np.linalg.norm(logits - alone.clean.numpy())
+            if of == "representation":
+                # Up to the second ReLU, the last that gives a map.
+                one, other = (alone.network.module[:6](own).detach().numpy() for own in (alone.images, near))
+                moved = np.linalg.norm(((one - other) / np.where(one != 0, one, 1e-6)).ravel())
             ratios.append(np.linalg.norm(((before - after) / before).ravel()) / max(moved, 1e-6))
         if ratios:
             assert got.score[row].item() == pytest.approx(max(ratios), rel=1e-6)
