@@ -54,7 +54,7 @@ class AnyMetric(Plugin):
             family=self.family,
             question=self.question,
             direction=self.direction,
-            unit=self.unit,
+            unit=self.unit_here,
             range=(low, high),
             chance=self.chance,
             protocol=self.stamp,
@@ -72,6 +72,11 @@ class AnyMetric(Plugin):
     def bounds(self) -> tuple[float, float]:
         """The range of the scores under these settings."""
         return self.range
+
+    @property
+    def unit_here(self) -> str:
+        """The unit of the scores under these settings."""
+        return self.unit
 
     @property
     def stamp(self) -> str:

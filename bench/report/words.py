@@ -10,12 +10,18 @@ from bench.report.view import View
 from bench.results.result_set import Results
 from bench.statistics.names import listed
 
+# Those without a version are on boards made before protocols had any.
 PROTOCOLS = {
     "rise2018": "as published: a row of pixels a step, towards zero or from a blur, of the probability",
     "quantus": "as Quantus: single channels by signed attributions, summed over the steps, so not between 0 and 1",
+    "quantus-0.6": "as Quantus 0.6: single channels by signed attributions, summed over the steps, not between 0 and 1",
     "torchcam": "as torch-cam: 20 steps, towards or from zero, of the probability",
+    "torchcam-0.4": "as torch-cam handed a softmax: 20 steps, towards or from zero, of the probability",
+    "torchcam-0.5": "as torch-cam 0.5: 20 steps, towards or from zero, of the logit, which has no bounds",
     "attribench": "as attribench: 100 points, towards or from zero, of the logit, which has no bounds",
+    "attribench-0.1": "as attribench 0.1: 100 points, towards or from zero, of the logit, which has no bounds",
     "latec": "as LATEC: 50 pixels a step, towards zero or from a blur, without the ends of the curve",
+    "latec-2024": "as LATEC (2024): 50 pixels a step, towards zero or from a blur, without the ends of the curve",
 }
 TEST = "paired t-test corrected for skewness, Holm over all pairs"
 _MOST_NETWORKS = 3

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import HeatmarkError
+from bench.protocol_versions import versioned, versioned_label
 from bench.results.result_set import Results
 from bench.statistics.board import COLUMN, ENTRY, Board
 from bench.statistics.build import entry_board
@@ -87,9 +88,18 @@ def _change(before: np.ndarray, after: np.ndarray, *, retrained: bool) -> dict[s
 
 
 def _shared(one: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> list[tuple[int, int]]:
-    there = {tuple(row): number for number, row in enumerate(other[key].itertuples(index=False))}
-    keys = [tuple(row) for row in one[key].itertuples(index=False)]
+    there = {row: number for number, row in enumerate(_keys(other, key))}
+    keys = _keys(one, key)
     return [(number, there[row]) for number, row in enumerate(keys) if row in there]
+
+
+def _keys(rows: pd.DataFrame, key: list[str]) -> list[tuple[str, ...]]:
+    """What entries or metrics are told apart by; protocols and labels of metrics with the version they follow."""
+    if key == COLUMN:
+        stamps = rows.protocol.astype(str)
+        labels = [versioned_label(label, stamp) for label, stamp in zip(rows.metric.astype(str), stamps, strict=True)]
+        rows = rows.assign(metric=labels, protocol=stamps.map(versioned))
+    return [tuple(map(str, row)) for row in rows[key].itertuples(index=False)]
 
 
 def _lacking(one: Board, other: Board) -> list[str]:

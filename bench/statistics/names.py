@@ -50,6 +50,9 @@ def _setting(text: str) -> str:
     name, _, value = text.partition("=")
     if value == "True":
         return name.replace("_", " ")
+    if name == "protocol":
+        library, _, number = value.partition("-")
+        return f"{_VALUES.get(library, library.replace('_', ' '))} {number}".rstrip()
     if re.fullmatch(r"[a-z]\w*", value):
         return _VALUES.get(value, value.replace("_", " "))
     value = f"{float(value):g}" if _NUMBER.fullmatch(value) else value.removeprefix("(").removesuffix(")").rstrip(",")

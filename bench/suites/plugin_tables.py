@@ -1,6 +1,7 @@
 """Tables that name a plug-in, and what is wrong with them as far as that can be said without importing it."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -67,4 +68,9 @@ def complaint(problem: Any) -> str:
     shown = given if len(given) < 60 else type(problem["input"]).__name__
     if problem["type"] == "tuple_type" and isinstance(problem["input"], int | float):
         return f"expected a list, [{given}, ...], got {given}"
-    return f"{problem['msg'][0].lower()}{problem['msg'][1:]}, got {shown}"
+    said = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, got {shown}"
+    if problem["type"] != "literal_error" or not isinstance(problem["input"], str):
+        return said
+    choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+    close = nearest(problem["input"], choices)
+    return f"{said}; {close}" if close.startswith("did") else said

@@ -20,6 +20,7 @@ from bench.runner.identity import code_hash
 from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run, Trained
 from bench.runner.score import rows, score_across, score_one
+from bench.scoring.protocols import as_stamped
 
 # What the same code on the same kind of machine may differ by: other images go through the network together.
 SAME_MACHINE = 1e-5
@@ -60,6 +61,12 @@ def origin(manifest: Mapping[str, Any], device: torch.device) -> str:
     if not made_here(manifest, device):
         return f"{by}: the same as here, on another machine ({manifest.get('device')}, {manifest.get('machine')})"
     return f"{by}: the same as here, on such a machine"
+
+
+def stamps_of(results: Results) -> dict[str, str]:
+    """The protocol that the scores of each metric of a set are stamped with."""
+    found = results.scores[["metric", "protocol"]].astype(str).drop_duplicates()
+    return dict(found.itertuples(index=False))
 
 
 def made_here(manifest: Mapping[str, Any], device: torch.device) -> bool:
@@ -121,7 +128,8 @@ def _of_shard(
     results: Results, run: Run, group: Sequence[Trained], trained: Sequence[Trained], entries: Sequence[Entry]
 ) -> Iterator[Finding]:
     methods = {method.label: method for method in run.suite.attributions}
-    metrics = {metric.label: metric for metric in run.suite.metrics}
+    stamps = stamps_of(results)
+    metrics = {metric.label: as_stamped(metric, stamps.get(metric.label, "")) for metric in run.suite.metrics}
     known = [entry for entry in entries if entry.attribution in methods and entry.metric in metrics]
     pairs = {entry: (methods[entry.attribution], metrics[entry.metric]) for entry in known}
     strict = made_here(results.manifest, run.device)

@@ -9,10 +9,12 @@ import tomli_w
 
 from bench.errors import HeatmarkError
 from bench.files import write_whole
+from bench.protocol_versions import versioned
 from bench.report.write import SOMETIMES, write_with_report
 from bench.results.publish import publishable
 from bench.results.result_set import SCHEMAS, Results, has_checksums, read_results
 from bench.runner.records import Run
+from bench.scoring.protocols import as_stamped
 
 LARGEST_FILE, LARGEST_FOLDER = 5_000_000, 20_000_000
 LICENCE = "CC0-1.0"
@@ -75,13 +77,13 @@ def _of_files(folder: Path) -> Iterator[str]:
 
 def _of_protocols(results: Results, run: Run) -> Iterator[str]:
     """Stamps that are not those of the metrics under their settings."""
-    stamps = {metric.label: metric.stamp for metric in run.suite.metrics}
+    metrics = {metric.label: metric for metric in run.suite.metrics}
     found = results.scores[["metric", "protocol"]].astype(str).drop_duplicates()
     for metric, protocol in found.itertuples(index=False):
-        if metric not in stamps:
+        if metric not in metrics:
             yield f"scores: the suite has no metric {metric}"
-        elif protocol != stamps[metric]:
-            yield f"scores: {metric} is stamped {protocol}; expected {stamps[metric]}"
+        elif versioned(protocol) != (expected := as_stamped(metrics[metric], protocol).stamp):
+            yield f"scores: {metric} is stamped {protocol}; expected {expected}"
 
 
 def _of_images(results: Results, run: Run) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from bench.api import Explained, PerturbationMetric, Plan
-from bench.scoring.protocols import DeletionProtocol, bounds, deletion_plan, stamp
+from bench.scoring.protocols import DeletionProtocol, bounds, by_channel, deletion_plan, output, stamp
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Deletion(PerturbationMetric):
 
     Score in [0, 1]; curve (batch, height + 1) under `rise2018`: `step` pixels a point (None: the image's width),
     towards zero in normalised space, ties from the highest flat index to the lowest. The other protocols do what the
-    libraries of their names do, and their scores have other ranges: see `bench.scoring.protocols`.
+    libraries of their names do in a version (`torchcam-0.5`; the newest without one), and their scores have other
+    ranges: see `bench.scoring.protocols`.
 
     With a `tolerance` only as many points are evaluated as that certainty of the area needs; the curve is
     straight in between, and the score carries another protocol stamp.
@@ -39,14 +40,19 @@ class Deletion(PerturbationMetric):
 
     def ranking(self, explained: Explained) -> Tensor:
         """The heatmaps, or under `quantus` the signed attributions, channel below channel."""
-        if self.protocol != "quantus":
+        if not by_channel(self.protocol):
             return explained.heatmaps
         return explained.attributions.expand_as(explained.images).flatten(1, 2)
 
     def ranked_size(self, images: Tensor) -> tuple[int, int]:
         """The size of the images, or under `quantus` channel below channel."""
         channels, height, width = images.shape[1:]
-        return (height * channels if self.protocol == "quantus" else height), width
+        return (height * channels if by_channel(self.protocol) else height), width
+
+    @property
+    def unit_here(self) -> str:
+        """The scores of some protocols are of the logit."""
+        return f"{output(self.protocol)} of the class"
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from bench.api import PerturbationMetric, Plan
-from bench.scoring.protocols import InsertionProtocol, bounds, insertion_plan, stamp
+from bench.scoring.protocols import InsertionProtocol, bounds, insertion_plan, output, stamp
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,8 @@ class Insertion(PerturbationMetric):
 
     Score in [0, 1]; curve (batch, height + 1) under `rise2018`: `step` pixels a point (None: the image's width),
     into a blurred copy of the image, ties from the highest flat index to the lowest. The other protocols do what the
-    libraries of their names do, and their scores have other ranges: see `bench.scoring.protocols`.
+    libraries of their names do in a version (`torchcam-0.5`; the newest without one), and their scores have other
+    ranges: see `bench.scoring.protocols`.
 
     With a `tolerance` only as many points are evaluated as that certainty of the area needs; the curve is
     straight in between, and the score carries another protocol stamp.
@@ -33,6 +34,11 @@ class Insertion(PerturbationMetric):
     def plan(self, height: int, width: int) -> Plan:
         """The protocol's plan."""
         return replace(insertion_plan(self.protocol, height, width, self.step), tolerance=self.tolerance)
+
+    @property
+    def unit_here(self) -> str:
+        """The scores of some protocols are of the logit."""
+        return f"{output(self.protocol)} of the class"
 
     @property
     def bounds(self) -> tuple[float, float]:

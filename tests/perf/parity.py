@@ -68,7 +68,7 @@ def quantus_pixel_flipping(explained: Explained) -> Pair:
         features_in_step=WIDTH, return_auc_per_sample=True, normalise=True, disable_warnings=True
     )
     theirs = called(metric, explained, explained.attributions)
-    return ours("deletion", explained, protocol="quantus"), theirs
+    return ours("deletion", explained, protocol="quantus-0.6"), theirs
 
 
 def of_quantus(name: str, metric: str, mass: bool = False) -> Callable[[Explained], Pair]:
@@ -111,8 +111,11 @@ def quantus_imputation(explained: Explained) -> Pair:
     return linear_imputation(explained.images.double(), missing, tolerance=1e-9), np.stack(theirs)
 
 
-def torchcam_curves(name: str) -> Callable[[Explained], Pair]:
-    """Deletion or insertion of torch-cam's own Grad-CAM maps."""
+def torchcam_curves(name: str, protocol: str) -> Callable[[Explained], Pair]:
+    """Deletion or insertion of torch-cam's own Grad-CAM maps: of the logit as it comes, else handed a softmax."""
+
+    def scores_of(logits: Tensor) -> Tensor:
+        return logits.softmax(1) if protocol == "torchcam-0.4" else logits
 
     def run(explained: Explained) -> Pair:
         from torchcam.methods import GradCAM
@@ -121,14 +124,14 @@ def torchcam_curves(name: str) -> Callable[[Explained], Pair]:
         theirs, maps = [], []
         for image, target in zip(explained.images, explained.targets.tolist(), strict=True):
             with GradCAM(explained.network.module, "4") as extractor:
-                metric = DeletionInsertionMetric(extractor, lambda logits: logits.softmax(1))
+                metric = DeletionInsertionMetric(extractor, scores_of)
                 metric.update(image[None].clone().requires_grad_(), target)
                 theirs.append(metric.summary()[f"{name}_auc"])
             with GradCAM(explained.network.module, "4") as extractor:
-                scores = explained.network.module(image[None].clone().requires_grad_()).softmax(1)
+                scores = scores_of(explained.network.module(image[None].clone().requires_grad_()))
                 maps.append(_resize_cam(extractor(target, scores)[0], (HEIGHT, WIDTH)).detach())
         own = replace(explained, heatmaps=torch.cat(maps))
-        return ours(name, own, protocol="torchcam"), np.array(theirs)
+        return ours(name, own, protocol=protocol), np.array(theirs)
 
     return run
 
@@ -144,7 +147,7 @@ def attribench_curves(insertion: bool) -> Callable[[Explained], Pair]:
         mode, start, stop = ("lerf", 1.0, 0.0) if insertion else ("morf", 0.0, 1.0)
         given = (explained.images, explained.targets, explained.network.module, explained.heatmaps[:, None], maskers)
         curves = _deletion_batch(*given, ["linear"], mode, start, stop, 100)["zero"]["linear"]
-        return ours("insertion" if insertion else "deletion", explained, protocol="attribench"), curves.mean(1)
+        return ours("insertion" if insertion else "deletion", explained, protocol="attribench-0.1"), curves.mean(1)
 
     return run
 
@@ -337,7 +340,7 @@ def scaled(maps: Tensor) -> Tensor:
 
 
 COMPARISONS = (
-    Comparison("deletion, protocol quantus", "quantus", quantus_pixel_flipping, 1e-4),
+    Comparison("deletion, protocol quantus-0.6", "quantus", quantus_pixel_flipping, 1e-4),
     Comparison("gini (it adds 1e-7 to each pixel)", "quantus", of_quantus("gini", "Sparseness"), 1e-3),
     Comparison("entropy, in nats", "quantus", of_quantus("entropy", "Complexity", mass=True), 1e-5),
     Comparison("pointing game", "quantus", of_quantus("pointing_game", "PointingGame")),
@@ -345,10 +348,13 @@ COMPARISONS = (
     Comparison("relevance rank", "quantus", of_quantus("relevance_rank", "RelevanceRankAccuracy")),
     Comparison("AUC against a mask", "quantus", of_quantus("auc_judd", "AUC")),
     Comparison("ROAD's imputation", "quantus", quantus_imputation, 1e-6),
-    Comparison("deletion, protocol torchcam", "torchcam", torchcam_curves("deletion")),
-    Comparison("insertion, protocol torchcam", "torchcam", torchcam_curves("insertion")),
-    Comparison("deletion, protocol attribench", "attribench", attribench_curves(insertion=False)),
-    Comparison("insertion, protocol attribench", "attribench", attribench_curves(insertion=True)),
+    *(
+        Comparison(f"{name}, protocol {protocol}", "torchcam", torchcam_curves(name, protocol))
+        for protocol in ("torchcam-0.4", "torchcam-0.5")
+        for name in ("deletion", "insertion")
+    ),
+    Comparison("deletion, protocol attribench-0.1", "attribench", attribench_curves(insertion=False)),
+    Comparison("insertion, protocol attribench-0.1", "attribench", attribench_curves(insertion=True)),
     Comparison("SIC", "saliency", saliency_curves, 1e-4),
     Comparison("infidelity, protocol yeh2019", "captum", captum_infidelity, 1e-5),
     Comparison("max-sensitivity", "captum", captum_sensitivity, 1e-5),

@@ -44,7 +44,7 @@ QUANTUS: dict[str, Row] = {
     "Monotonicity": ("monotonicity", "alike", "the share of the steps instead of whether all of them rise"),
     "MonotonicityCorrelation": ("monotonicity_correlation", "alike", "groups of pixels, no weight by the output"),
     "NonSensitivity": ("", "no", "it asks one pixel after the other; use `quantus:NonSensitivity`"),
-    "PixelFlipping": ("deletion", "same", 'under `protocol = "quantus"`'),
+    "PixelFlipping": ("deletion", "same", 'under `protocol = "quantus-0.6"`'),
     "PointingGame": ("pointing_game", "same", "where one pixel is highest"),
     "ROAD": ("road", "alike", "the gap between both orders instead of accuracy"),
     "RandomLogit": ("random_logit", "alike", "rank correlation; the same other class for every method"),
@@ -87,8 +87,11 @@ OTHERS: dict[str, dict[str, Row]] = {
     },
     "torch-cam": {
         "ClassificationMetric": ("average_drop", "alike", "and `average_increase`, image by image"),
-        "DeletionInsertionMetric (to 0.5)": ("deletion", "same", 'and `insertion`, under `protocol = "torchcam"`'),
-        "DeletionInsertionMetric (since)": ("", "no", "raw logits; not released when this was written"),
+        "DeletionInsertionMetric (since 0.5)": (
+            "deletion",
+            "same",
+            'and `insertion`, under `protocol = "torchcam-0.5"`; handed a softmax, under `protocol = "torchcam-0.4"`',
+        ),
     },
     "Papers": {
         "SRG (arXiv:2401.06654)": ("srg", "alike", "pixels instead of superpixels"),

@@ -66,3 +66,15 @@ def test_what_is_gone_or_refused_is_a_regression_and_what_is_new_is_not() -> Non
 def test_result_sets_without_anything_in_common_are_an_error() -> None:
     with pytest.raises(HeatmarkError, match="share no"):
         compare(result_set(metrics={"deletion": "lower"}), result_set(metrics={"insertion": "higher"}))
+
+
+@pytest.mark.parametrize(("version", "same"), [("0.4", True), ("0.5", False)])
+def test_protocols_from_before_versions_are_compared_with_the_version_they_were(version: str, same: bool) -> None:
+    before, after = "deletion(protocol=torchcam)", f"deletion(protocol=torchcam-{version})"
+    first = result_set(metrics={before: "lower", "insertion": "higher"})
+    first.scores.loc[first.scores.metric.eq(before), "protocol"] = "torchcam"
+    second = result_set(metrics={after: "lower", "insertion": "higher"})
+    second.scores.loc[second.scores.metric.eq(after), "protocol"] = f"torchcam-{version}"
+    comparison = compare(first, second)
+    assert set(comparison.table.metric) == ({before, "insertion"} if same else {"insertion"})
+    assert bool(comparison.missing) is not same

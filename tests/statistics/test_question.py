@@ -51,6 +51,8 @@ def test_between_recipes_nothing_is_best() -> None:
         ("grad_cam_plus_plus", Card("grad_cam_plus_plus", "Grad-CAM++"), "Grad-CAM++"),
         ("occlusion(window=16, stride=8)", Card("occlusion", "Occlusion"), "Occlusion (window 16, stride 8)"),
         ("deletion(protocol=torchcam)", Card("deletion", "Deletion"), "Deletion (torch-cam)"),
+        ("deletion(protocol=torchcam-0.5)", Card("deletion", "Deletion"), "Deletion (torch-cam 0.5)"),
+        ("auc_judd(protocol=mit)", Card("auc_judd", "AUC-Judd"), "AUC-Judd (mit)"),
         ("simple_gradient(reduction=sum)", Card("simple_gradient", "Gradient"), "Gradient (sum)"),
         ("noise_robustness(levels=(0.01, 0.02))", Card("noise_robustness", "N"), "N (levels 0.01, 0.02)"),
     ],

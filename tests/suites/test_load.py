@@ -95,6 +95,7 @@ def test_only_keeps_the_settings_of_the_suite(suite_file) -> None:
         ('"random_map"', '"integrated_gradients"', r"attributions: integrated_gradients is there 2 times"),
         ("step = 5", "stp = 5", r"mine.toml: metrics\[0\].stp: deletion has no such setting; did you mean 'step'"),
         ("step = 5", 'protocol = "rise2019"', r"mine.toml: metrics\[0\].protocol: input should be .*rise2018"),
+        ("step = 5", 'protocol = "torchcam-0.6"', r"metrics\[0\].protocol: .*; did you mean 'torchcam-0.[45]'\?$"),
         ("step = 5", "step = 0", r"mine.toml: metrics\[0\]: step 0: expected 1 or more$"),
         ('"random_map"', '"occlusion"\nwindow = -1', r"mine.toml: attributions\[1\]: window -1: expected 1 or more$"),
         ('name = "deletion"', "", r"mine.toml: metrics\[0\].name: expected the name of one of the metrics"),

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.errors import HeatmarkError
+from bench.progress import silent
+from bench.results.cell_store import Store
 from bench.results.result_set import Results, read_results, write_results
+from bench.runner.records import Run
+from bench.suites.load import with_plugins
+from bench.suites.read import suite_of_settings
+from bench.verification.recompute import Entry, recomputed
 from tests.support.small_suites import pin_chunk, write_suite
 
 CELLS = 2 * 2 * 3
@@ -138,3 +145,13 @@ def test_images_that_are_not_here_are_said(place: Path, tmp_path: Path, verify) 
     )
     with pytest.raises(HeatmarkError, match=r"planted 'test' has no image xtest/"):
         verify(folder)
+
+
+def test_a_published_set_from_before_versions_is_recomputed_under_the_protocol_of_then(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "results" / "protocols"
+    results = read_results(folder)
+    suite = with_plugins(suite_of_settings(results.manifest["settings"], results.manifest["command"], folder))
+    run = Run(suite, Store(tmp_path), torch.device("cpu"), silent())
+    entry = Entry("small_resnet", "standard", 0, 7, "simple_gradient", "deletion(protocol=torchcam)")
+    (found,) = recomputed(results, run, [entry])
+    assert found.verdict == "same", found.reason

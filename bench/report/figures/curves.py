@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.protocol_versions import OF_LOGITS
 from bench.report.figures.style import COLUMN as COLUMN_WIDTH
 from bench.report.figures.style import LINE, TEXT, apart, colours
 from bench.report.short_names import shortened
@@ -111,12 +112,12 @@ def _points(settings: dict[str, object] | None, length: int) -> Array:
     return np.linspace(0, 1, length)
 
 
-def axis_names(settings: dict[str, object] | None, curve: Array, name: str) -> tuple[str, str]:
+def axis_names(settings: dict[str, object] | None, protocol: str, curve: Array, name: str) -> tuple[str, str]:
     """What lies on the axes of a curve: the setting it runs over, or the share of the pixels, and what is measured."""
     said = settings or {}
     for key, values in said.items():
         if isinstance(values, list | tuple) and len(values) == curve.shape[1]:
             return key.replace("_", " "), "score"
-    output = str(said.get("output") or ("logit" if said.get("protocol") == "attribench" else "probability"))
+    output = str(said.get("output") or ("logit" if protocol in OF_LOGITS else "probability"))
     what = "pixels deleted" if "eletion" in name else "pixels inserted" if "nsertion" in name else "pixels changed"
     return f"share of {what}", f"{output} of the class"

@@ -69,7 +69,8 @@ def drawings(results: Results, view: View) -> Iterator[Drawing]:
     for metric, curves in curves_of(results, view):
         label = str(view.board.metrics.metric[metric])
         name = str(view.board.metrics.shown[metric])
-        axis = axis_names(view.board.metrics.settings[metric], next(iter(curves.values())), label)
+        protocol = str(view.board.metrics.protocol[metric]).partition(",")[0]
+        axis = axis_names(view.board.metrics.settings[metric], protocol, next(iter(curves.values())), label)
         said = f"Mean curves of {name}: {axis[1]} over {axis[0]}."
         draw = partial(draw_curves, view, metric, curves, axis)
         yield Drawing(f"curve_{file_name(label)}", "curves", name, "", said, draw)
