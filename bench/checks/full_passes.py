@@ -18,13 +18,13 @@ def inputs_at_once(
     most = PAIRS * network.chunk
     targets = torch.zeros(len(images), dtype=torch.long, device=images.device)
     request = Request(images, targets, ImageRandom(0, "look", tuple(map(str, range(len(images))))))
-    if any(isinstance(metric, PerturbationMetric) for metric in metrics):
-        return most
+    others = [metric for metric in metrics if not isinstance(metric, PerturbationMetric)]
     explaining = [_cost(partial(method.cost, network, request)) for method in methods]
     once = max((cost for cost in explaining if cost), key=lambda cost: cost.forward, default=Cost(1, 0))
-    scoring = [_cost(partial(metric.cost, network, request, once)) for metric in metrics]
+    scoring = [_cost(partial(metric.cost, network, request, once)) for metric in others]
     each = max((most if cost is None else cost.forward for cost in [*explaining, *scoring]), default=1)
-    return min(most, max(1, each) * len(images))
+    curves = network.chunk if len(others) < len(metrics) else 1
+    return min(most, max(max(1, each) * len(images), curves))
 
 
 def _cost(declared: Callable[[], Cost | None]) -> Cost | None:

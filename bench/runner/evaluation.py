@@ -31,6 +31,7 @@ from bench.data.given_images import ChosenImages, GivenImages, check_references
 from bench.engine import clean_logits
 from bench.engine.allocator import keep_large_blocks
 from bench.engine.devices import check_place, device_named, device_of_network
+from bench.engine.predict import usual_chunk
 from bench.errors import HeatmarkError, nearest
 from bench.plugins.sources import source_of
 from bench.progress import progress as progress_bars
@@ -105,7 +106,12 @@ def _loaded(table: NetworkTable, dataset: Dataset | None, device: torch.device |
     recipe = make_plugin("recipes", table.recipe, "model: recipe")
     assert isinstance(recipe, Recipe)  # noqa: S101 - for the type checker
     with progress_bars() as bars:
-        return NetworkLoader(table, recipe, dataset, "model", Path(), place, bars, "refuse").load()[0]
+        (trained,) = NetworkLoader(table, recipe, dataset, "model", Path(), place, bars, "refuse").load()
+    return replace(trained, network=_in_usual_chunks(trained.network))
+
+
+def _in_usual_chunks(network: Network) -> Network:
+    return replace(network, chunk=usual_chunk(network, device_of_network(network.module)))
 
 
 def _chosen(table: DatasetTable, dataset: Dataset, model: nn.Module | Network) -> ChosenImages:
@@ -199,7 +205,7 @@ class Evaluation:
                 f"model: expected a name, a torch.nn.Module or a Network, got {type(self.model).__name__}"
             )
         preprocess = self.preprocess or Preprocess(size=self.images.size)
-        return Network(self.model, preprocess=preprocess, output=self.output or "logits")
+        return _in_usual_chunks(Network(self.model, preprocess=preprocess, output=self.output or "logits"))
 
     def _request(self, network: Network, batch: Batch, first: int) -> tuple[Request, Tensor]:
         clean = clean_logits(network, batch.images)

@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,8 +16,13 @@ import bench
 from bench.api import HeatmarkError, Network
 from bench.api.registry import find
 from bench.checks.fixtures import small_network, small_transformer
+from bench.checks.full_passes import inputs_at_once
 from bench.checks.network_promises import NETWORK_CHECKS, look_at, returns_what_is_declared
 from bench.cli import app
+from bench.methods.attributions.integrated_gradients import IntegratedGradients
+from bench.methods.attributions.random_map import RandomMap
+from bench.metrics.faithfulness.deletion import Deletion
+from bench.metrics.sparsity.gini import Gini
 
 
 class _Then(nn.Module):
@@ -289,3 +295,10 @@ def test_weights_without_values_are_refused_in_one_line() -> None:
         module = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     with pytest.raises(HeatmarkError, match="is on the meta device, without values"):
         look_at(Network(module, name="empty"), torch.rand(2, 3, 2, 2), needs_gradient=False)
+
+
+def test_no_more_images_are_looked_at_together_than_go_through_together(network: Network, request_of) -> None:
+    own, images = replace(network, chunk=16), request_of(3).images
+    assert inputs_at_once(own, images, [RandomMap()], [Deletion()]) == 16
+    assert inputs_at_once(own, images, [RandomMap()], [Gini()]) == 3
+    assert inputs_at_once(own, images, [IntegratedGradients()], [Deletion()]) == 32

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.api import Network, Precision
 from bench.engine.autotune import remembered_chunk
-from bench.engine.predict import clean_logits, fastest_chunk, forward, kept_for_gradients, logits_in_chunks
+from bench.engine.predict import clean_logits, fastest_chunk, forward, kept_for_gradients, logits_in_chunks, usual_chunk
 from bench.methods.attributions.random_map import RandomMap
 from bench.metrics.faithfulness.insertion import Insertion
 from bench.scoring.measure import explained_by, measure
@@ -105,3 +105,12 @@ def test_convolutions_are_in_the_precision_that_is_named(precision: Precision) -
     assert logits_in_chunks(network, images)[0].tolist() == [precision == "tf32"] * 2
     assert clean_logits(network, images)[0].tolist() == [False, False]
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+@pytest.mark.parametrize(("size", "chunk"), [((224, 224), 16), ((384, 384), 16), ((160, 160), 31), ((64, 64), 64)])
+def test_where_nothing_was_measured_a_chunk_is_as_large_as_is_fast_on_most_processors(
+    network: Network, size: tuple[int, int], chunk: int
+) -> None:
+    own = replace(network, preprocess=replace(network.preprocess, size=size), chunk=5)
+    assert usual_chunk(own, torch.device("cpu")) == chunk
+    assert usual_chunk(own, torch.device("meta")) == 5
