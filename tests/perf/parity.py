@@ -8,7 +8,7 @@ the command fails where that is more than the tolerance. What libraries do diffe
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
@@ -20,45 +20,15 @@ from torchvision.models import vit_b_16
 
 from bench.api import Explained, Network
 from bench.api.registry import find
-from bench.checks import small_network, small_request
 from bench.functional.correlation import pearson, spearman
 from bench.functional.imputation import linear_imputation
 from bench.functional.structural_similarity import ssim
 from bench.scoring.information_curves import SHARES, _seen, stages
-from bench.scoring.measure import explained_by, measure
+from bench.scoring.measure import measure
 from bench.scoring.neighbourhood import steps_around
+from tests.perf import parity_of_perturbed, parity_of_removed
+from tests.perf.parity_material import HEIGHT, IMAGES, WIDTH, Comparison, Pair, called, material, ours
 from tests.perf.relevance_by_lxt import relevance_by_lxt
-
-Pair = tuple[Tensor, np.ndarray | Tensor]
-IMAGES, HEIGHT, WIDTH = 12, 24, 16
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What is compared with which library, and how far apart the two may be."""
-
-    what: str
-    library: str
-    run: Callable[[Explained], Pair]
-    tolerance: float = 1e-6
-
-
-def material() -> Explained:
-    """Smooth images, a small random network in single precision, and its gradients."""
-    network, request = small_network(), small_request(IMAGES, HEIGHT, WIDTH)
-    network = Network(network.module.float(), chunk=8)
-    truth = torch.zeros(IMAGES, HEIGHT, WIDTH)
-    truth[:, 4:18, 3:13] = 1
-    request = replace(request, images=request.images.float(), truth=truth)
-    clean = network.logits(request.images).detach()
-    request = replace(request, targets=clean.argmax(1))
-    return explained_by(find("attributions")["simple_gradient"](), network, request, clean)
-
-
-def ours(name: str, explained: Explained, **settings: object) -> Tensor:
-    """The scores of one of our metrics."""
-    (scored,) = measure([(find("metrics")[name](**settings), explained)])
-    return scored.score
 
 
 def quantus_pixel_flipping(explained: Explained) -> Pair:
@@ -82,21 +52,6 @@ def of_quantus(name: str, metric: str, mass: bool = False) -> Callable[[Explaine
         return ours(name, explained) * scale, called(own, explained, explained.heatmaps[:, None])
 
     return run
-
-
-def called(metric: Callable[..., object], explained: Explained, maps: Tensor) -> np.ndarray:
-    """What a metric of Quantus says."""
-    assert explained.request.truth is not None
-    result = metric(
-        model=explained.network.module,
-        x_batch=explained.images.numpy(),
-        y_batch=explained.targets.numpy(),
-        a_batch=maps.numpy().copy(),
-        s_batch=explained.truth[:, None].numpy(),
-        device="cpu",
-        channel_first=True,
-    )
-    return np.asarray(result, dtype=float)
 
 
 def quantus_imputation(explained: Explained) -> Pair:
@@ -368,6 +323,8 @@ COMPARISONS = (
     Comparison("IoU at the truth's area", "torchmetrics", of_torchmetrics(torchmetrics_iou)),
     Comparison("AttnLRP, relevances of a ViT-B/16", "lxt", lxt_relevance, 1e-4),
     Comparison("KL divergence", "torchmetrics", of_torchmetrics(torchmetrics_kl)),
+    *parity_of_removed.COMPARISONS,
+    *parity_of_perturbed.COMPARISONS,
 )
 
 

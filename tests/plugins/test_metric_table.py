@@ -17,46 +17,71 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 PAGE = Path(__file__).parents[2] / "docs" / "metrics_elsewhere.md"
 _HEAD = """# Metrics of other libraries and papers
 
-What each of them measures, by which metric it is measured here, and how far the numbers are the same. *same*: a test
-compares the two numbers; *alike*: the same question, and what differs; *no*: there is none, and why. Most metrics of
-Quantus can also be had as they are, `quantus:NAME`. A test keeps this page.
+What each of them measures, by which metric it is measured here, and how far the numbers are the same. *same*: a test or
+`nox -s parity` compares the two numbers; *alike*: the same question, and what differs; *no*: there is none, and why.
+What is said of xplique, which is made for TensorFlow, was read in its code. Most metrics of Quantus can also be had as
+they are, `quantus:NAME`. A test keeps this page.
 """
 Row = tuple[str, str, str]
 QUANTUS: dict[str, Row] = {
     "AUC": ("auc_judd", "alike", "ties count one half"),
     "AttributionLocalisation": ("relevance_mass", "alike", "positive mass over all of it, without the correction"),
-    "AvgSensitivity": ("avg_sensitivity", "alike", "steps in pixel space, the same for every method"),
+    "AvgSensitivity": ("avg_sensitivity", "same", "for the same steps"),
     "Completeness": ("completeness_gap", "alike", "how far from it, not whether"),
     "Complexity": ("entropy", "same", "in nats, times the logarithm of the pixels"),
     "Consistency": ("consistency", "alike", "with blends of reference images instead of the other images of the batch"),
     "Continuity": ("", "no", "it moves the image across a grid; use `quantus:Continuity`"),
-    "EffectiveComplexity": ("effective_complexity", "alike", "the cut is a share of the highest pixel"),
-    "EfficientMPRT": ("efficient_mprt", "alike", "one draw of all weights, normal instead of reset"),
-    "FaithfulnessCorrelation": ("faithfulness_correlation", "alike", "pixels, and the logit"),
-    "FaithfulnessEstimate": ("faithfulness_estimate", "alike", "groups of pixels, not of channels, and the logit"),
+    "EffectiveComplexity": (
+        "effective_complexity",
+        "alike",
+        "the pixels that hold 90% of the map, not those above a cut",
+    ),
+    "EfficientMPRT": ("efficient_mprt", "same", "for the same weights and 100 bins"),
+    "FaithfulnessCorrelation": ("faithfulness_correlation", "same", "of grey images, for the same sets"),
+    "FaithfulnessEstimate": ("faithfulness_estimate", "same", "of grey images"),
     "Focus": ("grid_pointing_game", "alike", "the share of one cell of a mosaic instead of two of four"),
     "IROF": ("irof", "alike", "about 300 superpixels, the area by trapezoids"),
     "Infidelity": ("infidelity", "alike", 'squares at random places, scaled unless `protocol = "yeh2019"`'),
     "InputInvariance": ("input_invariance", "alike", "how alike the maps are, and the network takes the shift off"),
-    "LocalLipschitzEstimate": ("local_lipschitz", "alike", "relative to the length of the map"),
-    "MPRT": ("weight_randomisation", "alike", "normal weights of the same spread, five depths"),
-    "MaxSensitivity": ("max_sensitivity", "alike", "steps in pixel space, the same for every method"),
+    "LocalLipschitzEstimate": ("local_lipschitz", "same", "times the length of the map, for the same steps"),
+    "MPRT": (
+        "weight_randomisation",
+        "same",
+        "for the same weights at every layer, the network itself left out of the mean",
+    ),
+    "MaxSensitivity": ("max_sensitivity", "same", "for the same steps"),
     "Monotonicity": ("monotonicity", "alike", "the share of the steps instead of whether all of them rise"),
-    "MonotonicityCorrelation": ("monotonicity_correlation", "alike", "groups of pixels, no weight by the output"),
+    "MonotonicityCorrelation": (
+        "monotonicity_correlation",
+        "same",
+        "of grey images and maps without negative values, for the same fill",
+    ),
     "NonSensitivity": ("", "no", "it asks one pixel after the other; use `quantus:NonSensitivity`"),
     "PixelFlipping": ("deletion", "same", 'under `protocol = "quantus-0.6"`'),
     "PointingGame": ("pointing_game", "same", "where one pixel is highest"),
     "ROAD": ("road", "alike", "the gap between both orders instead of accuracy"),
-    "RandomLogit": ("random_logit", "alike", "rank correlation; the same other class for every method"),
-    "RegionPerturbation": ("region_perturbation", "alike", "a grid of cells; noise within the image's range"),
-    "RelativeInputStability": ("relative_stability", "alike", '`of = "input"`, pixels in [0, 1]'),
-    "RelativeOutputStability": ("relative_stability", "alike", '`of = "output"`'),
-    "RelativeRepresentationStability": ("relative_stability", "alike", '`of = "representation"`, one layer'),
+    "RandomLogit": ("random_logit", "same", "for the same other classes and similarity"),
+    "RegionPerturbation": (
+        "region_perturbation",
+        "same",
+        "the mean of its falls and 0, of grey images, for the same noise",
+    ),
+    "RelativeInputStability": (
+        "relative_stability",
+        "same",
+        '`of = "input"`, for the same steps, where none changes the prediction',
+    ),
+    "RelativeOutputStability": ("relative_stability", "same", '`of = "output"`, likewise'),
+    "RelativeRepresentationStability": (
+        "relative_stability",
+        "same",
+        '`of = "representation"`, of one layer, likewise',
+    ),
     "RelevanceMassAccuracy": ("relevance_mass", "same", ""),
     "RelevanceRankAccuracy": ("relevance_rank", "same", ""),
-    "Selectivity": ("selectivity", "alike", "the area under the curve; cells of a grid"),
+    "Selectivity": ("selectivity", "same", "the area under its curve, of grey images"),
     "SensitivityN": ("sensitivity_n", "alike", "random sets at several sizes, averaged"),
-    "SmoothMPRT": ("smooth_mprt", "alike", "normal weights of the same spread, five depths, ten copies"),
+    "SmoothMPRT": ("smooth_mprt", "same", "as MPRT, for the same noise; its last copy has none"),
     "Sparseness": ("gini", "same", "without its 1e-7 for each pixel"),
     "Sufficiency": ("sufficiency", "alike", "with the highest pixels on reference images, not others of the batch"),
     "TopKIntersection": ("top_k_intersection", "same", "for k up to a quarter of the image"),
@@ -69,9 +94,9 @@ OTHERS: dict[str, dict[str, Row]] = {
     "pytorch-grad-cam": {
         "DropInConfidence": ("average_drop", "same", "times the probability of the image, which it does not divide by"),
         "IncreaseInConfidence": ("average_increase", "same", ""),
-        "ROADCombined": ("road", "alike", "twice its number, at its percentiles"),
+        "ROADCombined": ("road", "same", "twice its number, at its percentiles, without noise"),
         "ROADMostRelevantFirst, ROADLeastRelevantFirst": ("road", "alike", "both orders in one number"),
-        "ARCC": ("arcc", "same", "for the same noise of the imputation"),
+        "ARCC": ("arcc", "same", "without noise"),
     },
     "xplique": {
         "Deletion, Insertion": ("deletion", "alike", "and `insertion`: ten steps, outputs as the model gives them"),
@@ -86,7 +111,11 @@ OTHERS: dict[str, dict[str, Row]] = {
         "MeGe, ReCo": ("training_stability", "alike", "the same question, of networks trained on halves"),
     },
     "torch-cam": {
-        "ClassificationMetric": ("average_drop", "alike", "and `average_increase`, image by image"),
+        "ClassificationMetric": (
+            "average_drop",
+            "same",
+            "and `average_increase`: their means; of maps as large as the image",
+        ),
         "DeletionInsertionMetric (since 0.5)": (
             "deletion",
             "same",
