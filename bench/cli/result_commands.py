@@ -109,16 +109,22 @@ def _gathered(suite: str, store: Path, *, allow_code: bool) -> tuple[Path, list[
 def publish(
     folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it.")],
     out: Annotated[Path, typer.Argument(help="Where the published copy goes, such as results/NAME.")],
+    store: Folder = Path(".heatmark"),
 ) -> None:
-    """Copy a result set for others to see, with its report, without pictures whose licence forbids it."""
+    """Copy a result set for others to see, with its report, without pictures whose licence forbids it.
+
+    Small networks that its suite trained go with it, so that it can be verified without the training.
+    """
     from bench.report.write import write_with_report
     from bench.results.publish import publishable
     from bench.results.result_set import read_results
+    from bench.verification.published_weights import weights_kept, write_weights
 
     if out.resolve() == folder.resolve():
         raise HeatmarkError(f"{out} is the result set itself; expected another folder for its published copy")
     results = publishable(read_results(folder))
     write_with_report(results, out)
+    write_weights(weights_kept(results.networks, store / "networks"), out)
     say(f"Published: {out}")
 
 

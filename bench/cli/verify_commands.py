@@ -51,7 +51,7 @@ def submit(
         named = sender_named(sender)
         from bench.verification.submission import write_submission
 
-        write_submission(folder, out, named)
+        write_submission(folder, out, named, store / "networks")
         say(f"Written: {out}")
     _tried(out or folder, share, seed, device_of(device), store, allow_code=allow_code, as_submission=True)
     say(f"Ready to send: {out or folder}")
@@ -85,7 +85,7 @@ def _tried(
         if found["refused"]:
             raise typer.Exit(1)
         say(origin(manifest, device))
-        for finding in recomputed(results, run, drawn(results, run, share, seed)):
+        for finding in recomputed(results, run, drawn(results, run, share, seed), folder):
             found[finding.verdict] += 1
             say(f"{finding.verdict:<8}{finding.entry}: {finding.reason}")
     say(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))

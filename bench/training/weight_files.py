@@ -97,8 +97,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def weights_hash(module: nn.Module) -> str:
     """The SHA-256 of all weights and buffers: names, types, shapes and bytes."""
+    return state_hash(module.state_dict())
+
+
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """The same of a state dict."""
     digest = hashlib.sha256()
-    for name, values in sorted(module.state_dict().items()):
+    for name, values in sorted(state.items()):
         array = values.detach().cpu().contiguous()
         digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
         digest.update(

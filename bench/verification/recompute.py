@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run, Trained
 from bench.runner.score import rows, score_across, score_one
 from bench.scoring.protocols import as_stamped
+from bench.verification.published_weights import file_of
 
 # What the same code on the same kind of machine may differ by: other images go through the network together.
 SAME_MACHINE = 1e-5
@@ -90,12 +92,12 @@ def drawn(results: Results, run: Run, share: float, seed: int) -> list[Entry]:
     return [Entry(*row) for row in cells.iloc[chosen].itertuples(index=False)]
 
 
-def recomputed(results: Results, run: Run, entries: Sequence[Entry]) -> Iterator[Finding]:
-    """What is found of each of these cells, in their order."""
+def recomputed(results: Results, run: Run, entries: Sequence[Entry], folder: Path) -> Iterator[Finding]:
+    """What is found of each of these cells of the set in `folder`, in their order."""
     for (network, recipe), own in groupby(entries, lambda entry: (entry.network, entry.recipe)):
         mine = list(own)
         try:
-            group = _networks(results, run, network, recipe)
+            group = _networks(results, run, network, recipe, folder)
         except HeatmarkError as error:
             yield from (Finding(entry, "cannot", str(error)) for entry in mine)
             continue
@@ -104,16 +106,16 @@ def recomputed(results: Results, run: Run, entries: Sequence[Entry]) -> Iterator
             yield from _of_shard(results, run, group, trained, list(cells))
 
 
-def _networks(results: Results, run: Run, network: str, recipe: str) -> list[Trained]:
+def _networks(results: Results, run: Run, network: str, recipe: str, folder: Path) -> list[Trained]:
     """The networks of an entry of the suite as they were explained; HeatmarkError where they are not at hand."""
     manifest = results.manifest
     number = run.suite.number_of(network, recipe)
     loader = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress, if_missing="refuse")
+    rows_of = results.networks["network"].eq(network) & results.networks["recipe"].eq(recipe)
+    own = results.networks[rows_of].set_index("seed")["weights"].astype(str)
     group = []
-    for trained in loader.load(retrain=bool(manifest.get("retrained", False))):
-        own = results.networks
-        row = own[own["network"].eq(network) & own["recipe"].eq(recipe) & own["seed"].eq(trained.seed)]
-        if row["weights"].tolist() != [trained.weights]:
+    for trained in _published(loader, own, folder) or loader.load(retrain=bool(manifest.get("retrained", False))):
+        if own.get(trained.seed) != trained.weights:
             raise HeatmarkError(f"seed {trained.seed} has other weights here than in the set")
         about: Mapping[str, Any] = next(
             (a for a in manifest.get("networks", []) if a["weights"] == trained.weights), {}
@@ -122,6 +124,15 @@ def _networks(results: Results, run: Run, network: str, recipe: str) -> list[Tra
         settings = {name: about[name] for name in names if name in about}
         group.append(replace(trained, network=replace(trained.network, **settings)))
     return group
+
+
+def _published(loader: NetworkLoader, weights: "pd.Series[str]", folder: Path) -> list[Trained]:
+    """The networks of an entry from weights that the set carries, by seed; none where it lacks one."""
+    files = {seed: folder / file_of(own) for seed, own in weights.items()}
+    if loader.table.training is None or not all(path.exists() for path in files.values()):
+        return []
+    tables = [loader.table.model_copy(update={"weights": str(path), "seeds": [seed]}) for seed, path in files.items()]
+    return [trained for table in tables for trained in replace(loader, table=table).load()]
 
 
 def _of_shard(

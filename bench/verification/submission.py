@@ -15,6 +15,7 @@ from bench.results.publish import publishable
 from bench.results.result_set import SCHEMAS, Results, has_checksums, read_results
 from bench.runner.records import Run
 from bench.scoring.protocols import as_stamped
+from bench.verification.published_weights import FOLDER, weights_kept, write_weights, wrong_weights
 
 LARGEST_FILE, LARGEST_FOLDER = 5_000_000, 20_000_000
 LICENCE = "CC0-1.0"
@@ -24,16 +25,18 @@ _WRITTEN = ("suite.toml", "CITATION.cff", "LICENSE", "README.md")
 _NEEDED = (*(f"{name}.parquet" for name in SCHEMAS), "manifest.json", *_MADE, *_WRITTEN)
 
 
-def write_submission(folder: Path, out: Path, sender: str) -> None:
+def write_submission(folder: Path, out: Path, sender: str, networks: Path) -> None:
     """Write into `out` what a pull request adds of the result set in `folder`: set, report, suite, citation, licence.
 
-    A README that is there stays. HeatmarkError where `out` is the set itself.
+    Small networks that its suite trained come along from the folder `networks`. A README that is there stays.
+    HeatmarkError where `out` is the set itself.
     """
     if out.resolve() == folder.resolve():
         raise HeatmarkError(f"{out} is the result set itself; expected another folder, such as results/me-my-board")
     results = publishable(read_results(folder))
     results.manifest.update(sender=sender, licence=LICENCE)
     write_with_report(results, out)
+    write_weights(weights_kept(results.networks, networks), out)
     for name, text in _texts(results.manifest).items():
         write_whole(out / name, text.encode())
     if not (out / "README.md").exists():
@@ -46,6 +49,7 @@ def refusals(folder: Path, results: Results, run: Run) -> Iterator[str]:
     `results` is the set in `folder`, `run` its suite as its manifest has it.
     """
     yield from _of_files(folder)
+    yield from wrong_weights(folder, results.networks)
     if not has_checksums(folder):
         yield f"{folder / 'manifest.json'}: no checksums of the tables; expected a set of the present version"
     manifest = results.manifest
@@ -67,7 +71,8 @@ def _of_files(folder: Path) -> Iterator[str]:
     for path, size in sizes.items():
         name = path.relative_to(folder).as_posix()
         figure = name.startswith("figures/") and name.endswith(".svg")
-        if name not in known and not figure:
+        weights = name.startswith(f"{FOLDER}/")
+        if name not in known and not figure and not weights:
             yield f"{path} is none of the files of a submission; remove it"
         if size > LARGEST_FILE:
             yield f"{path} has {size:,} bytes; expected {LARGEST_FILE:,} at most"

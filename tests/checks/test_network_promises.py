@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 import bench
-from bench.api import HeatmarkError, Network
+from bench.api import HeatmarkError, Network, Preprocess
 from bench.api.registry import find
 from bench.checks.fixtures import small_network, small_transformer
 from bench.checks.full_passes import inputs_at_once
@@ -23,6 +23,7 @@ from bench.methods.attributions.integrated_gradients import IntegratedGradients
 from bench.methods.attributions.random_map import RandomMap
 from bench.metrics.faithfulness.deletion import Deletion
 from bench.metrics.sparsity.gini import Gini
+from bench.training.part_networks import PARTS
 
 
 class _Then(nn.Module):
@@ -174,6 +175,14 @@ def test_a_network_that_its_images_saturate_has_gradients() -> None:
     images = torch.zeros(2, 1, 8, 8)
     images[0, ..., :4] = images[1, ..., 4:] = 1
     assert "passes_a_gradient_to_the_image" in look_at(Network(halves), images, needs_gradient=True)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_networks_of_planted_parts_are_taken(name: str) -> None:
+    dataset = find("datasets")["planted_parts"]()
+    network = Network(PARTS[name](len(dataset.classes)), preprocess=Preprocess(mean=(0.5,) * 3, std=(0.25,) * 3))
+    images = torch.stack([dataset.sample("test", position).image for position in range(9)])
+    assert "passes_a_gradient_to_the_image" in look_at(network, (images - 0.5) / 0.25, needs_gradient=True)
 
 
 HONEST = {
