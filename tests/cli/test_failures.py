@@ -92,11 +92,16 @@ def heatmark(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
 
 
+def without_progress(error: str) -> list[str]:
+    """The lines without those of progress, which a slow machine has."""
+    return [line for line in error.splitlines() if not re.search(r": [\d,]+ of [\d,]+(, |$)", line)]
+
+
 def test_failed_cells_are_a_line_and_an_exit_status_of_their_own(checkout: Path) -> None:
     run = heatmark(checkout, "run", "tiny.toml", "--out", "board")
     out, error = run.communicate()
     assert run.returncode == 3, error
-    (line,) = error.splitlines()
+    (line,) = without_progress(error)
     assert re.search(r"zz_fails on small_plain by standard, gini, pointing_game, 4 images: failed: ValueError", line)
     assert line.isprintable()
     board = (checkout / "board" / "leaderboard.md").read_text().splitlines()
@@ -117,12 +122,12 @@ def test_a_file_that_cannot_be_imported_stops_only_those_who_use_it(checkout: Pa
     _, error = checked.communicate()
     assert checked.returncode == 2
     assert "zz_broken.py cannot be imported" in error
-    assert len(error.splitlines()) == 1
+    assert len(without_progress(error)) == 1
     used = heatmark(checkout, "run", "uses.toml")
     _, error = used.communicate()
     assert used.returncode == 2
     assert "uses.toml: attributions[0].name: plug-in file" in error
-    assert len(error.splitlines()) == 1
+    assert len(without_progress(error)) == 1
 
 
 @pytest.mark.parametrize(
@@ -138,7 +143,7 @@ def test_check_goes_on_after_a_broken_promise(checkout: Path, name: str, broken:
     assert checked.returncode == 1, error
     assert f"broken  {broken}" in out
     assert f"kept    {kept}" in out
-    assert error == ""
+    assert without_progress(error) == []
     assert len(out.splitlines()) > 5
 
 
@@ -154,7 +159,7 @@ def test_a_signal_ends_with_what_is_kept_and_how_to_go_on(checkout: Path, number
     os.kill(run.pid, number)
     _, error = run.communicate(timeout=60)
     assert run.returncode == 128 + number
-    (line,) = error.splitlines()
+    (line,) = without_progress(error)
     assert f"stopped by {number.name}" in line
     assert f"are kept in kept-{number}" in line
     assert line.endswith(f"to go on: heatmark run long.toml --store kept-{number}")
