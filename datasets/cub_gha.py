@@ -13,7 +13,7 @@ from bench.api import HeatmarkError
 from bench.data.folders import FolderDataset, Listing, existing_folder, read_csv, read_lines
 from bench.data.gaze import Viewing, fixations_of, gaze_files, published_map, read_gaze
 from bench.data.transforms import inside, read_mask, resized_image
-from bench.functional.truth_maps import gaze_map
+from bench.functional.truth_maps import box_map, gaze_map
 
 _SPECIES = 200
 
@@ -97,10 +97,7 @@ class CubGha(FolderDataset):
         if bird.number not in self._boxes:
             raise HeatmarkError(f"{self.folder / 'bounding_boxes.txt'} has no box of image {bird.number} ({bird.path})")
         left, top, width, height = self._boxes[bird.number]
-        rows, columns = torch.arange(size[0]) + 0.5, torch.arange(size[1]) + 0.5
-        inside_rows = (rows >= top) & (rows < top + height)
-        inside_columns = (columns >= left) & (columns < left + width)
-        return (inside_rows[:, None] & inside_columns[None]).float()
+        return box_map(torch.tensor([[left, top, left + width, top + height]]), *size)
 
     def _viewings(self, bird: _Bird, size: tuple[int, int]) -> tuple[Viewing, ...] | None:
         if not self.gaze_root:

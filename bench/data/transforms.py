@@ -120,6 +120,23 @@ def read_mask(path: Path) -> Tensor:
     return torch.from_numpy(np.array(_decoded(path, "L"))).float() / 255
 
 
+def read_indices(path: Path) -> Tensor:
+    """An image file with a palette or of grey levels as the numbers that it holds, (height, width) int64.
+
+    Raises as `read_image` does, and where the file holds colours.
+    """
+    if not path.is_file():
+        raise HeatmarkError(f"no image file {path}")
+    try:
+        with Image.open(path) as file:
+            mode, values = file.mode, np.array(file)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise HeatmarkError(f"image file {path} cannot be read: {error}; expected a whole image") from error
+    if mode not in ("P", "L"):
+        raise HeatmarkError(f"image file {path} is of mode {mode}; expected a palette or grey levels, a number a class")
+    return torch.from_numpy(values).long()
+
+
 def inside(root: Path, relative: str) -> Path:
     """The path `relative` under `root`; raises HeatmarkError when it is absolute or climbs out by `..`.
 

@@ -55,7 +55,7 @@ from bench.functional.outputs import (
 from bench.functional.patches import patch_norms, patches_to_pixels
 from bench.functional.ranking import average_ranks, expected_precision, rank_auc, share_in_top
 from bench.functional.structural_similarity import ssim, ssim_of_moments
-from bench.functional.truth_maps import counts_at, gaze_map, object_of
+from bench.functional.truth_maps import box_map, counts_at, gaze_map, object_of
 
 __all__ = [
     "Area",
@@ -68,6 +68,7 @@ __all__ = [
     "area_of",
     "average_ranks",
     "away_from_gaze",
+    "box_map",
     "counts_at",
     "datagrad",
     "density",

@@ -53,6 +53,19 @@ def _bumps(pixels: np.ndarray, centres: np.ndarray, scale: float) -> np.ndarray:
     return bumps
 
 
+def box_map(boxes: Tensor, height: int, width: int) -> Tensor:
+    """1 in every pixel whose centre lies in one of the boxes (count, 4), 0 elsewhere; (height, width).
+
+    A box is left, top, right, bottom in pixels from the top left corner of the image.
+
+    >>> box_map(torch.tensor([[1.0, 0.0, 3.0, 1.0]]), 2, 4).tolist()
+    [[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
+    """
+    left, top, right, bottom = boxes.reshape(-1, 4, 1, 1).unbind(1)
+    rows, columns = torch.arange(height)[:, None] + 0.5, torch.arange(width) + 0.5
+    return ((rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)).any(0).float()
+
+
 def object_of(truth: Tensor) -> Tensor:
     """The pixels, bool, at least half as high as the highest of their truth map (batch, height, width).
 

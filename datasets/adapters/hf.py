@@ -17,6 +17,7 @@ from bench.api.adapter import adapted_class
 from bench.data.hub_files import EVERYTHING, hub_folder
 from bench.data.library_dataset import LibraryDataset, Opened, pixels_hash
 from bench.errors import nearest
+from bench.functional.truth_maps import box_map
 
 # Splits to train on come first; what is explained, unless told otherwise, comes last.
 _ORDER = ("train", "val", "valid", "validation", "dev", "test")
@@ -75,21 +76,14 @@ def _truth(own: HuggingFaceDataset, table: Any, image: str) -> Callable[[int], T
             found = found[key]
         width, height = row[image].size
         if isinstance(found, list | np.ndarray):
-            return _filled(found, height, width, corners=own.boxes == "xyxy")
+            boxes = torch.as_tensor(np.asarray(found, dtype=float).reshape(-1, 4))
+            if own.boxes == "xywh":
+                boxes = torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
+            return box_map(boxes, height, width)
         values = np.asarray(found.convert("RGB"))
         return torch.from_numpy(values.max(2) > 0).float()
 
     return truth
-
-
-def _filled(boxes: Any, height: int, width: int, *, corners: bool) -> Tensor:
-    """1 in every pixel whose centre lies in a box."""
-    rows, columns = torch.arange(height)[:, None] + 0.5, torch.arange(width) + 0.5
-    filled = torch.zeros(height, width)
-    for x, y, *rest in boxes:
-        right, bottom = rest if corners else (x + rest[0], y + rest[1])
-        filled[((rows >= y) & (rows < bottom) & (columns >= x) & (columns < right))] = 1
-    return filled
 
 
 def _column(own: HuggingFaceDataset, table: Any, setting: str, kinds: Sequence[str]) -> str:
