@@ -1,19 +1,22 @@
 """Which points of a curve are worth a forward pass, when its area is wanted to a tolerance only.
 
-A curve is known at some points, straight in between. Where the middle of an interval lies off the straight
-line the area there is uncertain by half the deviation times the width; such intervals are halved until each
-is certain to its share of the tolerance. A curve that is not known yet is NaN.
+A curve is known at some points, straight in between. What it may do unseen inside an interval is told from how far the
+points at its ends lie off the lines through their own neighbours (it may bend as much once more), and from its rise
+there, unless it is straight all around (a step may lie anywhere). The errors of intervals are taken as independent:
+those that make up the most of the root of their sum of squares are halved until it is within a share of the tolerance.
+A curve that is not known yet is NaN.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 Curve = NDArray[np.float64]
 Points = NDArray[np.int64]
-_INTERVALS = 16
-# The deviation of the middle of an interval is taken for that of its halves: half of it for a step, a quarter of it
-# for a smooth curve; the tolerance is divided by this for curves that bend more in one half than the middle tells.
-_CAUTION = 2.0
+_INTERVALS = 12
+# The tolerance is so many root mean squares of the error. With it 99.8% of 4,600 areas of deletion and insertion
+# (photographs by SqueezeNet, planted textures by small networks) lie within .005, .01 or .002 of the whole curve's.
+_CAUTION = 4.0
 
 
 def first_points(curve: Curve) -> Points:
@@ -22,24 +25,29 @@ def first_points(curve: Curve) -> Points:
     return grid[np.isnan(curve[grid])]
 
 
-def next_points(curve: Curve, evaluated: Points, tolerance: float) -> Points:
-    """Middles of the intervals whose area is not certain yet, after the points in `evaluated` have become known."""
+def next_points(curve: Curve, tolerance: float) -> Points:
+    """Middles of the intervals that the area is not certain enough without; none where it is within the tolerance."""
     known = np.flatnonzero(~np.isnan(curve))
-    steps = len(curve) - 1
-    wanted: list[int] = []
-    for point in evaluated:
-        at = int(np.searchsorted(known, point))
-        if at in {0, len(known) - 1}:
-            continue
-        left, right = int(known[at - 1]), int(known[at + 1])
-        if not np.isfinite(curve[[left, point, right]]).all():
-            continue
-        straight = np.interp(point, (left, right), (curve[left], curve[right]))
-        uncertain = abs(curve[point] - straight) * (right - left) / 2 / steps
-        if uncertain > tolerance / _CAUTION * (right - left) / steps:
-            wanted += [(left + point) // 2, (point + right) // 2]
-    middles = np.array(sorted(set(wanted)), dtype=np.int64)
-    return middles[np.isnan(curve[middles])] if len(middles) else middles
+    errors = _errors(curve, known)
+    smallest_first = np.argsort(errors, kind="stable")
+    left = _CAUTION * np.sqrt(np.cumsum(errors[smallest_first] ** 2))
+    halved = np.sort(smallest_first[(left > tolerance) & (errors[smallest_first] > 0)])
+    middles: Points = (known[halved] + known[halved + 1]) // 2
+    return middles
+
+
+def _errors(curve: Curve, known: Points) -> Curve:
+    """What the area may be off by in each interval between known points; 0 where nothing in it is unknown."""
+    widths = np.diff(known)
+    with np.errstate(invalid="ignore"):
+        rises = np.diff(curve[known])
+        bends = np.zeros(len(known))
+        bends[1:-1] = np.abs(np.diff(rises / widths)) * widths[:-1] * widths[1:] / (widths[:-1] + widths[1:])
+        bend = np.maximum(bends[:-1], bends[1:])
+        inside = np.minimum(np.abs(rises) / 2, 2 * maximum_filter1d(bend, 3)) + bend
+    # Beside a point that is no number nothing is gained.
+    errors: Curve = np.where(np.isfinite(inside), inside, 0.0) * (widths - 1) / (len(curve) - 1)
+    return errors
 
 
 def straightened(curve: Curve) -> Curve:

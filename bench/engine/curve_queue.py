@@ -135,7 +135,8 @@ def _first(job: Job, curve: Curve) -> Points:
 
 
 def _next(job: Job, curve: Curve, known: Points) -> Points:
-    return known[:0] if job.plan.tolerance is None else next_points(curve, known, job.plan.tolerance)
+    tolerance = job.plan.tolerance
+    return _NONE if tolerance is None or not known.size else next_points(curve, tolerance)
 
 
 def _known(outputs: Tensor) -> Curve:
