@@ -161,7 +161,12 @@ OTHERS: dict[str, dict[str, Row]] = {
         "FunnyBirds: single deletion": ("part_correctness", "alike", "on `planted_parts`"),
         "FunnyBirds: target sensitivity": ("part_contrastivity", "alike", "on `planted_parts`"),
         "FunnyBirds: background independence": ("", "no", "there is no background to depend on"),
-        "ClickMe (arXiv:2211.04533)": ("", "no", "its maps come without a licence"),
+        "ClickMe: human alignment (arXiv:2211.04533)": (
+            "rank_correlation",
+            "same",
+            "with `ceiling = 0.65753`, on the data set `click_me`",
+        ),
+        "ClickMe: Dice": ("dice", "same", "where no pixels tie at the cut"),
         "XAI-Units, AttributionLab": ("exact_map", "alike", "own networks: the suite `exact`"),
     },
 }
