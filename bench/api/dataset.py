@@ -1,6 +1,7 @@
 """The contract of a data set: images in [0, 1] with labels, ids, truth maps or fixations."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,13 +9,17 @@ from torch import Tensor
 
 from bench.api.plugin import Plugin
 
+# The image without the parts of these levels of its truth map.
+Without = Callable[[tuple[float, ...]], Tensor]
+
 
 @dataclass(frozen=True)
 class Sample:
     """One image of a data set: `image` (channel, height, width) in [0, 1], `truth` (height, width) in [0, 1].
 
     `fixations` (count, 4): x, y in pixels from the top left corner (a pixel's centre is at .5), duration in
-    ms, viewing.
+    ms, viewing. `without` gives the image as it is when parts are gone that are levels of the truth map, for data sets
+    that have such images; else parts are painted over.
     """
 
     id: str
@@ -22,6 +27,7 @@ class Sample:
     label: int
     truth: Tensor | None = None
     fixations: Tensor | None = None
+    without: Without | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from bench.api.dataset import Without
 from bench.api.randomness import ImageRandom
 
 
@@ -14,7 +15,8 @@ class Request:
     """What an attribution explains.
 
     `images` (batch, channel, height, width) normalised; `targets` (batch,) outputs; `truth`
-    (batch, height, width) in [0, 1]; `references` (any, channel, height, width), a fixed pool of other images.
+    (batch, height, width) in [0, 1]; `references` (any, channel, height, width), a fixed pool of other images;
+    `without`, one for each image, gives it as the network sees it when parts are gone (`bench.api.Sample`).
     """
 
     images: Tensor
@@ -22,6 +24,7 @@ class Request:
     rng: ImageRandom
     truth: Tensor | None = None
     references: Tensor | None = None
+    without: tuple[Without, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -38,6 +41,7 @@ class Request:
             targets=self.targets[positions],
             rng=self.rng.select(positions),
             truth=None if self.truth is None else self.truth[positions],
+            without=None if self.without is None else tuple(self.without[i] for i in positions),
         )
 
     def parts(self, chunk: int) -> int:

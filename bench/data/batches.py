@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Dataset, Network, Sample
+from bench.api.dataset import Without
 from bench.api.shared_state import SharedState, shared_left_alone
 from bench.data.transforms import prepare
 from bench.errors import HeatmarkError
@@ -23,7 +24,8 @@ class Batch:
     """Some images of a split as the network sees them.
 
     `images` (batch, channel, height, width) normalised; `labels` (batch,) of the data set; `outputs` (batch,)
-    of the network; `truth` (batch, height, width) or None; `fixations` one (count, 4) tensor each, or None.
+    of the network; `truth` (batch, height, width) or None; `fixations` one (count, 4) tensor each, or None;
+    `without` gives each image with parts gone, where the data set has such images.
     """
 
     ids: tuple[str, ...]
@@ -32,6 +34,7 @@ class Batch:
     outputs: Tensor
     truth: Tensor | None
     fixations: tuple[Tensor, ...] | None
+    without: tuple[Without, ...] | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device; from pinned memory a GPU fetches the images while it works."""
@@ -55,6 +58,7 @@ class Batch:
             self.outputs[:count],
             None if self.truth is None else self.truth[:count],
             None if self.fixations is None else self.fixations[:count],
+            None if self.without is None else self.without[:count],
         )
 
 
@@ -154,6 +158,7 @@ def stacked(samples: Sequence[Sample], network: Network) -> Batch:
     labels = torch.tensor([sample.label for sample in samples], device="cpu")
     truths = [sample.truth for sample in samples if sample.truth is not None]
     points = [sample.fixations for sample in samples if sample.fixations is not None]
+    without = [sample.without for sample in samples if sample.without is not None]
     return Batch(
         ids=tuple(sample.id for sample in samples),
         images=torch.stack([sample.image for sample in samples]).contiguous(memory_format=torch.channels_last),
@@ -161,4 +166,5 @@ def stacked(samples: Sequence[Sample], network: Network) -> Batch:
         outputs=network.outputs_of(labels),
         truth=torch.stack(truths) if len(truths) == len(samples) else None,
         fixations=tuple(points) if len(points) == len(samples) else None,
+        without=tuple(without) if len(without) == len(samples) else None,
     )

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, final
 from torch import Tensor
 
 from bench.api import Dataset, Sample
+from bench.api.dataset import Without
 from bench.data.file_hashes import content_hashes
 from bench.data.transforms import inside, read_image
 from bench.errors import HeatmarkError, nearest
@@ -52,6 +53,10 @@ class FolderDataset(Dataset):
     def truth_of(self, image_id: str, image: Tensor) -> tuple[Tensor | None, Tensor | None]:  # noqa: ARG002
         """The truth map (height, width) in [0, 1] and the fixations (count, 4) of an image, where it has them."""
         return None, None
+
+    def without_of(self, image_id: str) -> Without | None:  # noqa: ARG002
+        """What gives the image with parts of its truth map gone, where there are such images."""
+        return None
 
     def truth_files(self) -> Iterable[Path]:
         """The files besides the images that decide the truth."""
@@ -94,7 +99,8 @@ class FolderDataset(Dataset):
             raise HeatmarkError(f"no image file {path}, but it is listed; `only_present = true` leaves such images out")
         image = read_image(path)
         truth, fixations = self.truth_of(listed.ids[position], image)
-        return Sample(listed.ids[position], image, listed.labels[position], truth, fixations)
+        own, label = listed.ids[position], listed.labels[position]
+        return Sample(own, image, label, truth, fixations, self.without_of(own))
 
     @final
     def fingerprint(self) -> str:

@@ -5,6 +5,7 @@ at 0.5. So they scale with the image, as `align_corners=False` does, and roundin
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from bench.api import Preprocess, Sample
+from bench.api.dataset import Without
 from bench.api.network import from_pixels
 from bench.errors import HeatmarkError
 from bench.settings import Interpolation
@@ -29,7 +31,13 @@ def prepare(sample: Sample, preprocess: Preprocess) -> Sample:
     """The sample as a network wants it: resized, cut out of the centre, its image normalised."""
     size = resized_size(sample.image.shape[-2:], preprocess)
     cut = centre_crop(resize(sample, size, preprocess), preprocess.size)
-    return replace(cut, image=normalise(cut.image, preprocess))
+    without = None if sample.without is None else partial(_prepared_without, sample.without, preprocess)
+    return replace(cut, image=normalise(cut.image, preprocess), without=without)
+
+
+def _prepared_without(without: Without, preprocess: Preprocess, levels: tuple[float, ...]) -> Tensor:
+    """An image with parts gone as a network wants it."""
+    return prepare(Sample("", without(levels), 0), preprocess).image
 
 
 def resized_size(shape: tuple[int, ...], preprocess: Preprocess) -> tuple[int, int]:

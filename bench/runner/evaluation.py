@@ -213,7 +213,7 @@ class Evaluation:
         self._check_classes(clean.shape[1])
         targets = self._targets(batch, clean, first)
         return Request(
-            batch.images, targets, ImageRandom(self.seed, "run", batch.ids), batch.truth, self.references
+            batch.images, targets, ImageRandom(self.seed, "run", batch.ids), batch.truth, self.references, batch.without
         ), clean
 
     def _targets(self, batch: Batch, clean: Tensor, first: int) -> Tensor:

@@ -42,7 +42,8 @@ class Explainer:
         clean = clean_logits(self.network, batch.images)
         rng = ImageRandom(self.run.table.seed, "run", batch.ids)
         pool = None if self.references is None else self.references.images
-        return Request(batch.images, self.run.targets(clean, batch.outputs), rng, batch.truth, pool), clean
+        targets = self.run.targets(clean, batch.outputs)
+        return Request(batch.images, targets, rng, batch.truth, pool, batch.without), clean
 
     def explanations(
         self, request: Request, clean: Tensor, batch: Batch, methods: Iterable[Attribution]

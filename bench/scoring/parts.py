@@ -1,7 +1,8 @@
 """Parts of an image that are planted in it: where they are, what the network loses without them, what a map gives them.
 
-A truth map shows parts by its levels: each has one of its own, 0 is the rest of the image. A part is taken away by
-putting it to zero in normalised space, which is exact where that is the colour of the background (`planted_parts`).
+A truth map shows parts by its levels: each has one of its own, 0 is the rest of the image. A part goes where the data
+set has images without it (`Request.without`, as of `funny_birds`); else it is put to zero in normalised space, which is
+exact where that is the colour of the background (`planted_parts`).
 """
 
 import torch
@@ -37,11 +38,39 @@ def most_parts(request: Request) -> int:
 
 
 def part_effects(explained: Explained, parts: Tensor) -> Tensor:
-    """What each output loses without one part alone, float64 (batch, part, output); 0 for parts that are not there."""
-    shown = outputs_of(explained, torch.stack(list(without_groups(explained.images, parts))))
+    """What each output loses without one part alone, float64 (batch, part, output); 0 for parts that are not there.
+
+    And for the rest of the image where the data set has images without parts: it has none without the rest.
+    """
+    count = int(parts.max()) + 1
+    if explained.request.without is None:
+        versions = list(without_groups(explained.images, parts))
+    else:
+        versions = [without_parts(explained, parts, torch.arange(count) == part) for part in range(count)]
+    shown = outputs_of(explained, torch.stack(versions))
     effects = explained.clean.double()[:, None] - shown.transpose(0, 1)
     tiny = ROUNDING * effects.abs().amax((1, 2), keepdim=True)
     return effects.where(effects.abs() > tiny, 0.0)
+
+
+def without_parts(explained: Explained, parts: Tensor, gone: Tensor) -> Tensor:
+    """The images without these parts, bool (batch, part) or (part,); never without the rest where there are none so."""
+    images, gone = explained.images, gone.to(parts.device).expand(len(parts), -1)
+    if explained.request.without is None:
+        hidden = gone.gather(1, parts.flatten(1)).view_as(parts)
+        return images.where(~hidden[:, None], 0)
+    found = []
+    for row, without in enumerate(explained.request.without):
+        levels = _levels(explained.truth[row])
+        named = tuple(level for level, own in zip(levels[1:], gone[row, 1:].tolist(), strict=False) if own)
+        found.append(without(named).to(images) if named else images[row])
+    return torch.stack(found)
+
+
+def _levels(truth: Tensor) -> list[float]:
+    """The level of each part of a truth map by number, that of the rest first."""
+    found: list[float] = truth.unique().tolist()
+    return found if found[0] <= 0 else [0.0, *found]
 
 
 def outputs_of(explained: Explained, shown: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
-from bench.scoring.parts import most_parts, outputs_of, part_effects, part_shares, parts_of, scored_where
+from bench.scoring.parts import most_parts, outputs_of, part_effects, part_shares, parts_of, scored_where, without_parts
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,10 @@ class PartCompleteness(Metric):
     are the levels of the truth map, the rest of the image is one more. Enough: with the named parts alone the target is
     above all other outputs (1 or 0). Needed: without them it is not. Idle are parts without which no output changes:
     the share of them that is not named, 0 where nothing is. The mean of the first two, and of that and the third where
-    any is idle. Parts go to zero in normalised space. Without a score where the target is not the prediction.
+    any is idle.
+
+    Parts go to zero in normalised space; where the data set has images without them (`funny_birds`) they go there, and
+    the rest, which never goes, is not idle. Without a score where the target is not the prediction.
     """
 
     threshold: float = 0.05
@@ -39,10 +42,10 @@ class PartCompleteness(Metric):
         named = positive > self.threshold * positive.sum(1, keepdim=True)
         idle = (part_effects(explained, parts) == 0).all(2)
         idle &= torch.arange(idle.shape[1], device=idle.device) <= parts.flatten(1).amax(1)[:, None]
-        shown = named.gather(1, parts.flatten(1)).view_as(parts)[:, None]
-        alone, without = outputs_of(
-            explained, torch.stack([explained.images.where(shown, 0), explained.images.where(~shown, 0)])
-        )
+        if explained.request.without is not None:
+            idle[:, 0] = False  # nobody knows: there is no image without the rest
+        versions = [without_parts(explained, parts, gone) for gone in (~named, named)]
+        alone, without = outputs_of(explained, torch.stack(versions))
         enough, needed = _wins(alone, explained.targets).double(), (~_wins(without, explained.targets)).double()
         both, none = (enough + needed) / 2, ~idle.any(1)
         spared = ((idle & ~named & named.any(1, keepdim=True)).sum(1) / idle.sum(1)).where(~none, 1.0)

@@ -14,8 +14,10 @@ from bench.scoring.parts import most_parts, part_effects, part_shares, parts_of,
 class PartCorrectness(Metric):
     """Rank correlation between what a map gives each part and what the target's logit loses without that part.
 
-    Parts are the levels of the truth map; attributions of a part are summed with their signs. Parts are put to zero in
-    normalised space, one at a time: as if they had never been there in images of `planted_parts`, and there only.
+    Parts are the levels of the truth map; attributions of a part are summed with their signs.
+
+    Parts go one at a time: where the data set has images without them (`funny_birds`) there, else to zero in normalised
+    space, as if they had never been there in images of `planted_parts`, and there only.
     Without a score where an image has fewer than two parts.
     """
 

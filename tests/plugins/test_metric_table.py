@@ -156,11 +156,15 @@ OTHERS: dict[str, dict[str, Row]] = {
         "FunnyBirds: accuracy, preservation, deletion, distractability (arXiv:2308.06248)": (
             "part_completeness",
             "alike",
-            "on `planted_parts`: its images of birds are a download of 1.6 GB",
+            "on `planted_parts`, and on the data set `funny_birds`, at one threshold",
         ),
-        "FunnyBirds: single deletion": ("part_correctness", "alike", "on `planted_parts`"),
-        "FunnyBirds: target sensitivity": ("part_contrastivity", "alike", "on `planted_parts`"),
-        "FunnyBirds: background independence": ("", "no", "there is no background to depend on"),
+        "FunnyBirds: single deletion": (
+            "part_correctness",
+            "same",
+            "on `funny_birds`, from -1 to 1, and of parts that are not widened",
+        ),
+        "FunnyBirds: target sensitivity": ("part_contrastivity", "alike", "the two classes that differ most"),
+        "FunnyBirds: background independence": ("", "no", "parts of the background stay; only those of the bird go"),
         "ClickMe: human alignment (arXiv:2211.04533)": (
             "rank_correlation",
             "same",
