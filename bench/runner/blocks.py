@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.api import Attribution, ImageMetric, NetworkMetric, Scored
-from bench.data.batches import Batch, batches, evenly_spaced, shards, worked_on
+from bench.data.batches import SHARD, Batch, batches, evenly_spaced, shards, worked_on
 from bench.files import key_of
 from bench.progress import CELLS
 from bench.results.cell_store import CELL
@@ -195,6 +195,19 @@ def blocks_of(run: Run, group: Sequence[Trained]) -> Iterator[Block]:
             yield Block((explainer,), tuple(shard), single, score_one)
     for shard in shards(positions[0]) if across else []:
         yield Block(explainers, tuple(shard), across, score_across)
+
+
+def blocks_on(run: Run, group: Sequence[Trained], positions: Sequence[int], pairs: Sequence[Pair]) -> Iterator[Block]:
+    """The blocks of some cells of the networks of one entry, on these images in this order."""
+    single = tuple(pair for pair in pairs if isinstance(pair[1], ImageMetric))
+    across = tuple(pair for pair in pairs if isinstance(pair[1], NetworkMetric))
+    explainers = tuple(Explainer(run, trained) for trained in group)
+    parts = [tuple(positions[start : start + SHARD]) for start in range(0, len(positions), SHARD)]
+    for part in parts:
+        if single:
+            yield from (Block((explainer,), part, single, score_one) for explainer in explainers)
+        if across:
+            yield Block(explainers, part, across, score_across)
 
 
 def expected_work(run: Run, number: int) -> int:

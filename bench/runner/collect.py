@@ -53,6 +53,25 @@ def collect(
     )
 
 
+def scores_alone(suite: Suite, parts: Sequence[Part], manifest: dict[str, Any]) -> Results:
+    """The scores of some cells with what a board needs to know of them, and nothing else; more for the manifest."""
+    rest = {name: pd.DataFrame(columns=SCHEMAS[name].names) for name in SCHEMAS if name != "scores"}
+    scores = _frame("scores", _rows(suite, parts))
+    return Results(scores=scores, **rest, manifest=_described(suite) | manifest)
+
+
+def _described(suite: Suite) -> dict[str, Any]:
+    """What the suite asks, and the cards of its plug-ins."""
+    return {
+        "question": suite.table.question,
+        "asks": suite.table.asks,
+        "smallest": suite.table.smallest,
+        "metrics": {metric.label: metric.card.written() for metric in suite.metrics},
+        "attributions": {method.label: method.card.written() for method in suite.attributions},
+        "recipes": {recipe.label: recipe.card.written() for recipe in suite.recipes},
+    }
+
+
 def _rows(suite: Suite, parts: Sequence[Part]) -> list[pd.DataFrame]:
     """The rows of all cells with what they belong to, in one frame; none where there is no cell."""
     if not parts:
@@ -176,11 +195,6 @@ def _manifest(
         },
         "settings": suite.written,
         "code": code_hash(),
-        "question": table.question,
-        "asks": table.asks,
-        "smallest": table.smallest,
-        "metrics": {metric.label: metric.card.written() for metric in suite.metrics},
-        "attributions": {method.label: method.card.written() for method in suite.attributions},
-        "recipes": {recipe.label: recipe.card.written() for recipe in suite.recipes},
+        **_described(suite),
         "failures": failures.to_dict("records") + _untold(run),
     }

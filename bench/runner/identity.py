@@ -28,7 +28,8 @@ NOT_COMPUTING = (
         "runner/collect.py",
         "scoring/__init__.py",
     ),
-    *("checks/", "cli/", "plugins/", "report/", "results/", "statistics/", "suites/", "verification/"),
+    *("checks/", "cli/", "plugins/", "racing/", "report/", "results/", "sequential/", "statistics/"),
+    *("suites/", "verification/"),
 )
 
 # How a network is looked at: cells of networks that were looked at less closely are not taken.

@@ -1,6 +1,6 @@
 """A result set as a board: entries x metrics, with tests, ranks and an order over all metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import HeatmarkError, nearest
+from bench.sequential.looks import fractions
+from bench.sequential.spending import paid
 from bench.statistics.means import Array, Counts, Mask, Means, means, over_seeds, ratio
 from bench.statistics.names import chosen_rows
-from bench.statistics.paired_tests import ALPHA, Pairs, groups, holm, paired, rank_intervals, superiority
+from bench.statistics.paired_tests import ALPHA, Pairs, Standing, groups, holm, paired, rank_intervals, superiority
 from bench.statistics.question import METHODS, Question
-from bench.statistics.scale import NETWORK, Recovery, heights
+from bench.statistics.scale import NETWORK, Recovery, heights, ways_of
 from bench.statistics.wins import overall_scores, wins
 
 RUN = NETWORK
@@ -28,36 +30,6 @@ SHARE = 0.02
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The competing methods under one metric, or over all: what is sure about their order.
-
-    `rows` are their entries, best first, and everything else is in that order; `adjusted` p-values by Holm over
-    all their pairs, 1 where a pair is `equal`: nearer to each other than the smallest difference that matters; `first`
-    and `last` the ends of the rank intervals; `groups` hold positions in `rows`.
-    """
-
-    rows: list[int]
-    pairs: Pairs
-    adjusted: Array
-    equal: Mask
-    first: Counts
-    last: Counts
-    groups: list[list[int]]
-
-    @property
-    def letters(self) -> list[str]:
-        """For each row the letters of its groups; two that share one cannot be told apart."""
-        return [
-            " ".join(_letter(i) for i, group in enumerate(self.groups) if row in group) for row in range(len(self.rows))
-        ]
-
-    @property
-    def leaders(self) -> list[int]:
-        """The entries that are not significantly worse than any other."""
-        return [row for row, first in zip(self.rows, self.first, strict=True) if first == 1]
-
-
-@dataclass(frozen=True)
 class Board:
     """Entries x metrics of a result set.
 
@@ -68,6 +40,8 @@ class Board:
     `level` what its intervals and tests are over beside the images: the trainings of a network (`seeds`), or several
     networks, called `blocks`; the third axis of `scores` holds either. `whole` has each network's entries by
     themselves, where they are averaged here; `effects` is the table of what recipes change, on boards of recipes.
+    Where a run was looked at while images came in, `looks` are the counts of images at which, the last of all that were
+    planned, `stops` after how many each entry was left off under each metric, (entry, metric); images in their order.
     """
 
     entries: pd.DataFrame
@@ -83,6 +57,8 @@ class Board:
     whole: "Board | None" = None
     effects: pd.DataFrame | None = None
     recovered: Mapping[str, Recovery] = field(default_factory=dict)
+    looks: tuple[int, ...] = ()
+    stops: Counts | None = None
 
     @cached_property
     def quality(self) -> Array:
@@ -114,7 +90,7 @@ class Board:
     @cached_property
     def pairs(self) -> list[Pairs]:
         """Paired tests of all entries, controls too, under each metric; a positive difference is a better row."""
-        return [paired(self.quality[:, metric], self.run) for metric in range(len(self.metrics))]
+        return [self.tested(lambda b, m=m: b.quality[:, m], [m]) for m in range(len(self.metrics))]  # type: ignore[misc]
 
     @cached_property
     def standings(self) -> list[Standing]:
@@ -133,16 +109,7 @@ class Board:
 
         The height; else from floor to the best end of the range; else half of the range; else 0.
         """
-        floors = np.flatnonzero(self.entries.floor)
-        ways = []
-        for metric, (height, ends) in enumerate(zip(self.height, self.metrics.range, strict=True)):
-            low, high = ends or (None, None)
-            sign, best = (-1, low) if self.metrics.direction[metric] == "lower" else (1, high)
-            start = self.centres[floors[0], metric] if len(floors) else np.nan
-            way = np.nan if best is None else sign * best - start
-            width = np.nan if low is None or high is None else (high - low) / 2
-            ways.append(next((one for one in (height, way, width) if one > 0), 0.0))
-        return np.array(ways)
+        return ways_of(self.entries, self.metrics, self.centres, self.height)
 
     @cached_property
     def smallest(self) -> Array:
@@ -178,7 +145,8 @@ class Board:
     def scored(self) -> Array:
         """The share of the methods' images that each metric could score."""
         known = np.isfinite(self.quality[self.methods]).any(2)
-        return known.mean((0, 2)) if self.methods else np.zeros(len(self.metrics))
+        come = np.full(known.shape[:2], known.shape[2]) if self.stops is None else self.stops[self.methods]
+        return ratio(known.sum((0, 2)), come.sum(0), 0)
 
     @cached_property
     def weights(self) -> Array:
@@ -211,12 +179,12 @@ class Board:
     @cached_property
     def wins(self) -> Array:
         """How often each entry beats the methods, (entry, metric, seed, image), as `bench.statistics.wins` says."""
-        return wins(self.quality, self.methods)
+        return wins(self.quality, self.methods, self.stops)
 
     @cached_property
     def overall_scores(self) -> Array:
         """Weighted wins (entry, seed, image); NaN for an entry that some weighted metric could not score."""
-        return overall_scores(self.wins, self.weights)
+        return self.scores_by(self.weights)
 
     @cached_property
     def overall_means(self) -> Means:
@@ -238,10 +206,13 @@ class Board:
 
     def standing_by(self, weights: Array) -> Standing:
         """The order of the methods over all metrics by weights that sum to 1."""
-        scores = overall_scores(self.wins, weights)
         counted = np.flatnonzero(weights)
         equal = np.asarray(self.equal[counted].all(0) & (len(counted) > 0))
-        return self._standing(scores, paired(scores, self.run), equal)
+        return self._standing(self.scores_by(weights), self.pairs_by(weights), equal)
+
+    def pairs_by(self, weights: Array, rows: Sequence[int] | None = None) -> Pairs:
+        """Paired tests over all metrics by weights that sum to 1, of all entries or of some."""
+        return self.tested(lambda board: board.scores_by(weights), np.flatnonzero(weights).tolist(), rows)
 
     def place(self, metric: int, entry: int) -> int | None:
         """Where an entry stands in the order under a metric, 0 for the first; None for controls and no score."""
@@ -251,7 +222,7 @@ class Board:
     def distrusting(self, labels: frozenset[str]) -> "Board":
         """The same board, its order without the metrics of these labels; what it knows of each metric stays known."""
         other = copy(self)
-        for name in ("weights", "overall_scores", "overall_means", "overall", "order"):
+        for name in ("weights", "overall_scores", "overall_means", "overall", "order", "earlier"):
             other.__dict__.pop(name, None)
         object.__setattr__(other, "distrusted", labels)
         return other
@@ -267,6 +238,7 @@ class Board:
             chosen,
             metrics=self.metrics.iloc[columns].reset_index(drop=True),
             scores=chosen.scores[:, columns],
+            stops=None if chosen.stops is None else chosen.stops[:, columns],
             whole=chosen.whole and chosen.whole.select(list(self.metrics.label.iloc[columns])),
         )
 
@@ -276,20 +248,52 @@ class Board:
         whole = self.whole
         if whole is not None:
             whole = whole.rows([int(row) for row in np.flatnonzero(whole.entries.attribution.isin(own.attribution))])
-        return replace(self, entries=own, scores=self.scores[list(rows)], whole=whole)
+        stops = None if self.stops is None else self.stops[list(rows)]
+        return replace(self, entries=own, scores=self.scores[list(rows)], whole=whole, stops=stops)
+
+    @cached_property
+    def earlier(self) -> dict[int, "Board"]:
+        """What was there of this board at each look up to the last, with the weights that it has now."""
+        if self.stops is None:
+            return {}
+        part = replace(self, looks=(), asked=dict(zip(self.metrics.label, self.weights, strict=True)))
+        counts = [count for count in self.looks if count <= len(self.images)]
+        return {n: replace(part, scores=self.scores[..., :n], stops=np.minimum(self.stops, n)) for n in counts}
+
+    def tested(
+        self, scores: Callable[["Board"], Array], metrics: Sequence[int], rows: Sequence[int] | None = None
+    ) -> Pairs:
+        """Paired tests of entries (`rows`, or all) by scores (entry, seed, image) of a board, made of these metrics.
+
+        Where there were looks, p-values have paid for them: the smallest over those that both entries have come to.
+        """
+        own = list(range(len(self.entries)) if rows is None else rows)
+        pairs = paired(scores(self)[own], self.run[own])
+        if self.stops is None:
+            return pairs
+        ends = self.stops[np.ix_(own, list(metrics))].max(1, initial=0)
+        p = np.ones(pairs.p.shape)
+        for look, (count, board) in enumerate(self.earlier.items()):
+            now = paid(paired(scores(board)[own], self.run[own]).p, fractions(self.looks), look)
+            p = np.where(np.minimum(ends[:, None], ends) >= count, np.fmin(p, now), p)
+        return replace(pairs, p=np.where(np.isfinite(pairs.p), p, np.nan))
+
+    def scores_by(self, weights: Array) -> Array:
+        """Wins over all metrics by weights that sum to 1, (entry, seed, image)."""
+        ends = None if self.stops is None else self.stops[:, np.flatnonzero(weights)].max(1, initial=0)
+        return overall_scores(self.wins, weights, ends)
 
     def _standing(self, scores: Array, everyone: Pairs, equal: Mask) -> Standing:
         own = over_seeds(scores)
         known = np.isfinite(own)
         centre = np.where(known, own, 0).sum(1) / np.maximum(known.sum(1), 1)
-        rows = sorted((row for row in self.methods if known[row].any()), key=lambda row: -centre[row])
+        there = [row for row in self.methods if known[row].any()]
+        rows = sorted(there, key=lambda row: -centre[row])
+        if self.stops is not None:  # means over other images are not to be compared; differences on the same ones are
+            rows.sort(key=lambda row: -(everyone.difference[row, there] > 0).sum())
         pairs = everyone.among(rows)
         alike = equal[np.ix_(rows, rows)]
         adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
         adjusted[alike & np.isfinite(adjusted)] = 1
         first, last = rank_intervals(pairs.difference, adjusted)
         return Standing(rows, pairs, adjusted, alike, first, last, groups(adjusted < ALPHA))
-
-
-def _letter(number: int) -> str:
-    return chr(ord("a") + number) if number < 26 else f"{_letter(number // 26 - 1)}{_letter(number % 26)}"

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.errors import HeatmarkError
 from bench.plugin_card import AttributionCard, Card, MetricCard
 from bench.results.result_set import Results
+from bench.sequential.looks import image_order, last_looks
 from bench.statistics.board import COLUMN, ENTRY, OK, RUN, Board
 from bench.statistics.means import Counts, over_seeds
 from bench.statistics.names import codes_of, display_names, labels
@@ -55,15 +56,20 @@ def entry_board(results: Results, weights: Mapping[str, float] | None = None) ->
         raise HeatmarkError("the scores hold a value twice for one entry, metric, seed and image; expected it once")
     array = np.full(int(np.prod(shape)), np.nan)
     array[flat] = np.where(scores["status"].eq(OK), scores["score"], np.nan)
+    looks = tuple(manifest.get("decided", {}).get("looks", ()))
+    order = image_order(images["image"]) if looks else list(range(len(images)))
+    present = np.bincount(flat, minlength=array.size).reshape(shape).max(2) > 0
     board = Board(
         entries=_described(entries, "attribution", RUN, AttributionCard, manifest),
         metrics=_described(metrics, "metric", COLUMN[1:], MetricCard, manifest),
-        images=tuple(images["image"]),
-        scores=array.reshape(shape),
+        images=tuple(images["image"].iloc[order]),
+        scores=array.reshape(shape)[..., order] if looks else array.reshape(shape),
         manifest=manifest,
         asked=weights or {},
         question=question_of(manifest, results.networks),
         level="seeds" if shape[2] > 1 else "images",
+        looks=looks,
+        stops=last_looks(present[..., order], looks) if looks else None,
     )
     return _without_degraded(board)
 
@@ -90,7 +96,20 @@ def _over_networks(board: Board) -> Board:
             scores[position[board.entries.attribution[row]], :, block] = over_seeds(board.scores[row])
     entries = known.assign(**{name: _shared(board.entries[name]) for name in RUN})[ENTRY]
     said = _described(entries, "attribution", RUN, AttributionCard, board.manifest)
-    return replace(board, entries=said, scores=scores, level="networks", blocks=tuple(runs), whole=board)
+    stops = _shortest(board, position)
+    if stops is not None:  # so that every image is of all networks
+        scores[np.broadcast_to((np.arange(scores.shape[3]) >= stops[:, :, None])[:, :, None], scores.shape)] = np.nan
+    return replace(board, entries=said, scores=scores, level="networks", blocks=tuple(runs), whole=board, stops=stops)
+
+
+def _shortest(board: Board, position: Mapping[str, int]) -> Counts | None:
+    """After how many images each method was left off under each metric on the network where that came first."""
+    if board.stops is None:
+        return None
+    stops = np.full((len(position), len(board.metrics)), len(board.images))
+    for name, own in zip(board.entries.attribution, board.stops, strict=True):
+        stops[position[name]] = np.minimum(stops[position[name]], own)
+    return stops
 
 
 def _runs(entries: pd.DataFrame) -> dict[str, list[int]]:

@@ -11,7 +11,7 @@ import pandas as pd
 from bench.statistics.board import Board
 from bench.statistics.metric_audit import flips
 from bench.statistics.names import display_names, listed
-from bench.statistics.paired_tests import ALPHA, holm, images_needed, paired
+from bench.statistics.paired_tests import ALPHA, holm, images_needed
 from bench.statistics.place_stability import left_out, without_each
 from bench.statistics.places import Place, Scale, fair_scores, of_these_networks
 from bench.statistics.recipe_effects import LARGEST_DROP, Effect
@@ -157,7 +157,7 @@ def control_of(board: Board) -> str:
 def beside_controls(board: Board, best: int) -> list[str]:
     """That the best method is no worse than the truth, or significantly worse than a control that sees no network."""
     rows = [best, *(int(row) for row in np.flatnonzero(board.entries.control))]
-    pairs = paired(fair_scores(board)[rows], board.run[rows])
+    pairs = board.tested(fair_scores, np.flatnonzero(board.weights).tolist(), rows)
     adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
     said = []
     for at, row in list(enumerate(rows))[1:]:

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.statistics.board import COST, FEW, Board, Standing
+from bench.statistics.board import COST, FEW, Board
 from bench.statistics.means import Array, Mask, over_seeds
 from bench.statistics.names import listed
-from bench.statistics.paired_tests import ALPHA, holm
+from bench.statistics.paired_tests import ALPHA, Standing, holm
 from bench.statistics.scale import Recovery, ceiling_of, only, runs_of
 
 SPLITS = 200

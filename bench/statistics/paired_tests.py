@@ -247,3 +247,37 @@ def images_needed(pairs: Pairs, tests: int) -> Array:
     per_image = (pairs.error**2 - pairs.of_seeds) * pairs.images
     room = (pairs.difference / z) ** 2 - pairs.of_seeds
     return ratio(per_image, room, np.inf)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The competing methods under one metric, or over all: what is sure about their order.
+
+    `rows` are their entries, best first, and everything else is in that order; `adjusted` p-values by Holm over
+    all their pairs, 1 where a pair is `equal`: nearer to each other than the smallest difference that matters; `first`
+    and `last` the ends of the rank intervals; `groups` hold positions in `rows`.
+    """
+
+    rows: list[int]
+    pairs: Pairs
+    adjusted: Array
+    equal: Mask
+    first: Counts
+    last: Counts
+    groups: list[list[int]]
+
+    @property
+    def letters(self) -> list[str]:
+        """For each row the letters of its groups; two that share one cannot be told apart."""
+        return [
+            " ".join(_letter(i) for i, group in enumerate(self.groups) if row in group) for row in range(len(self.rows))
+        ]
+
+    @property
+    def leaders(self) -> list[int]:
+        """The entries that are not significantly worse than any other."""
+        return [row for row, first in zip(self.rows, self.first, strict=True) if first == 1]
+
+
+def _letter(number: int) -> str:
+    return chr(ord("a") + number) if number < 26 else f"{_letter(number // 26 - 1)}{_letter(number % 26)}"

@@ -7,8 +7,7 @@ import numpy as np
 from bench.statistics.board import Board
 from bench.statistics.means import over_seeds
 from bench.statistics.names import listed
-from bench.statistics.paired_tests import ALPHA, holm, paired
-from bench.statistics.wins import overall_scores
+from bench.statistics.paired_tests import ALPHA, holm
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,14 @@ class LeftOut:
 def left_out(board: Board) -> list[LeftOut]:
     """The orders without each metric that counts, of the methods that stand in the order; none where one counts."""
     counted, rows = np.flatnonzero(board.weights), board.overall.rows
-    shares, run = board.wins[rows], board.run[rows]
     found = []
     for metric in counted if len(counted) > 1 and len(rows) > 1 else []:
-        scores = overall_scores(shares, np.where(np.arange(len(board.weights)) == metric, 0, board.weights))
-        pairs = paired(scores, run)
+        rest = np.where(np.arange(len(board.weights)) == metric, 0, board.weights)
+        scores, pairs = board.scores_by(rest)[rows], board.pairs_by(rest, rows)
         adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
         first = int(np.nanmean(over_seeds(scores), 1).argmax())
+        if board.stops is not None:
+            first = int((pairs.difference > 0).sum(1).argmax())
         unsure = [k for k in range(len(rows)) if k != first and not adjusted[first, k] < ALPHA]
         tied = {rows[k]: float(adjusted[first, k]) for k in unsure}
         found.append(LeftOut(board.metrics.label[metric], rows[first], tied))

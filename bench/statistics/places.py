@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from bench.statistics.board import Board, Standing
+from bench.statistics.board import RUN, Board
 from bench.statistics.means import Array, means, over_seeds
-from bench.statistics.paired_tests import ALPHA, adjusted_by_holm, paired
+from bench.statistics.paired_tests import ALPHA, Pairs, Standing, adjusted_by_holm, paired
 
 Scale = Literal["random to truth", "wins"]
 
@@ -40,6 +40,7 @@ def places(board: Board) -> tuple[Scale, list[Place], list[Place]]:
     ends, of_these = _ends(board), of_these_networks(board)
 
     def seen(scores: Array) -> Array:
+        scores = _carried_on(scores) if board.stops is not None else scores
         return over_seeds(scores)[:, None] if of_these else scores
 
     if ends is None:
@@ -64,11 +65,23 @@ def of_these_networks(board: Board) -> bool:
     rows = board.overall.rows[:2]
     if board.level != "networks" or len(rows) < 2 or not board.overall.adjusted[0, 1] >= ALPHA:
         return False
-    scores = board.overall_scores[rows]
-    each = [paired(scores[:, [block]], np.zeros(2, np.int64)) for block in range(len(board.blocks))]
+    each = _on_each_network(board, rows)
     p = np.array([own.p[0, 1] for own in each])
     ahead = all(own.difference[0, 1] > 0 for own in each)
     return bool(ahead and np.isfinite(p).all() and (adjusted_by_holm(p) < ALPHA).all())
+
+
+def _on_each_network(board: Board, rows: list[int]) -> list[Pairs]:
+    """Tests of two methods on each network by itself."""
+    scores, whole = board.overall_scores[rows], board.whole
+    if board.stops is None or whole is None:
+        return [paired(scores[:, [block]], np.zeros(2, np.int64)) for block in range(len(board.blocks))]
+    names, found = list(board.entries.attribution[rows]), []
+    for _, entries in whole.entries.groupby(RUN, sort=False):
+        own = whole.rows([int(row) for row in entries.index])
+        at = [list(own.entries.attribution).index(name) for name in names]
+        found.append(own.pairs_by(board.weights, at))
+    return found
 
 
 def fair_scores(board: Board) -> Array:
@@ -80,6 +93,19 @@ def fair_scores(board: Board) -> Array:
     count = len(board.methods)
     scores[board.methods] = (scores[board.methods] * (count - 1) + 0.5) / max(count, 1)
     return scores
+
+
+def _carried_on(scores: Array) -> Array:
+    """Scores (entry, seed, image) without the gaps of entries that were left off: each mean stands for what is missing.
+
+    What is there counts for more, so that means and their errors stay what they are.
+    """
+    known = np.isfinite(scores)
+    there = known.any(2, keepdims=True)
+    count = known.sum(2, keepdims=True)
+    mean = np.where(known, scores, 0).sum(2, keepdims=True) / np.maximum(count, 1)
+    longer = scores.shape[2] / np.maximum(count, 1)
+    return np.where(there, mean + np.where(known, scores - mean, 0) * longer, np.nan)
 
 
 def between(scores: Array, floor: int, ceiling: int) -> tuple[Array, Array, Array]:

@@ -27,6 +27,20 @@ def heights(entries: pd.DataFrame, quality: Array, told: Mask) -> Array:
     return ratio(np.where(known, found, 0).sum(0), known.sum(0)) if found else np.full(quality.shape[1], np.nan)
 
 
+def ways_of(entries: pd.DataFrame, metrics: pd.DataFrame, centres: Array, height: Array) -> Array:
+    """A length to judge differences by under each metric (metric,), as `Board.ways` says."""
+    floors = np.flatnonzero(entries.floor)
+    ways = []
+    for metric, (own, ends) in enumerate(zip(height, metrics.range, strict=True)):
+        low, high = ends or (None, None)
+        sign, best = (-1, low) if metrics.direction[metric] == "lower" else (1, high)
+        start = centres[floors[0], metric] if len(floors) else np.nan
+        way = np.nan if best is None else sign * best - start
+        width = np.nan if low is None or high is None else (high - low) / 2
+        ways.append(next((one for one in (own, way, width) if one > 0), 0.0))
+    return np.array(ways)
+
+
 def runs_of(entries: pd.DataFrame) -> list[list[int]]:
     """The rows of each trained network."""
     return [[int(row) for row in own.index] for _, own in entries.groupby(NETWORK, sort=False)]

@@ -8,14 +8,18 @@ numbers, so that the same intervals and paired tests hold for it as for a single
 
 import numpy as np
 
-from bench.statistics.means import Array, ratio
+from bench.statistics.means import Array, Counts, ratio
 
 
-def wins(quality: Array, opponents: list[int]) -> Array:
+def wins(quality: Array, opponents: list[int], stops: Counts | None = None) -> Array:
     """The share of `opponents` that each entry beats, (entry, metric, seed, image), for `quality` of that shape.
 
-    Entries meet on the same image and the same seed; an opponent without a score there is left out.
+    Entries meet on the same image and the same seed; an opponent without a score there is left out. Where entries were
+    left off after some of the images, `stops` (entry, metric), the mean of the meetings that there were stands for
+    those that there would have been: what is said of the others stays about the same opponents.
     """
+    if stops is not None:
+        return _wins_with_stops(quality, opponents, stops)
     points = np.zeros(quality.shape, np.float32)
     met = np.zeros(quality.shape, np.float32)
     for opponent in opponents:
@@ -29,13 +33,36 @@ def wins(quality: Array, opponents: list[int]) -> Array:
     return ratio(points, met)
 
 
-def overall_scores(shares: Array, weights: Array) -> Array:
+def _wins_with_stops(quality: Array, opponents: list[int], stops: Counts) -> Array:
+    points, met = np.zeros(quality.shape), np.zeros(quality.shape)
+    images = np.arange(quality.shape[3])
+    for opponent in opponents:
+        theirs = quality[opponent]
+        gone = stops[opponent][:, None, None] <= images
+        for entry, own in enumerate(quality):
+            if entry == opponent:
+                continue
+            both = np.isfinite(own) & np.isfinite(theirs)
+            won = 0.5 * ((own > theirs) + (own >= theirs).astype(float))
+            count = both.sum(2, keepdims=True)
+            mean = ratio(np.where(both, won, 0).sum(2, keepdims=True), count, 0)
+            longer = ratio(count + (np.isfinite(own) & gone).sum(2, keepdims=True), count, 1)
+            points[entry] += np.where(both, mean + (won - mean) * longer, np.where(gone, mean, 0))
+            met[entry] += both | (gone & (count > 0))
+    met[~np.isfinite(quality)] = 0
+    return ratio(points, met)
+
+
+def overall_scores(shares: Array, weights: Array, ends: Counts | None = None) -> Array:
     """Weighted wins over metrics (entry, seed, image) of `shares` (entry, metric, seed, image).
 
     Where an image lacks a metric, its place is taken by the mean and the images that have it count for more (the
     linearised form), so that the mean over images is the weighted mean of the metrics' own means. An entry that
-    lacks a weighted metric altogether is NaN: a method that fails where it is hard may not gain by it.
+    lacks a weighted metric altogether is NaN: a method that fails where it is hard may not gain by it. `ends`: how many
+    of the images each entry has come to, where not to all; NaN on the others.
     """
+    images = np.arange(shares.shape[3])
+    come = np.full(len(shares), len(images)) if ends is None else ends
     total = np.zeros((shares.shape[0], *shares.shape[2:]))
     seeds = np.asarray(np.isfinite(shares).any((1, 3)))
     for metric in np.flatnonzero(weights):
@@ -43,9 +70,9 @@ def overall_scores(shares: Array, weights: Array) -> Array:
         known = np.isfinite(own)
         count = known.sum((1, 2))
         mean = ratio(np.where(known, own, 0).sum((1, 2)), count)
-        slots = seeds.sum(1) * own.shape[2]
+        slots = seeds.sum(1) * come
         scale = ratio(slots, count, 1)
         deviation = np.where(known, own - mean[:, None, None], 0) * scale[:, None, None]
         total += weights[metric] * (mean[:, None, None] + deviation)
-    total[~np.broadcast_to(seeds[:, :, None], total.shape)] = np.nan
+    total[~(seeds[:, :, None] & (images < come[:, None, None]))] = np.nan
     return total if weights.any() else np.full_like(total, np.nan)
