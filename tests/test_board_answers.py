@@ -51,6 +51,41 @@ def test_a_correlation_is_spearman_s_of_the_means() -> None:
     assert other.value == pytest.approx(np.sign(np.diff(centres[:, 0])[0] * np.diff(centres[:, 1])[0]))
 
 
+def test_what_the_readme_of_the_in_domain_board_says_is_what_its_scores_say() -> None:
+    own, folder = script(), ROOT / "results" / "in_domain"
+    (board,) = network_boards(read_results(folder)).values()
+    said = " ".join((folder / "README.md").read_text().split())
+    others = ("srg", "deletion", "insertion", "road")
+    row = [_rounded(own.rank_agreement(board, "single_deletion", other)) for other in others]
+    assert f"| single deletion (in-domain) | {' | '.join(row)} |" in said
+    assert f"({_rounded(own.rank_agreement(board, 'insertion', 'road'))})" in said
+    ahead = own.difference(board, "single_deletion", "integrated_gradients", "guided_backprop")
+    assert f"+{ahead.value:.2f} [+{ahead.low:.2f}, +{ahead.high:.2f}] in-domain" in said
+    for metric, name in (("insertion", "insertion"), ("road", "ROAD"), ("srg", "SRG")):
+        behind = own.difference(board, metric, "guided_backprop", "integrated_gradients")
+        assert f"{_rounded(behind)} under {name}" in said
+    means = zip(board.entries.attribution, board.means.mean, board.means.low, board.means.high, strict=True)
+    single = list(board.metrics.label).index("single_deletion")
+    found = {name: _rounded(own.Interval(*(end[single] for end in ends))) for name, *ends in means}
+    assert f"({found['guided_backprop']}, random map {found['random_map']})" in said
+    assert f"in-domain ({found['oracle']})" in said
+
+
+def _rounded(own: Any) -> str:
+    return f"{own.value:.2f} [{own.low:.2f}, {own.high:.2f}]"
+
+
+def test_kendalls_tau_is_scipys_of_the_mean_scores() -> None:
+    scores = pd.read_parquet(ROOT / "results" / "in_domain" / "scores.parquet")
+    (board,) = network_boards(read_results(ROOT / "results" / "in_domain")).values()
+    methods = [board.entries.attribution[row] for row in board.methods]
+    table = scores.astype({"attribution": str, "metric": str}).pivot_table(
+        index="attribution", columns="metric", values="score"
+    )
+    slow = stats.kendalltau(table.single_deletion[methods], -table.deletion[methods]).statistic
+    assert script().rank_agreement(board, "single_deletion", "deletion").value == pytest.approx(slow)
+
+
 @pytest.mark.long
 def test_the_page_is_as_the_script_writes_it() -> None:
     own = script()

@@ -1,6 +1,6 @@
 """What all published boards answer together: `python docs/extensions/board_answers.py` writes docs/answers.md."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ VERDICTS = ("distrust", "care", "untried", "trust")
 SCRATCH, CLAIMS, TUNED = (f"recipes-planted/{name}" for name in ("scratch", "claims", "regularizers"))
 TRUTH = ("relevance_mass", "auc_judd")
 RESAMPLES = 500
+IN_DOMAIN = "single_deletion"
 
 
 class Interval(NamedTuple):
@@ -76,6 +77,7 @@ def answers(results: Path, views: dict[str, View]) -> str:
         *trust_rows(audited),
         "",
         *_looking(views["protocols"], effects[CLAIMS]),
+        *_in_domain(views["in_domain"].board),
     ]
     return "\n".join(lines) + "\n"
 
@@ -213,20 +215,37 @@ def _looking(view: View, claims: pd.DataFrame) -> Iterator[str]:
     yield from (f"- `{metric}` by {own} ({_judged(own)})" for metric, own in gaze.items())
 
 
+def _in_domain(board: Board) -> Iterator[str]:
+    yield from ("", "## Does the order of methods stay when the network knows the images it is shown?", "")
+    yield f"Kendall's tau between the orders of {len(board.methods)} methods by mean score, on a network that has"
+    yield "learnt from images without single cells (recipe `masked`; board `in_domain`, IDSDS), with percentile intervals over"
+    yield f"{RESAMPLES} draws of its images. 1: the same order; 0: as if by chance."
+    others = [label for label in board.metrics.label if label != IN_DOMAIN]
+    yield from ("", f"| | {' | '.join(f'`{label}`' for label in others)} |", f"|---|{'--:|' * len(others)}")
+    for own in board.metrics.label:
+        cells = [str(rank_agreement(board, own, other)) if own != other else "" for other in others]
+        yield f"| `{own}` | {' | '.join(cells)} |"
+
+
+def rank_agreement(board: Board, one: str, other: str) -> Interval:
+    """Kendall's tau of the methods' mean qualities under two metrics, with a percentile interval."""
+    return _resampled(board, one, other, stats.kendalltau)
+
+
 def correlation(board: Board, one: str, other: str) -> Interval:
     """Spearman's correlation of the methods' mean qualities under two metrics, with a percentile interval."""
+    return _resampled(board, one, other, stats.spearmanr)
+
+
+def _resampled(board: Board, one: str, other: str, agreement: Callable[[Any, Any], Any]) -> Interval:
     labels = list(board.metrics.label)
     scores = over_seeds(board.quality)[board.methods][:, [labels.index(one), labels.index(other)]]
     rng = np.random.default_rng(0)
     images = scores.shape[2]
     drawn = [rng.integers(0, images, images) for _ in range(RESAMPLES)]
-    found = [_spearman(np.nanmean(scores[:, :, chosen], 2)) for chosen in drawn]
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Interval(_spearman(np.nanmean(scores, 2)), float(low), float(high))
-
-
-def _spearman(means: Any) -> float:
-    return float(stats.spearmanr(means[:, 0], means[:, 1]).statistic)
+    found = [agreement(*np.nanmean(scores[:, :, chosen], 2).T).statistic for chosen in [slice(None), *drawn]]
+    low, high = np.quantile(found[1:], [0.025, 0.975])
+    return Interval(float(found[0]), float(low), float(high))
 
 
 def setup(app: Any) -> dict[str, bool]:
