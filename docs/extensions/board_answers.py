@@ -218,8 +218,8 @@ def _looking(view: View, claims: pd.DataFrame) -> Iterator[str]:
 def _in_domain(board: Board) -> Iterator[str]:
     yield from ("", "## Does the order of methods stay when the network knows the images it is shown?", "")
     yield f"Kendall's tau between the orders of {len(board.methods)} methods by mean score, on a network that has"
-    yield "learnt from images without single cells (recipe `masked`; board `in_domain`, IDSDS), with percentile intervals over"
-    yield f"{RESAMPLES} draws of its images. 1: the same order; 0: as if by chance."
+    yield "learnt from images without single cells (recipe `masked`; board `in_domain`, IDSDS), with percentile"
+    yield f"intervals over {RESAMPLES} draws of its images. 1: the same order; 0: as if by chance."
     others = [label for label in board.metrics.label if label != IN_DOMAIN]
     yield from ("", f"| | {' | '.join(f'`{label}`' for label in others)} |", f"|---|{'--:|' * len(others)}")
     for own in board.metrics.label:
