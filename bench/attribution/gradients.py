@@ -1,11 +1,21 @@
 """Gradients of what a network says about each image's target, the one way every gradient method takes them."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from bench.api import Network
 from bench.attribution.guided_rules import NonlinearityRule, nonlinearity
+from bench.engine.bf16_backward import with_bf16_backward
 from bench.functional.outputs import Output
+
+Backward = Literal["fp32", "bf16"]
+
+
+def by_backward(network: Network, images: Tensor, backward: Backward) -> Network:
+    """The network for gradients of such images, its way back in this precision where the maps are the same in ranks."""
+    return with_bf16_backward(network, images) if backward == "bf16" else network
 
 
 def target_gradients(

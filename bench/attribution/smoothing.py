@@ -11,6 +11,7 @@ from bench.api import Cost, Network, Request
 from bench.attribution.gradients import target_gradients
 from bench.attribution.guided_rules import NonlinearityRule
 from bench.attribution.paths import integrated_gradients, quadrature, sum_over_nodes
+from bench.engine.folding import folded
 
 GradientMethod = Literal["gradient", "input_x_gradient", "integrated_gradients"]
 
@@ -77,9 +78,9 @@ class Smoothing:
     def _attributions(self, network: Network, images: Tensor, targets: Tensor) -> Tensor:
         match self.of:
             case "gradient":
-                return target_gradients(network, images, targets, self.nonlinearity)
+                return target_gradients(folded(network, images), images, targets, self.nonlinearity)
             case "input_x_gradient":
-                return images * target_gradients(network, images, targets, self.nonlinearity)
+                return images * target_gradients(folded(network, images), images, targets, self.nonlinearity)
             case "integrated_gradients":
                 nodes = quadrature("gauss_legendre", self.nodes)
                 blank = torch.zeros_like(images)

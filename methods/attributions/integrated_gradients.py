@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
+from bench.attribution.gradients import Backward, by_backward
 from bench.attribution.paths import (
     QuadratureRule,
     adaptive_integrated_gradients,
@@ -29,6 +30,9 @@ class IntegratedGradients(Attribution):
     With a `tolerance` above 0 the nodes of an image are doubled, from `nodes` up to `most_nodes`, until its
     attributions sum to that difference within `tolerance` times the difference. (SqueezeNet 1.1 on 100 photographs
     of Imagenette, 1% from 25 nodes: all of them, after 25 nodes in the median, 50 in the mean and 375 at most.)
+
+    With `backward` "bf16" gradients come back in bfloat16 where the processor computes in it, after a forward pass as
+    always: faster, and the ranks of pixels stay (.999 at least, or it is not done).
     """
 
     display: ClassVar[str] = "IG"
@@ -39,11 +43,12 @@ class IntegratedGradients(Attribution):
     quadrature: QuadratureRule = "gauss_legendre"
     tolerance: float = 0.0
     most_nodes: int = 400
+    backward: Backward = "fp32"
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Attributions (batch, channel, height, width)."""
         images, targets = request.images, request.targets
-        baselines = torch.zeros_like(images)
+        baselines, network = torch.zeros_like(images), by_backward(network, images, self.backward)
         if self.tolerance > 0:
             return adaptive_integrated_gradients(
                 network, images, targets, baselines, self.quadrature, self.nodes, self.most_nodes, self.tolerance

@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
+from bench.attribution.gradients import Backward, by_backward
 from bench.attribution.guided_rules import NonlinearityRule
 from bench.attribution.smoothing import GradientMethod, Smoothing
 
@@ -16,7 +17,8 @@ class SmoothGrad(Attribution):
 
     Signed, per channel. `of` names the gradient method (`nodes` are those of integrated gradients), `nonlinearity` how
     gradients pass ReLUs and max-pools, `noise` the standard deviation in units of the image's range; see
-    `bench.attribution.smoothing`.
+    `bench.attribution.smoothing`. With `backward` "bf16" gradients come back in bfloat16 where the processor computes
+    in it, after a forward pass as always: faster, and the ranks of pixels stay (.999 at least, or it is not done).
     """
 
     display: ClassVar[str] = "SmoothGrad"
@@ -27,10 +29,12 @@ class SmoothGrad(Attribution):
     of: GradientMethod = "gradient"
     nonlinearity: NonlinearityRule = "plain"
     nodes: int = 50
+    backward: Backward = "fp32"
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Mean attributions (batch, channel, height, width)."""
-        return self._smoothing().mean(network, request, lambda attributions: attributions)
+        ready = by_backward(network, request.images, self.backward)
+        return self._smoothing().mean(ready, request, lambda attributions: attributions)
 
     def cost(self, network: Network, request: Request) -> Cost:
         """What the gradient method takes, for every copy."""
