@@ -153,5 +153,5 @@ def test_a_published_set_from_before_versions_is_recomputed_under_the_protocol_o
     suite = with_plugins(suite_of_settings(results.manifest["settings"], results.manifest["command"], folder))
     run = Run(suite, Store(tmp_path), torch.device("cpu"), silent())
     entry = Entry("small_resnet", "standard", 0, 7, "simple_gradient", "deletion(protocol=torchcam)")
-    (found,) = recomputed(results, run, [entry])
+    (found,) = recomputed(results, run, [entry], folder)
     assert found.verdict == "same", found.reason
