@@ -9,6 +9,7 @@ upon by itself. Not known, or not computed in that precision, is NaN; what is no
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import starmap
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from bench.engine.adaptive import Curve, Points
 from bench.engine.curve_queue import Queue
 from bench.functional.curve_areas import area_of
 
+C = TypeVar("C")
 _PROBES = 8
 # Errors of points that were not computed twice are taken for so many root mean squares of those that were.
 _CAUTION = 2.0
@@ -29,10 +31,14 @@ _LARGEST = 30.0
 
 
 @dataclass(frozen=True)
-class Found:
-    """A curve for each job of a queue, and how many points were predicted, and again; how far the worst may be off."""
+class Drawn(Generic[C]):
+    """Curves, float64 (points,) for each job of a queue or (batch, points) for each asked for, and how they were made.
 
-    curves: list[Curve]
+    `points` were predicted between the ends, `again` of them a second time in fp32; by `off` of its range the worst of
+    the areas may lie from the one in fp32.
+    """
+
+    curves: list[C]
     points: int
     again: int = 0
     off: float = 0.0
@@ -47,14 +53,14 @@ def is_quick_in_bf16(device: torch.device) -> bool:
     return can.get("architecture") != "x86_64" or bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
 
-def in_one_precision(queue: Queue) -> Found:
+def in_one_precision(queue: Queue) -> Drawn[Curve]:
     """All points in the precision of the network."""
     with queue.ready(queue.batch.network.precision) as ready:
         curves = ready.ends()
-        return Found(curves, ready.follow(curves, [True] * len(curves)))
+        return Drawn(curves, ready.follow(curves, [True] * len(curves)))
 
 
-def in_two_precisions(queue: Queue) -> Found:
+def in_two_precisions(queue: Queue) -> Drawn[Curve]:
     """Probabilities in bf16, and again in fp32 where these decide; what is known before, and logits, in fp32."""
     plans = [job.plan for job in queue.jobs]
     quick = is_quick_in_bf16(queue.batch.images.device)
@@ -71,7 +77,7 @@ def in_two_precisions(queue: Queue) -> Found:
         while any(map(len, wanted := [undecided(*own, queue.batch.network.tolerance) for own in curves])):
             again += sum(map(len, wanted))
             ready.fill(exacts, wanted)
-    return Found([_merged(*own[:2]) for own in curves], points, again, max(starmap(may_be_off, curves), default=0.0))
+    return Drawn([_merged(*own[:2]) for own in curves], points, again, max(starmap(may_be_off, curves), default=0.0))
 
 
 def _allows(plan: Plan) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.api import Explained, ImageRandom, Plan
 from bench.engine.adaptive import Curve, straightened
 from bench.engine.curve_queue import Batch, Job, Queue
-from bench.engine.mixed_precision import in_one_precision, in_two_precisions
+from bench.engine.mixed_precision import Drawn, in_one_precision, in_two_precisions
 from bench.engine.substrates import substrate
 from bench.functional.heatmaps import Ties, pixels_by_rank
 
@@ -31,21 +31,7 @@ class Ranked:
     maps: Tensor
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Curves, float64 (batch, points) for each that was asked for, and how they were computed.
-
-    `points` were predicted between the ends, `again` of them a second time in fp32; by `off` of its range the worst of
-    the areas may lie from the one in fp32.
-    """
-
-    curves: list[Tensor]
-    points: int
-    again: int = 0
-    off: float = 0.0
-
-
-def drawn(asked: Sequence[Ranked]) -> Drawn:
+def drawn(asked: Sequence[Ranked]) -> Drawn[Tensor]:
     """The curves of the images that each asks for, in order.
 
     They are explanations of one network and one batch: the same id stands for the same image and target.
@@ -63,7 +49,7 @@ def _one_way(asked: Ranked) -> list[Ranked]:
     return [replace(asked, plan=replace(asked.plan, order=order)) for order in ("ascending", "descending")]
 
 
-def _curves_one_way(asked: Sequence[Ranked]) -> Drawn:
+def _curves_one_way(asked: Sequence[Ranked]) -> Drawn[Tensor]:
     if not asked:
         return Drawn([], 0)
     batch = _batch([own.explained for own in asked])

@@ -155,21 +155,32 @@ def _manifest(
         },
         "device": run.device.type,
         "machine": machine(run.device),
-        "audits": [
-            {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, **own} for t, _ in shown for own in t.audits
-        ],
-        "looks": [
-            {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, "kept": list(t.look)} for t, _ in shown
-        ],
-        "weights": [
-            {"network": t.network.name, "recipe": t.recipe, "seed": t.seed, "source": t.source, "hash": t.weights}
-            for t, _ in shown
-        ],
+        **_of_networks(shown),
+        "retrained": retrained,
+        "seed": table.seed,
+        "attack": table.attack.model_dump(),
+        "target": _rule(suite),
+        "dataset": _of_dataset(run),
+        "settings": suite.written,
+        "code": code_hash(),
+        **_described(suite),
+        "failures": failures.to_dict("records") + _untold(run),
+    }
+
+
+def _of_networks(shown: Sequence[tuple[Trained, pd.DataFrame]]) -> dict[str, Any]:
+    """How each network was made, checked and used."""
+
+    def named(t: Trained) -> dict[str, Any]:
+        return {"network": t.network.name, "recipe": t.recipe, "seed": t.seed}
+
+    return {
+        "audits": [{**named(t), **own} for t, _ in shown for own in t.audits],
+        "looks": [{**named(t), "kept": list(t.look)} for t, _ in shown],
+        "weights": [{**named(t), "source": t.source, "hash": t.weights} for t, _ in shown],
         "networks": [
             {
-                "network": t.network.name,
-                "recipe": t.recipe,
-                "seed": t.seed,
+                **named(t),
                 "weights": t.weights,
                 "chunk": t.network.chunk,
                 "precision": t.network.precision,
@@ -178,23 +189,20 @@ def _manifest(
             }
             for t, _ in shown
         ],
-        "retrained": retrained,
-        "seed": table.seed,
-        "attack": table.attack.model_dump(),
-        "target": _rule(suite),
-        "dataset": {
-            "label": suite.dataset.label,
-            "display": suite.dataset.display,
-            "summary": suite.dataset.summary(),
-            "reference": suite.dataset.reference,
-            "split": run.split,
-            "images": table.dataset.images,
-            "classes": list(suite.dataset.classes),
-            "fingerprint": suite.dataset.fingerprint(),
-            "redistributable": suite.dataset.redistributable,
-        },
-        "settings": suite.written,
-        "code": code_hash(),
-        **_described(suite),
-        "failures": failures.to_dict("records") + _untold(run),
+    }
+
+
+def _of_dataset(run: Run) -> dict[str, Any]:
+    """The images that were explained."""
+    dataset = run.suite.dataset
+    return {
+        "label": dataset.label,
+        "display": dataset.display,
+        "summary": dataset.summary(),
+        "reference": dataset.reference,
+        "split": run.split,
+        "images": run.table.dataset.images,
+        "classes": list(dataset.classes),
+        "fingerprint": dataset.fingerprint(),
+        "redistributable": dataset.redistributable,
     }

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy.stats import ttest_1samp
 from statsmodels.stats.multitest import multipletests
+from torch import Tensor
 
 from bench.api import Compiler, Explained, PerturbationMetric, Precision
 from bench.data.batches import evenly_spaced, load
@@ -164,7 +165,7 @@ def audit_precision(
 
 def _scores(
     metrics: Sequence[PerturbationMetric], explained: Sequence[Explained], precision: Precision, compiler: Compiler
-) -> tuple[np.ndarray, float, Drawn]:
+) -> tuple[np.ndarray, float, Drawn[Tensor]]:
     """Scores (metric, attribution, image) computed so, the seconds they took, and what took them."""
     network = replace(explained[0].network, precision=precision, compiler=compiler)
     tried = [replace(own, network=network) for own in explained]

@@ -52,7 +52,7 @@ def measure(pairs: Sequence[tuple[ImageMetric, Explained]]) -> list[Scored]:
     return measured(pairs)[0]
 
 
-def measured(pairs: Sequence[tuple[ImageMetric, Explained]]) -> tuple[list[Scored], Drawn]:
+def measured(pairs: Sequence[tuple[ImageMetric, Explained]]) -> tuple[list[Scored], Drawn[Tensor]]:
     """The same, and how the curves were computed."""
     ready = [prepared(metric, explained) for metric, explained in pairs]
     curves, found = _curve_scores([own for own in ready if isinstance(own, Planned)])
@@ -96,7 +96,7 @@ def curve_scores(ready: Sequence[Planned]) -> list[Scored]:
     return _curve_scores(ready)[0]
 
 
-def _curve_scores(ready: Sequence[Planned]) -> tuple[list[Scored], Drawn]:
+def _curve_scores(ready: Sequence[Planned]) -> tuple[list[Scored], Drawn[Tensor]]:
     found = drawn([own.asked for own in ready if own.asked is not None])
     curves = iter(found.curves)
     return [_curve_score(own, None if own.asked is None else next(curves)) for own in ready], found

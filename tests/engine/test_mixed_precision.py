@@ -76,7 +76,9 @@ def sure(network: Network) -> Network:
     return single
 
 
-def drawn_by(network: Network, request: Request, metrics: list[PerturbationMetric]) -> tuple[Values, Drawn]:
+def drawn_by(
+    network: Network, request: Request, metrics: list[PerturbationMetric]
+) -> tuple[Values, Drawn[torch.Tensor]]:
     request = request.with_images(request.images.float())
     explained = explained_by(RandomMap(), network, request, clean_logits(network, request.images))
     scored, found = measured([(metric, explained) for metric in metrics])
