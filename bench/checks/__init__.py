@@ -14,14 +14,17 @@ from bench.checks.datasets import DATASET_CHECKS
 from bench.checks.fixtures import TargetGradient, small_network, small_request
 from bench.checks.metrics import METRIC_CHECKS
 from bench.checks.recipes import RECIPE_CHECKS
+from bench.checks.reliability import Reliability, reliability
 
 __all__ = [
     "ATTRIBUTION_CHECKS",
     "DATASET_CHECKS",
     "METRIC_CHECKS",
     "RECIPE_CHECKS",
+    "Reliability",
     "network_for",
     "quick",
+    "reliability",
     "says_what_it_is",
     "trials",
 ]

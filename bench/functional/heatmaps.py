@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Reduction = Literal["absolute_sum", "sum_absolute", "sum", "positive_sum"]
@@ -55,8 +56,17 @@ def pixels_by_rank(heatmaps: Tensor, noise: Tensor | None = None) -> Tensor:
     flat = heatmaps.flatten(1)
     if noise is None:
         return flat.argsort(dim=1, stable=True).flip(1)
-    shuffled = noise.flatten(1).argsort(dim=1, stable=True)
-    return shuffled.gather(1, flat.gather(1, shuffled).argsort(dim=1, stable=True)).flip(1)
+    values, order = flat.sort(dim=1, stable=True)
+    same = values[:, 1:] == values[:, :-1]
+    follows, precedes = F.pad(same, (1, 0)), F.pad(same, (0, 1))
+    # Few pixels of most maps are tied: only those are sorted again, by the run that they are in and by their noise.
+    tied = (follows | precedes).flatten().nonzero()[:, 0]
+    runs, sizes = (~follows).flatten().cumsum(0)[tied], noise.flatten(1).gather(1, order).flatten()[tied]
+    by_size = sizes.argsort(stable=True)
+    by_run = by_size[runs[by_size].argsort(stable=True)]
+    numbers = order.flatten()
+    numbers[tied] = numbers[tied][by_run]
+    return numbers.reshape(order.shape).flip(1)
 
 
 def min_max(maps: Tensor) -> Tensor:

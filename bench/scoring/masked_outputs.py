@@ -17,7 +17,8 @@ def outputs_while_masked(explained: Explained, shown: Iterable[Tensor], output: 
     together, coming, found = max(1, network.chunk // count), iter(shown), []
     with forwards_only(network, explained.images) as ready:
         while some := list(islice(coming, together)):
-            found += forward(ready, torch.cat(some), network.chunk)[0].split(count)
+            given = some[0] if len(some) == 1 else torch.cat(some)
+            found += forward(ready, given, network.chunk)[0].split(count)
     return torch.stack(
         [target_outputs(own.double(), explained.targets, output, explained.network.output) for own in found], 1
     )

@@ -1,10 +1,11 @@
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import rankdata
 
+from bench.functional.heatmaps import pixels_by_rank
 from bench.functional.ranking import average_ranks, rank_auc, share_in_top
 
 tied_maps = hnp.arrays(
@@ -38,3 +39,14 @@ def test_rank_auc_counts_every_pair(maps: np.ndarray, seed: int) -> None:
         wins = (own[:, None] > own[None]) + 0.5 * (own[:, None] == own[None])
         pairs = positive[row].reshape(-1, 1) * negative[row].reshape(1, -1)
         np.testing.assert_allclose(got[row], (wins * pairs).sum() / pairs.sum())
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), levels=st.integers(1, 60))
+def test_ties_go_by_their_noise_and_by_their_place_where_that_is_tied_too(seed: int, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    maps, noise = rng.integers(0, levels, (3, 5, 6)).astype(float), rng.integers(0, 4, (3, 5, 6)).astype(float)
+    got = pixels_by_rank(torch.from_numpy(maps), torch.from_numpy(noise))
+    for row in range(3):
+        expected = sorted(range(30), key=lambda at, row=row: (maps[row].flat[at], noise[row].flat[at], at))[::-1]
+        assert got[row].tolist() == expected

@@ -8,8 +8,14 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.api import Precision
 from bench.engine import fastest_chunk
+from bench.metrics.faithfulness.average_drop import AverageDrop
+from bench.metrics.faithfulness.average_gain import AverageGain
+from bench.metrics.faithfulness.average_increase import AverageIncrease
 from bench.metrics.faithfulness.deletion import Deletion
 from bench.metrics.faithfulness.insertion import Insertion
+from bench.metrics.faithfulness.saco import Saco
+from bench.metrics.faithfulness.single_deletion import SingleDeletion
+from bench.metrics.faithfulness.srg import Srg
 from bench.scoring.measure import measure
 from tests.perf.bare_speed import bound, random_maps, untrained
 from tests.perf.contestants import Contestant, contest, times_faster
@@ -51,4 +57,20 @@ def test_the_engine_is_as_fast_as_the_bare_network(
     ours = Contestant("heatmark", lambda: measure(metrics), passes, f"chunk {network.chunk}")
     case = f"{architecture}, {size} px, {precision}, {device}"
     table = contest(benchmark, "efficiency", case, [ours, bound(network, passes)], rounds)
+    assert times_faster(table, "heatmark", "bare network") >= AT_LEAST
+
+
+def test_metrics_that_take_parts_away_are_as_fast_as_the_bare_network(benchmark: BenchmarkFixture) -> None:
+    where, images = torch.device("cpu"), 8
+    network = untrained("squeezenet1_1", 224, where)
+    explained = random_maps(network, images, where)
+    network = replace(network, chunk=fastest_chunk(network, explained.images))
+    explained = replace(explained, network=network)
+    drops = [AverageDrop(), AverageIncrease(), AverageGain()]
+    metrics = [(metric, explained) for metric in [Srg(steps=20), Saco(groups=10), SingleDeletion(rows=4), *drops]]
+    # Two orders of 19 steps, 10 groups, 16 cells and 3 images seen through their maps; the blank image is the same.
+    passes = images * (2 * 19 + 10 + 16 + 3) + 1
+    ours = Contestant("heatmark", lambda: measure(metrics), passes, f"chunk {network.chunk}")
+    case = "squeezenet1_1, 224 px, fp32, cpu: SRG, SaCo, single deletion, average drop, increase and gain"
+    table = contest(benchmark, "efficiency", case, [ours, bound(network, passes)], 5)
     assert times_faster(table, "heatmark", "bare network") >= AT_LEAST
