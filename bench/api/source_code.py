@@ -4,7 +4,7 @@ import ast
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import packages_distributions, version
@@ -98,5 +98,11 @@ def _spec(name: str) -> ModuleSpec | None:
 
 @cache
 def _version(package: str) -> str:
-    distributions = packages_distributions().get(package, [])
+    distributions = _distributions().get(package, [])
     return " ".join(f"{name} {version(name)}" for name in sorted(set(distributions)))
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """The installed distributions of each package: all of their files are read for it."""
+    return packages_distributions()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -21,6 +21,8 @@ _CANDIDATES = (4, 8, 16, 32, 64, 128, 256, 512)
 _WORTHWHILE = 0.97
 # A chunk is measured this many times at least, and for this many seconds.
 _TRIALS, _ENOUGH = 3, 0.3
+# All chunks are measured so many times in turn: where a machine is busy for a while that hits them alike.
+_ROUNDS = 3
 # What a chunk may keep for its gradients: so many bytes, on a GPU this share of its memory. Nobody says in time that
 # a machine's own memory is used up.
 _ROOM, _SHARE = 2**30, 0.25
@@ -120,20 +122,30 @@ def fastest_chunk(network: Network, images: Tensor) -> int:
 
     Only of those whose gradients there is room for, which take many times the memory of predictions.
     """
-    seconds: dict[int, float] = {}
     most = room(images.device) // max(1, kept_for_gradients(network, images[:1]))
+    sizes = [size for size in _CANDIDATES if size <= max(most, _CANDIDATES[0])]
     with forwards_only(network, images) as ready:
-        for candidate in (size for size in _CANDIDATES if size <= max(most, _CANDIDATES[0])):
-            inputs = images[torch.arange(candidate) % len(images)]
-            try:
-                seconds[candidate] = seconds_of(ready, inputs) / candidate
-            except torch.OutOfMemoryError:
-                break
-            if candidate >= 4 * min(seconds, key=seconds.__getitem__) or seconds[candidate] * candidate > _LONG:
-                break
+        seconds = _each(ready, images, sizes)
+        for _ in range(_ROUNDS - 1):
+            again = _each(ready, images, list(seconds))
+            seconds = {size: min(own, again.get(size, own)) for size, own in seconds.items()}
     least = min(seconds.values(), default=0.0)
     # Where not even the smallest fits, the queue halves it.
     return next((chunk for chunk, each in seconds.items() if each * _WORTHWHILE <= least), _CANDIDATES[0])
+
+
+def _each(network: Network, images: Tensor, sizes: Sequence[int]) -> dict[int, float]:
+    """Seconds per image by the size of the chunk, up to where larger ones gain nothing, take long, or do not fit."""
+    seconds: dict[int, float] = {}
+    for size in sizes:
+        inputs = images[torch.arange(size) % len(images)]
+        try:
+            seconds[size] = seconds_of(network, inputs, 1, _ENOUGH / _ROUNDS) / size
+        except torch.OutOfMemoryError:
+            break
+        if size >= 4 * min(seconds, key=seconds.__getitem__) or seconds[size] * size > _LONG:
+            break
+    return seconds
 
 
 def room(device: torch.device) -> int:
@@ -161,13 +173,16 @@ def kept_for_gradients(network: Network, images: Tensor) -> int:
     return sum(kept.values())
 
 
-def seconds_of(network: Network, inputs: Tensor) -> float:
-    """The least seconds of some passes by the network of `forwards_only`: what a busy machine disturbs least."""
+def seconds_of(network: Network, inputs: Tensor, trials: int = _TRIALS, enough: float = _ENOUGH) -> float:
+    """The least seconds of some passes by the network of `forwards_only`: what a busy machine disturbs least.
+
+    They are `trials` at least, and take as many seconds as are `enough`.
+    """
     # Where one thread does all the work its own time tells more than the clock on the wall.
     alone = inputs.device.type == "cpu" and torch.get_num_threads() == 1
     clock = time.thread_time if alone else time.perf_counter
     seconds: list[float] = []
-    while len(seconds) < _TRIALS or sum(seconds) < _ENOUGH:
+    while len(seconds) < trials or sum(seconds) < enough:
         _wait(inputs)
         began = clock()
         _logits(network, inputs, len(inputs))

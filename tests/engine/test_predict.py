@@ -61,13 +61,24 @@ def test_the_fastest_chunk_is_one_that_fits(network: Network) -> None:
 def test_chunks_of_a_slow_network_are_not_tried_for_minutes(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 
-    def slow(_: Network, inputs: Tensor) -> float:
+    def slow(_: Network, inputs: Tensor, *_trials: float) -> float:
         tried.append(len(inputs))
         return 1.0 + 0.4 * len(inputs)  # every larger chunk is faster per image
 
     monkeypatch.setattr("bench.engine.predict.seconds_of", slow)
     assert fastest_chunk(network, torch.zeros(2, 3, 8, 8, dtype=torch.float64)) == 8
-    assert tried == [4, 8]
+    assert tried == [4, 8] * 3
+
+
+def test_a_machine_that_is_busy_for_a_while_changes_no_chunk(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def busy_at_first(_: Network, inputs: Tensor, *_trials: float) -> float:
+        tried.append(len(inputs))
+        return len(inputs) * (1.0 if len(inputs) >= 16 else 2.0) * (5.0 if 2 <= len(tried) <= 4 else 1.0) / 1000
+
+    monkeypatch.setattr("bench.engine.predict.seconds_of", busy_at_first)
+    assert fastest_chunk(network, torch.zeros(2, 3, 8, 8, dtype=torch.float64)) == 16
 
 
 def test_a_chunk_s_gradients_have_room(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from bench.api import Compiler, Explained, ImageRandom, Network, Precision, Request
 from bench.data.batches import load
 from bench.engine import clean_logits, fastest_chunk, logits_in_chunks
+from bench.engine.openvino_passes import is_installed
 from bench.metrics.faithfulness.deletion import Deletion
 from bench.metrics.faithfulness.insertion import Insertion
 from bench.scoring.measure import measure
@@ -18,6 +19,7 @@ from tests.perf.contestants import Contestant
 from tests.perf.peers import Scores
 
 How = tuple[Precision, Compiler, float | None]
+MIXED: list[How] = [("mixed", "openvino", None), ("mixed", "openvino", 0.005)]
 OURS: list[How] = [
     ("fp32", "none", None),
     ("fp32", "inductor", None),
@@ -25,6 +27,7 @@ OURS: list[How] = [
     ("fp32", "none", 0.005),
     ("fp32", "inductor", 0.005),
     ("bf16", "inductor", 0.005),
+    *([("fp32", "openvino", None), *MIXED] if is_installed() else []),
 ]
 
 
