@@ -131,6 +131,11 @@ OTHERS: dict[str, dict[str, Row]] = {
         "ARCC (arXiv:2605.14641)": ("arcc", "same", "as the formula of the paper"),
         "Smooth MPRT (arXiv:2401.06465)": ("smooth_mprt", "same", "the weights drawn with their mean and spread"),
         "Efficient MPRT (arXiv:2401.06465)": ("efficient_mprt", "same", "the weights drawn with their mean and spread"),
+        "MetaQuantus (arXiv:2302.07265)": (
+            "",
+            "no",
+            "no metric of maps but one of metrics: `bench.checks.reliability`",
+        ),
         "Relative stabilities (arXiv:2203.06877)": ("relative_stability", "same", "noise uniform instead of normal"),
         "Sufficiency, consistency (arXiv:2202.00734)": (
             "sufficiency",
@@ -140,7 +145,7 @@ OTHERS: dict[str, dict[str, Row]] = {
         "Average Drop, Increase (arXiv:1710.11063)": ("average_drop", "same", "and `average_increase`"),
         "Average Gain (arXiv:2301.07002)": ("average_gain", "same", "as the formula of the paper"),
         "ADCC (arXiv:2104.10252)": ("adcc", "same", "as the formula of the paper"),
-        "mu-Fidelity (arXiv:2005.00631)": ("mu_fidelity", "same", "as the formula of the paper"),
+        "mu-Fidelity (arXiv:2005.00631)": ("mu_fidelity", "alike", "by ranks, over cells, as in arXiv:2111.04138"),
         "GridPG (arXiv:2205.10435)": (
             "grid_pointing_game",
             "same",
