@@ -2,8 +2,9 @@
 
 An error of the log-odds moves a probability p by p(1 - p) times as much: where p is near 0 or 1 bf16 is as good as
 exact. The error is measured on the points of a curve that were computed twice, its most undecided ones to begin with;
-then as many follow as it takes until what all others may move the area by is within a tolerance. A curve is decided
-upon by itself. Not known, or not computed in that precision, is NaN; what is no number is infinite.
+then as many follow as it takes until what all others may move the area by is within a tolerance, or within a quarter of
+an adaptive curve's own. A curve is decided upon by itself. Not known, or not computed in that precision, is NaN; what
+is no number is infinite.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _PROBES = 8
 _CAUTION = 2.0
 # So much of the tolerance is aimed at, so that a better known error seldom asks for a few points more.
 _AIM = 0.8
+# Areas of adaptive curves lie within half of their tolerance in 99 of 100 cases.
+_OF_ADAPTIVE = 0.25
 _SMALLEST = float(np.finfo(np.float32).eps)
 # More than this is no error of rounding; its exponential is still a number.
 _LARGEST = 30.0
@@ -73,8 +76,9 @@ def in_two_precisions(queue: Queue) -> Drawn[Curve]:
         points += ready.follow(lows, mixed)
     lows = [np.where(np.isnan(exact), low, np.nan) for low, exact in zip(lows, exacts, strict=True)]
     curves, again = list(zip(lows, exacts, plans, strict=True)), 0
+    allowed = [_allowed(plan, queue.batch.network.tolerance) for plan in plans]
     with queue.ready("fp32") as ready:
-        while any(map(len, wanted := [undecided(*own, queue.batch.network.tolerance) for own in curves])):
+        while any(map(len, wanted := [undecided(*own, off) for own, off in zip(curves, allowed, strict=True)])):
             again += sum(map(len, wanted))
             ready.fill(exacts, wanted)
     return Drawn([_merged(*own[:2]) for own in curves], points, again, max(starmap(may_be_off, curves), default=0.0))
@@ -83,6 +87,11 @@ def in_two_precisions(queue: Queue) -> Drawn[Curve]:
 def _allows(plan: Plan) -> bool:
     """Whether the score is an area of probabilities, which a bound can be given for."""
     return plan.output == "probability" and plan.area != "rising"
+
+
+def _allowed(plan: Plan, tolerance: float) -> float:
+    """How far rounding may move the area: at least a share of what an adaptive curve may be off by anyway."""
+    return max(tolerance, _OF_ADAPTIVE * (plan.tolerance or 0.0))
 
 
 def undecided(low: Curve, exact: Curve, plan: Plan, tolerance: float) -> Points:

@@ -106,6 +106,18 @@ def test_mixed_areas_of_adaptive_curves_are_those_of_whole_ones(sure: Network, r
     assert found.again < found.points < plain.points
 
 
+def test_the_rougher_an_adaptive_curve_may_be_the_fewer_points_are_computed_twice(sure: Network, request_of) -> None:
+    shares = []
+    for tolerance in (0.001, 0.02):
+        adaptive = [replace(metric, tolerance=tolerance) for metric in METRICS[:2]]
+        exact, _ = drawn_by(replace(sure, precision="fp32"), request_of(5), METRICS[:2])
+        mixed, found = drawn_by(sure, request_of(5), adaptive)
+        assert np.abs(mixed - exact).max() <= tolerance + 5e-4
+        assert found.off <= max(5e-4, tolerance / 4)
+        shares.append(found.again / found.points)
+    assert shares[1] < shares[0]
+
+
 def test_mixed_scores_do_not_depend_on_neighbours(sure: Network, request_of) -> None:
     request = request_of(5)
     together, _ = drawn_by(sure, request, METRICS)
