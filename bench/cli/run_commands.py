@@ -36,6 +36,12 @@ def run(
     shard: Annotated[
         str | None, typer.Option(help="Only part K of N, as 3/16; /16 takes K from a job array. `report` gathers.")
     ] = None,
+    decide: Annotated[
+        bool, typer.Option("--decide", help="No more images than it takes to decide the places of the methods.")
+    ] = False,
+    half_width: Annotated[
+        float | None, typer.Option(help="With --decide: stop a method whose share of wins is known within this.")
+    ] = None,
     allow_code: AllowCode = False,
 ) -> None:
     """Carry out a suite and show its leaderboard; finished cells are not computed again.
@@ -58,13 +64,14 @@ def run(
             quick=quick,
             allow_code=allow_code,
         )
-        said = {"--images": images, "--attributions": attributions, "--metrics": metrics}
+        said = {"--images": images, "--attributions": attributions, "--metrics": metrics, "--half-width": half_width}
         options = [part for name, value in said.items() if value is not None for part in (name, str(value))]
         on = {"--quick": quick, "--retrain": retrain, "--allow-code": allow_code, "--download": download}
+        on["--decide"] = decide
         command = shlex.join([*shlex.split(file.command), *options, *(name for name, wanted in on.items() if wanted)])
         from bench.cli.run_to_board import How, carry_out
 
-        how = How(device, store, out, workers, executor, limit, shard, retrain)
+        how = How(device, store, out, workers, executor, limit, shard, retrain, decide, half_width)
         failures = carry_out(replace(file, command=command), how)
     end_with(failures)
 

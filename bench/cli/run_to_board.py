@@ -7,9 +7,11 @@ from pathlib import Path
 from bench.cli.console import console, say
 from bench.cli.failures import failure_lines
 from bench.cli.options import device_of, writable
+from bench.errors import HeatmarkError
 from bench.parallel.carry_out import carried_out, one_shard
 from bench.parallel.units import Job, shard_of
 from bench.progress import progress
+from bench.racing.race import run_decided
 from bench.report.terminal import show
 from bench.report.view import view_of
 from bench.report.write import write_with_report
@@ -31,10 +33,24 @@ class How:
     limit: float | None
     shard: str | None
     retrain: bool
+    decide: bool = False
+    half_width: float | None = None
+
+    def check(self) -> None:
+        """Raises HeatmarkError where options do not go together."""
+        if self.half_width is not None and not self.decide:
+            raise HeatmarkError("--half-width says when --decide leaves a method off; expected --decide beside it")
+        if self.half_width is not None and not 0 < self.half_width < 1:
+            raise HeatmarkError(f"--half-width {self.half_width}: expected a share between 0 and 1, as 0.05")
+        others = {"--executor": self.executor, "--shard": self.shard, "--limit": self.limit}
+        others["--workers"] = self.workers if self.workers > 1 else None
+        for name in (name for name, value in others.items() if self.decide and value is not None):
+            raise HeatmarkError(f"--decide looks at all scores before it goes on, in one process; expected no {name}")
 
 
 def carry_out(file: SuiteFile, how: How) -> list[str]:
     """Run a suite, write and show its board, or carry out one of its shards; a line for each failure."""
+    how.check()
     place = device_of(how.device)
     folder = how.out or how.store / "results" / file.table.name
     for path in (folder, how.store):
@@ -46,7 +62,10 @@ def carry_out(file: SuiteFile, how: How) -> list[str]:
             said, failures = one_shard(job, run, *shard_of(how.shard))
             say(said)
             return failure_lines(failures)
-        results = carried_out(job, run, how.executor, how.limit)
+        if how.decide:
+            results = run_decided(run, half_width=how.half_width, retrain=how.retrain)
+        else:
+            results = carried_out(job, run, how.executor, how.limit)
     results.manifest["created"] = datetime.now(UTC).date().isoformat()
     write_with_report(results, folder)
     show(view_of(results), console)

@@ -103,6 +103,12 @@ def in_order(run: Run, group: Sequence[Trained]) -> list[int]:
     return [chosen[number] for number in image_order(run.ids(chosen))]
 
 
+def race_blocks(run: Run, group: list[Trained]) -> list[Block]:
+    """All blocks that a race of these networks may come to."""
+    race = Race.of(run, [group])
+    return [block for look in range(len(race.looks)) for block in race.blocks(look)]
+
+
 def run_decided(run: Run, *, half_width: float | None = None, retrain: bool = False) -> Results:
     """Compute what it takes to decide the places of the methods, store it, and gather it as a result set.
 

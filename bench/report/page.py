@@ -19,7 +19,7 @@ from bench.report.heat_table import families, heads, ramp, table, two
 from bench.report.script_data import script_data
 from bench.report.short_names import shortened
 from bench.report.view import ARROW, Line, View
-from bench.report.words import PROTOCOLS, TEST, bibtex, data_set, facts, linked, missing
+from bench.report.words import PROTOCOLS, bibtex, data_set, facts, left_off, linked, missing, test_of
 from bench.results.result_set import Results
 from bench.statistics.board import ENTRY, OK
 from bench.statistics.finding import control_of, most_telling, speaks_of_own
@@ -130,7 +130,7 @@ def _board(view: View) -> dict[str, Any]:
         "two": two,
         "bar": _bar,
         "interval": _interval,
-        "test": TEST,
+        "test": test_of(view.board.manifest),
     }
 
 
@@ -158,6 +158,8 @@ def _rest(results: Results, view: View, drawn: Sequence[Shown], pictures: dict[s
         "weighable": weighable,
         "depends": depends_on(board) if weighable else [],
         "missing": missing(results, view),
+        "left_off": left_off(view.board.manifest),
+        "planned": view.board.looks[-1] if view.board.looks else len(view.board.images),
         "audit": _audit(view),
         "recovered": bool(view.board.recovered),
         "asks_of_metrics": view.kind == "metrics",

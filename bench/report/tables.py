@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import printable
+from bench.report.words import left_off
 from bench.results.result_set import Results
 from bench.statistics.board import Board
 from bench.statistics.build import board_of
+from bench.statistics.means import Counts
 from bench.statistics.metric_audit import audited, calibrated
 from bench.statistics.paired_tests import ALPHA
 
@@ -37,7 +39,7 @@ def leaderboard(
 
 def table_of(board: Board) -> pd.DataFrame:
     """The leaderboard of a board, as `leaderboard` describes it."""
-    means, overall, places = board.means, board.overall_means, calibrated(board)
+    means, overall, places, come = board.means, board.overall_means, calibrated(board), images_come(board)
     standings = [_by_entry(board, metric) for metric in range(len(board.metrics))]
     total = _by_entry(board, None)
     rows = [
@@ -55,12 +57,30 @@ def table_of(board: Board) -> pd.DataFrame:
             **standings[metric][entry],
             "calibrated": places[entry, metric],
             "images": means.images[entry, metric],
-            "refused": len(board.images) - means.images[entry, metric],
+            "refused": come[entry, metric] - means.images[entry, metric],
+            **_left_off(board, entry, metric),
         }
         for entry in board.order
         for metric in range(len(board.metrics))
     ]
     return pd.DataFrame(rows).rename(columns={"label": "entry"})
+
+
+def images_come(board: Board) -> Counts:
+    """How many images each entry has come to under each metric, scored or refused, (entry, metric)."""
+    return np.full(board.scores.shape[:2], len(board.images)) if board.stops is None else board.stops
+
+
+def _left_off(board: Board, entry: int, metric: int) -> dict[str, object]:
+    """Where a run has left off what was decided: how many images were planned, and why this entry has fewer."""
+    if board.stops is None:
+        return {}
+    own = {str(board.entries.attribution[entry]), str(board.metrics.metric[metric])}
+    network = str(board.entries.network[entry])
+    rows = [row for row in left_off(board.manifest) if row["code"] in own]
+    here = [row for row in rows if not network or row["network"] in ("", network)]
+    said = [f"{row['network']} after {row['images']}: {row['why']}".strip() for row in here]
+    return {"planned": board.looks[-1], "left_off": "; ".join(said)}
 
 
 def render(table: pd.DataFrame, form: Format) -> str:

@@ -8,8 +8,9 @@ from rich.table import Table
 
 from bench.report.heat_table import MINUS, two
 from bench.report.short_names import parted, shortened
-from bench.report.tables import TIED, number
+from bench.report.tables import TIED, images_come, number
 from bench.report.view import Line, View
+from bench.report.words import left_off
 from bench.statistics.finding import control_of, most_telling, trained_on
 from bench.statistics.paired_tests import ALPHA
 
@@ -32,7 +33,12 @@ def show(view: View, console: Console) -> None:
         console.print(said, style="dim")
     else:
         _show_places(view, console)
-    refused = int((len(board.images) - board.means.images).sum())
+    methods = {str(board.entries.attribution[row]) for row in board.methods}
+    for row in left_off(board.manifest):
+        if row["code"] in methods:
+            on = f" on {row['network']}" if row["network"] else ""
+            console.print(f"{row['what']}{on} left off after {row['images']} of {board.looks[-1]}: {row['why']}.")
+    refused = int((images_come(board) - board.means.images).sum())
     if refused:
         console.print(f"{refused} scores were refused; the report says which and why.")
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from bench.report.view import View
 from bench.results.result_set import Results
-from bench.statistics.names import listed
+from bench.statistics.names import display_names, listed
 
 # Those without a version are on boards made before protocols had any.
 PROTOCOLS = {
@@ -23,7 +23,7 @@ PROTOCOLS = {
     "latec": "as LATEC: 50 pixels a step, towards zero or from a blur, without the ends of the curve",
     "latec-2024": "as LATEC (2024): 50 pixels a step, towards zero or from a blur, without the ends of the curve",
 }
-TEST = "paired t-test corrected for skewness, Holm over all pairs"
+_TEST = "paired t-test corrected for skewness, Holm over all pairs"
 _MOST_NETWORKS = 3
 
 
@@ -39,6 +39,35 @@ def facts(results: Results, view: View) -> list[str]:
     said += [f"explaining the {manifest['target'].partition(',')[0]} class".replace("label class", "labelled class")]
     said += [str(manifest["created"])] if manifest.get("created") else []
     return [*said, f"heatmark {manifest['versions'].get('heatmark', '?')}"]
+
+
+def test_of(manifest: Mapping[str, Any]) -> str:
+    """How methods are told apart."""
+    looks = manifest.get("decided", {}).get("looks")
+    if not looks:
+        return _TEST
+    return f"{_TEST}; alpha spent over looks after {', '.join(map(str, looks[:-1]))} and {looks[-1]} images"
+
+
+def left_off(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a run with `--decide` has left off before the last image that was planned: `what`, after `images`, `why`.
+
+    Networks are named where there are several; metrics are left off on all of them.
+    """
+    decided = manifest.get("decided", {})
+    names = {kind: display_names(manifest, kind) for kind in ("attributions", "metrics")}
+    stops = [own for own in decided.get("stopped", []) if own["images"] < decided["looks"][-1]]
+    several = len({(own["network"], own["recipe"]) for own in stops if not own["metric"]}) > 1
+    return [
+        {
+            "what": names["metrics"].get(own["metric"]) or names["attributions"].get(own["attribution"]),
+            "code": own["metric"] or own["attribution"],
+            "network": own["network"] if several else "",
+            "images": own["images"],
+            "why": own["reason"],
+        }
+        for own in stops
+    ]
 
 
 def data_set(manifest: Mapping[str, Any]) -> str:

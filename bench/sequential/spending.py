@@ -16,8 +16,8 @@ from scipy import optimize, special, stats
 
 Array = NDArray[np.float64]
 SMALLEST = 1e-12  # no p-value that has paid for its looks is smaller
-_NODES = 96
-_ALPHAS = 64
+_NODES = 64
+_ALPHAS = 40
 
 
 def spent(fraction: float, alpha: float) -> float:

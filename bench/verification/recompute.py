@@ -144,7 +144,8 @@ def _of_shard(
     known = [entry for entry in entries if entry.attribution in methods and entry.metric in metrics]
     pairs = {entry: (methods[entry.attribution], metrics[entry.metric]) for entry in known}
     strict = made_here(results.manifest, run.device)
-    positions = sorted(_positions(run)[image] for image in _in_set(results, run, entries[0])["image"])
+    images = {image for entry in entries for image in _in_set(results, run, entry)["image"]}
+    positions = sorted(_positions(run)[image] for image in images)
     here = _scores(run, group, trained, positions, [pair for pair in pairs.values() if not _is_machine_bound(pair)])
     for entry in entries:
         if entry not in pairs or not trained:
@@ -152,8 +153,10 @@ def _of_shard(
         elif _is_machine_bound(pairs[entry]):
             yield Finding(entry, "left", "it measures the machine")
         else:
-            own = _in_set(results, run, entry)
-            yield _compared(entry, own, here[pairs[entry]], pairs[entry], strict=strict)
+            own, found = _in_set(results, run, entry), here[pairs[entry]]
+            if "decided" in results.manifest:  # it may have been left off before others
+                found = found[found["image"].isin(own["image"])]
+            yield _compared(entry, own, found, pairs[entry], strict=strict)
 
 
 Pair = tuple[Attribution, ImageMetric | NetworkMetric]

@@ -11,6 +11,7 @@ import pyarrow as pa
 from bench.engine.autotune import checked_notes
 from bench.errors import HeatmarkError
 from bench.files import DAMAGED, TEMPORARY, key_of, sweep
+from bench.racing.race import race_blocks
 from bench.results.cell_store import Store, check_cell, checked_table, code_of
 from bench.results.commit import settle
 from bench.results.result_set import read_results
@@ -111,7 +112,7 @@ def reachable(runs: Iterable[Survey]) -> tuple[set[str], list[str]]:
                 for trained in group:
                     network_row(run, trained)
                     gallery_of(run, trained)
-                for block in blocks_of(run, group):
+                for block in (*blocks_of(run, group), *race_blocks(run, group)):
                     asked.update(block.keys.values())
         asked |= run.asked
     return asked, missing

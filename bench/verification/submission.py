@@ -99,9 +99,12 @@ def _of_images(results: Results, run: Run) -> Iterator[str]:
         yield "scores: an image is there twice in one cell"
     counts = scores.groupby(cell).image.nunique()
     images = scores.image.nunique()
-    for row in counts[counts < images].reset_index(name="there").itertuples(index=False):
-        place = f"{row.network} by {row.recipe}, seed {row.seed}: {row.attribution}, {row.metric}"
-        yield f"scores: {place} has {row.there} of {images} images"
+    for names, there in zip(counts.index.tolist(), counts.tolist(), strict=True):
+        network, recipe, seed, attribution, metric = names
+        expected = _planned(results.manifest, (network, recipe, attribution), metric, images)
+        if there < expected:
+            place = f"{network} by {recipe}, seed {seed}: {attribution}, {metric}"
+            yield f"scores: {place} has {there} of {expected} images"
     for table, own in zip(run.table.networks, run.suite.recipes, strict=True):
         for seed in table.seeds:
             for method in run.suite.attributions:
@@ -110,8 +113,25 @@ def _of_images(results: Results, run: Run) -> Iterator[str]:
                         yield f"scores: {table.label} by {own.label}, seed {seed}: no {method.label}, {metric.label}"
     wanted = len(run.dataset.ids(run.split))
     wanted = min(wanted, run.table.dataset.images or wanted)
+    wanted = min([wanted, *(stop["images"] for stop in _last_stops(results.manifest))])
     if images < wanted and not run.table.only_correct:
         yield f"scores: {images} images of {run.dataset.name} {run.split!r}; the suite asks for {wanted}"
+
+
+def _planned(manifest: Mapping[str, Any], entry: tuple[str, str, str], metric: str, images: int) -> int:
+    """How many images a cell is to have: all, or those until it was left off."""
+    stops = [
+        int(stop["images"])
+        for stop in manifest.get("decided", {}).get("stopped", [])
+        if stop["metric"] == metric or (stop["network"], stop["recipe"], stop["attribution"]) == entry
+    ]
+    return min([images, *stops])
+
+
+def _last_stops(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was left off last, where everything was before the last image."""
+    stops = manifest.get("decided", {}).get("stopped", [])
+    return stops[-1:] if {stop["metric"] for stop in stops} >= set(manifest["metrics"]) else []
 
 
 def _texts(manifest: Mapping[str, Any]) -> dict[str, str]:
