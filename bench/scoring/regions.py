@@ -39,7 +39,7 @@ def group_sums(maps: Tensor, groups: Tensor) -> Tensor:
 
 def without_groups(images: Tensor, groups: Tensor, fill: Tensor | float = 0.0) -> Iterator[Tensor]:
     """The images (batch, channel, height, width) without their first group, without their second, ..."""
-    own = groups.expand(len(images), *images.shape[2:])
+    own = groups if groups.ndim == 3 else groups[None]
     for number in range(int(groups.max()) + 1):
         yield torch.where((own == number)[:, None], fill, images)
 
