@@ -19,6 +19,7 @@ RESAMPLES = 4000
 _CHUNK = 250
 _FEW = 20
 _ROUNDING = 1e-9
+_STEP = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Means:
     def within(self, lowest: float, highest: float) -> "Means":
         """The same with the ends of intervals cut to what such a score can be."""
         return replace(self, low=self.low.clip(lowest, highest), high=self.high.clip(lowest, highest))
+
+
+def rounding(scores: Array) -> float:
+    """How far apart two of these scores may be by rounding alone: a step of single precision at their median size."""
+    sizes = np.abs(scores[np.isfinite(scores) & (scores != 0)])
+    return _STEP * float(np.median(sizes)) if sizes.size else 0.0
 
 
 def means(scores: Array, seed: int = 0) -> Means:

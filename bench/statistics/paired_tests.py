@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from bench.statistics.means import Array, Counts, Mask, over_seeds, ratio
+from bench.statistics.means import Array, Counts, Mask, over_seeds, ratio, rounding
 
 ALPHA = 0.05
 POWER = 0.8
@@ -46,7 +46,7 @@ def paired(scores: Array, run: Counts) -> Pairs:
     distributions. Within a run of several seeds it is no smaller than that of the interval that joins images and seeds,
     each by its own t (MOVER; Zou and Donner, 2008): Welch's degrees of freedom are too many for two or three seeds.
     No p-value is below that of the sign test whose images all agree, 2^(1 - images that differ), so that few or tied
-    images never pass for certainty.
+    images never pass for certainty; and entries that only rounding puts apart are the same.
     """
     flat = over_seeds(scores)
     known = np.isfinite(flat)
@@ -72,9 +72,12 @@ def paired(scores: Array, run: Counts) -> Pairs:
     shared = (run[:, None] == run[None, :]) & (of_seeds > 0)
     p[shared] = np.maximum(p, _joined(shift + offset, variance / n, n - 1, of_seeds, seed_freedom, shared))[shared]
     p = np.maximum(p, np.minimum(1, 2.0 ** (1 - _differing(flat, count))))
+    difference, error = (shift + offset) * spread, np.sqrt(total) * spread
+    rounded = np.maximum(np.abs(difference), error) <= rounding(flat)
+    difference[rounded], error[rounded], p[rounded] = 0, 0, 1
     p[count < 2] = np.nan
-    difference = np.where(count > 0, (shift + offset) * spread, np.nan)
-    return Pairs(difference, np.sqrt(total) * spread, of_seeds * spread**2, p, count.astype(np.int64))
+    difference[count == 0] = np.nan
+    return Pairs(difference, error, of_seeds * spread**2, p, count.astype(np.int64))
 
 
 def _p_values(difference: Array, error: Array, skewness: Array, n: Array, freedom: Array) -> Array:
@@ -169,9 +172,9 @@ def _of_differences(covariance: Array) -> Array:
 
 def _differing(flat: Array, count: Array) -> Array:
     """On how many images two entries have different scores; entries with all scores different need no counting."""
-    differing = count.copy()
+    differing, near = count.copy(), rounding(flat)
     for row, own in enumerate(flat):
-        differing[row] -= (flat == own).sum(1)
+        differing[row] -= (np.abs(flat - own) <= near).sum(1)
     return differing
 
 
@@ -181,10 +184,10 @@ def superiority(scores: Array) -> Array:
     The share of images on which the row's score is higher than the column's, ties counting half; NaN without images.
     """
     flat = over_seeds(scores)
-    share = np.full((len(flat), len(flat)), np.nan)
+    share, near = np.full((len(flat), len(flat)), np.nan), rounding(flat)
     for row, own in enumerate(flat):
         both = (np.isfinite(own) & np.isfinite(flat)).sum(1)
-        wins = (own > flat).sum(1) + (own == flat).sum(1) / 2
+        wins = ((own > flat + near).sum(1) + (own >= flat - near).sum(1)) / 2
         share[row] = ratio(wins, both)
     return share
 

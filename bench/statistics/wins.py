@@ -3,12 +3,14 @@
 On each image and under each metric an entry is compared with every competing method; the share it wins (ties
 count half) is its rank there, rescaled to [0, 1] (Friedman's ranks; Borda's count). Averaged over images and,
 by weight, over metrics, it is the chance to beat a random method on a random image: a mean of bounded per-image
-numbers, so that the same intervals and paired tests hold for it as for a single metric.
+numbers, so that the same intervals and paired tests hold for it as for a single metric. What rounding alone may cause
+is no win: single precision puts equal maps apart by 1e-9, on every image to the same side.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.statistics.means import Array, Counts, ratio
+from bench.statistics.means import Array, Counts, ratio, rounding
 
 
 def wins(quality: Array, opponents: list[int], stops: Counts | None = None) -> Array:
@@ -22,12 +24,13 @@ def wins(quality: Array, opponents: list[int], stops: Counts | None = None) -> A
         return _wins_with_stops(quality, opponents, stops)
     points = np.zeros(quality.shape, np.float32)
     met = np.zeros(quality.shape, np.float32)
+    near = _near(quality)
     for opponent in opponents:
         theirs = quality[opponent]
         there = np.isfinite(theirs)
         for entry in range(len(quality)):
             if entry != opponent:
-                points[entry] += 0.5 * ((quality[entry] > theirs) + (quality[entry] >= theirs).astype(np.float32))
+                points[entry] += _won(quality[entry], theirs, near)
                 met[entry] += there
     met[~np.isfinite(quality)] = 0
     return ratio(points, met)
@@ -35,7 +38,7 @@ def wins(quality: Array, opponents: list[int], stops: Counts | None = None) -> A
 
 def _wins_with_stops(quality: Array, opponents: list[int], stops: Counts) -> Array:
     points, met = np.zeros(quality.shape), np.zeros(quality.shape)
-    images = np.arange(quality.shape[3])
+    images, near = np.arange(quality.shape[3]), _near(quality)
     for opponent in opponents:
         theirs = quality[opponent]
         gone = stops[opponent][:, None, None] <= images
@@ -43,7 +46,7 @@ def _wins_with_stops(quality: Array, opponents: list[int], stops: Counts) -> Arr
             if entry == opponent:
                 continue
             both = np.isfinite(own) & np.isfinite(theirs)
-            won = 0.5 * ((own > theirs) + (own >= theirs).astype(float))
+            won = _won(own, theirs, near)
             count = both.sum(2, keepdims=True)
             mean = ratio(np.where(both, won, 0).sum(2, keepdims=True), count, 0)
             longer = ratio(count + (np.isfinite(own) & gone).sum(2, keepdims=True), count, 1)
@@ -51,6 +54,17 @@ def _wins_with_stops(quality: Array, opponents: list[int], stops: Counts) -> Arr
             met[entry] += both | (gone & (count > 0))
     met[~np.isfinite(quality)] = 0
     return ratio(points, met)
+
+
+def _near(quality: Array) -> Array:
+    """How far apart two scores of a metric on a network may be and be the same, (metric, seed, 1)."""
+    _, metrics, seeds, _ = quality.shape
+    return np.array([[[rounding(quality[:, m, seed])] for seed in range(seeds)] for m in range(metrics)])
+
+
+def _won(own: Array, theirs: Array, near: Array) -> NDArray[np.float32]:
+    """1 where `own` is above `theirs`, a half where they are the same."""
+    return np.float32(0.5) * ((own > theirs + near) + (own >= theirs - near).astype(np.float32))
 
 
 def overall_scores(shares: Array, weights: Array, ends: Counts | None = None) -> Array:

@@ -6,6 +6,7 @@ import pytest
 from bench.errors import HeatmarkError
 from bench.results.result_set import read_results, write_results
 from bench.statistics.build import board_of, entry_board
+from bench.statistics.paired_tests import paired, superiority
 from bench.statistics.wins import overall_scores, wins
 from tests.support.simulated_results import result_set
 
@@ -25,6 +26,22 @@ def test_wins_are_counted_image_by_image_against_the_methods_alone() -> None:
     shares = wins(quality, [0, 1, 2])[:, 0, 0]
     expected = [[1, 0.25, np.nan], [0.5, 0.25, 0], [0, 1, 1], [1, 1, 1]]
     np.testing.assert_allclose(shares, expected)
+
+
+def test_what_rounding_puts_apart_is_the_same() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.uniform(0.8, 1, 40)
+    noise = np.abs(rng.normal(size=40)) * 3e-9  # to one side on every image, as of single precision
+    clear = right - rng.uniform(0.01, 0.1, 40)
+    scores = np.stack([right + noise, right, clear])
+    for size in (1e-5, 1, 1e5):  # of scores of any unit
+        shares = wins(size * scores[:, None, None], [0, 1, 2])[:, 0, 0]
+        np.testing.assert_allclose(shares, np.broadcast_to([[0.75], [0.75], [0]], (3, 40)))
+        pairs = paired(size * scores[:, None], np.zeros(3, np.int64))
+        assert pairs.equal[0, 1]
+        assert pairs.p[0, 1] == 1
+        assert max(pairs.p[0, 2], pairs.p[1, 2]) < 1e-9
+        assert superiority(size * scores[:, None])[0].tolist() == [0.5, 0.5, 1]
 
 
 def test_the_mean_over_images_is_the_weighted_mean_of_the_metrics_also_where_scores_are_missing() -> None:
