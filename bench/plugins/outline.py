@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import ConfigDict
 
@@ -132,11 +132,22 @@ def _type(module: str, node: ast.expr) -> Any:
             return Any if Any in (first, second) else Union[first, second]  # noqa: UP007 - types known only here
         case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
             values = choices.elts if isinstance(choices, ast.Tuple) else [choices]
-            known = tuple(value.value for value in values if isinstance(value, ast.Constant))
-            of: Any = Literal
-            return of[known] if len(known) == len(values) else Any
+            return _literal([_choices(module, value) for value in values])
         case _:
             return Any
+
+
+def _choices(module: str, value: ast.expr) -> tuple[Any, ...] | None:
+    """What a part of a Literal stands for: its value, or the values of another Literal; None where that is unclear."""
+    if isinstance(value, ast.Constant):
+        return (value.value,)
+    inner = _alias(module, value.id) if isinstance(value, ast.Name) else Any
+    return get_args(inner) if get_origin(inner) is Literal else None
+
+
+def _literal(parts: list[tuple[Any, ...] | None]) -> Any:
+    of: Any = Literal
+    return Any if None in parts else of[tuple(value for part in parts for value in part or ())]
 
 
 def _alias(module: str, name: str) -> Any:
