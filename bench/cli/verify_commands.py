@@ -40,21 +40,39 @@ def submit(
     seed: Seed = 0,
     device: Device = "auto",
     store: Folder = Path(".heatmark"),
-    allow_code: AllowCode = False,
 ) -> None:
     """Make the folder that a pull request adds, and check it as it will be checked there; exit status 1 if refused.
 
     Files, sizes, checksums, protocols and images are checked, and a random
     share of the cells is computed again. Without OUT, FOLDER is checked.
+
+    Refused before all that: code that does not come with heatmark.
     """
+    named = "" if out is None else sender_named(sender)
+    _check_code_is_here(folder)
     if out is not None:
-        named = sender_named(sender)
         from bench.verification.submission import write_submission
 
         write_submission(folder, out, named, store / "networks")
         say(f"Written: {out}")
-    _tried(out or folder, share, seed, device_of(device), store, allow_code=allow_code, as_submission=True)
+    _tried(out or folder, share, seed, device_of(device), store, allow_code=False, as_submission=True)
     say(f"Ready to send: {out or folder}")
+
+
+def _check_code_is_here(folder: Path) -> None:
+    """Say which code of a set's suite others would lack; status 1 where there is some."""
+    from bench.results.result_set import read_results
+    from bench.suites.read import suite_of_settings
+    from bench.verification.outside_code import outside_code
+
+    manifest = read_results(folder).manifest
+    # None of that code runs here: its names are all that is read.
+    suite = suite_of_settings(manifest.get("settings", {}), manifest.get("command", ""), folder, allow_code=True)
+    lines = list(outside_code(suite))
+    for line in lines:
+        say(f"refused {line}")
+    if lines:
+        raise typer.Exit(1)
 
 
 def _tried(

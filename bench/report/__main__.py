@@ -22,7 +22,9 @@ the present code writes them. Where the two are not of one time, and why, the RE
 
 To send a board of yours: `heatmark submit FOLDER OUT --sender NAME` makes the folder that a pull request adds here, and
 runs what will run there: files, sizes, checksums, protocols, images, and a random share of its cells computed again. It
-is accepted when these come out the same. What is sent is given to the public domain (CC0).
+is accepted when these come out the same. What is sent is given to the public domain (CC0). Others must be able to
+compute it: a plug-in of your own goes into `methods/`, `metrics/` or `datasets/` of the same pull request; one from a
+package of yours, and an architecture that is your own code, are refused.
 
 | board | question | answer | how sure | images | scores made | run again with |
 |---|---|---|---|--:|---|---|
