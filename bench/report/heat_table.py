@@ -110,9 +110,8 @@ def _marks(view: View, line: Line, metric: int) -> tuple[bool, bool, bool]:
 
 
 def two(place: float) -> str:
-    """A place in two digits: .82, 1.0, or .05 below zero."""
-    text = f"{abs(place):.2f}"
-    text = text[1:] if text.startswith("0") else text[:3]
+    """A place to two decimals: .82, 1.0, 1.19, or .05 below zero."""
+    text = f"{abs(place):.2f}".removeprefix("0").replace("1.00", "1.0")
     return f"{MINUS}{text}" if place < 0 and text != ".00" else text
 
 

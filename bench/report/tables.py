@@ -14,6 +14,7 @@ from bench.statistics.build import board_of
 from bench.statistics.means import Counts
 from bench.statistics.metric_audit import audited, calibrated
 from bench.statistics.paired_tests import ALPHA
+from bench.statistics.places import Place, places
 
 Format = Literal["markdown", "csv", "json"]
 ARROW = {"higher": "↑", "lower": "↓"}
@@ -29,17 +30,20 @@ def leaderboard(
 ) -> pd.DataFrame:
     """One row per entry and metric, best entry over all metrics first, controls last.
 
-    Columns: the entry and its `wins` over all metrics with interval, first and last possible rank and group; the
-    metric; mean, interval, rank, ends of its interval, group, whether tied with the best, position between floor
-    and ceiling (0 as random, 1 as the oracle), images and refused images. `metrics` and `entries` choose by label
-    or name; `weights` of metrics by label decide the order. HeatmarkError where none is called so.
+    Columns: the entry, its `wins` over all metrics with interval, its `place` (0 as random, 1 as the oracle, where the
+    board has both, else its wins), first and last possible rank and group; the metric; mean, interval, rank, ends of
+    its interval, group, whether tied with the best, position between floor and ceiling (0 as random, 1 as the oracle),
+    images and refused images. `metrics` and `entries` choose by label or name; `weights` of metrics by label decide
+    the order. HeatmarkError where none is called so.
     """
     return table_of(audited(board_of(results, weights)).select(metrics, entries))
 
 
 def table_of(board: Board) -> pd.DataFrame:
     """The leaderboard of a board, as `leaderboard` describes it."""
-    means, overall, places, come = board.means, board.overall_means, calibrated(board), images_come(board)
+    means, overall, positions, come = board.means, board.overall_means, calibrated(board), images_come(board)
+    _, methods, controls = places(board)
+    placed = {own.entry: own for own in (*methods, *controls)}
     standings = [_by_entry(board, metric) for metric in range(len(board.metrics))]
     total = _by_entry(board, None)
     rows = [
@@ -48,6 +52,7 @@ def table_of(board: Board) -> pd.DataFrame:
             "wins": overall.mean[entry],
             "wins_low": overall.low[entry],
             "wins_high": overall.high[entry],
+            **_place(placed.get(entry)),
             **{f"overall_{key}": value for key, value in total[entry].items()},
             **board.metrics.loc[metric, ["metric", "protocol", "target", "direction"]],
             "column": board.metrics.label[metric],
@@ -55,7 +60,7 @@ def table_of(board: Board) -> pd.DataFrame:
             "low": means.low[entry, metric],
             "high": means.high[entry, metric],
             **standings[metric][entry],
-            "calibrated": places[entry, metric],
+            "calibrated": positions[entry, metric],
             "images": means.images[entry, metric],
             "refused": come[entry, metric] - means.images[entry, metric],
             **_left_off(board, entry, metric),
@@ -64,6 +69,12 @@ def table_of(board: Board) -> pd.DataFrame:
         for metric in range(len(board.metrics))
     ]
     return pd.DataFrame(rows).rename(columns={"label": "entry"})
+
+
+def _place(own: Place | None) -> dict[str, float]:
+    """Where an entry stands over all metrics, as the page shows it."""
+    low, at, high = (np.nan,) * 3 if own is None else (own.low, own.place, own.high)
+    return {"place": at, "place_low": low, "place_high": high}
 
 
 def images_come(board: Board) -> Counts:

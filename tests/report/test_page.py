@@ -64,7 +64,7 @@ def test_a_cell_has_the_place_between_random_and_truth_in_two_digits_and_its_col
 
 
 @pytest.mark.parametrize(
-    ("place", "text"), [(0.823, ".82"), (1.0, "1.0"), (0.997, "1.0"), (-0.05, "\N{MINUS SIGN}.05")]
+    ("place", "text"), [(0.823, ".82"), (1.0, "1.0"), (0.997, "1.0"), (1.187, "1.19"), (-0.05, "\N{MINUS SIGN}.05")]
 )
 def test_two_digits(place: float, text: str) -> None:
     assert two(place) == text
