@@ -44,3 +44,12 @@ def exits_refused() -> Iterator[None]:
     except SystemExit as end:
         said = f"a network, recipe, data set or method called sys.exit({end.code!r})"
         raise HeatmarkError(f"{said}; nothing of what it was at is kept") from end
+
+
+@contextmanager
+def blamed(place: str) -> Iterator[None]:
+    """A HeatmarkError inside names this place of a file first."""
+    try:
+        yield
+    except HeatmarkError as error:
+        raise HeatmarkError(f"{place}: {error}") from error

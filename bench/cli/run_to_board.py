@@ -16,6 +16,7 @@ from bench.report.terminal import show
 from bench.report.view import view_of
 from bench.report.write import write_with_report
 from bench.results.cell_store import Store
+from bench.results.result_set import manifest_in
 from bench.runner.records import Run
 from bench.suites.load import with_plugins
 from bench.suites.read import SuiteFile
@@ -55,6 +56,8 @@ def carry_out(file: SuiteFile, how: How) -> list[str]:
     folder = how.out or how.store / "results" / file.table.name
     for path in (folder, how.store):
         writable(path)
+    if how.shard is None:
+        _tell_of_replaced(folder, file)
     with progress() as bars:
         job = Job(file, how.store, place.type, how.workers, how.retrain)
         run = Run(with_plugins(file), Store(how.store), place, bars)
@@ -69,5 +72,14 @@ def carry_out(file: SuiteFile, how: How) -> list[str]:
     results.manifest["created"] = datetime.now(UTC).date().isoformat()
     write_with_report(results, folder)
     show(view_of(results), console)
-    say(f"Result set and report: {folder}")
+    say(f"Result set and report: {folder / 'index.html'}")
     return failure_lines(results.manifest["failures"])
+
+
+def _tell_of_replaced(folder: Path, file: SuiteFile) -> None:
+    """One line where the folder holds the board of another suite, or of another selection of this one."""
+    there = manifest_in(folder)
+    if there is None or there.get("settings") == file.written:
+        return
+    images, day = there.get("dataset", {}).get("images"), there.get("created", "another day")
+    say(f"{folder}: this run replaces the board of {images} images of {day}; --out names another folder")

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -70,6 +71,37 @@ def label_map_of(
     if lacking:
         _log.warning("%s has no output for %d of %d classes: %s", network_name, len(lacking), len(classes), some)
     return None if found == tuple(range(len(classes))) else found
+
+
+def check_outputs(outputs: int, classes: int, network_name: str) -> None:
+    """HeatmarkError where labels that are outputs would have none; a note in the log where outputs are over."""
+    if outputs < classes:
+        raise HeatmarkError(
+            f"{network_name} has {outputs} outputs and the data set {classes} classes; expected an output for each: "
+            "set `label_map`, with -1 for a class that has none"
+        )
+    if outputs > classes:
+        _log.warning(
+            "%s: %d outputs, %d classes: output i is taken for class i; set `label_map` where that is wrong",
+            *(network_name, outputs, classes),
+        )
+
+
+def check_readable(dataset: Dataset | None, where: str) -> None:
+    """HeatmarkError that blames the data set, or the folder in its settings that is not there, for what it says.
+
+    `where` is the place of the network that asks first, and would be blamed otherwise.
+    """
+    if dataset is None:
+        return
+    try:
+        len(dataset.classes)
+    except HeatmarkError as error:
+        own = {field.name: getattr(dataset, field.name) for field in fields(dataset) if field.name.endswith("root")}
+        lost = next((f".{name}" for name, root in own.items() if root and not Path(str(root)).is_dir()), "")
+        file, _, network = where.rpartition(": ")
+        place = f"{file}: dataset{lost}" if network and file else f"images{lost}"
+        raise HeatmarkError(f"{place}: {error}") from error
 
 
 def _by_name(categories: Sequence[str]) -> dict[str, int]:

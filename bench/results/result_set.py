@@ -110,6 +110,14 @@ def has_checksums(folder: Path) -> bool:
     return _read_manifest(current(folder, "manifest.json"))[1] is not None
 
 
+def manifest_in(folder: Path) -> dict[str, Any] | None:
+    """The manifest of the set in a folder alone, None where there is none that can be read."""
+    try:
+        return _read_manifest(current(folder, "manifest.json"))[0]
+    except HeatmarkError:
+        return None
+
+
 def _read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
     """What it says, and the checksums of the tables by name where it has some."""
     try:

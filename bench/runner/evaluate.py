@@ -1,6 +1,6 @@
 """The same path as a suite's, for somebody's own network and images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -28,7 +28,7 @@ def evaluate(
     truth: Tensor | Sequence[Any] | None = None,
     fixations: Sequence[Tensor] | None = None,
     references: Tensor | None = None,
-    preprocess: Preprocess | None = None,
+    preprocess: Preprocess | Mapping[str, Any] | None = None,
     output: OutputKind | None = None,
     classes: Sequence[str] | None = None,
     image_ids: Sequence[str] | None = None,
@@ -46,7 +46,8 @@ def evaluate(
     a GPU where there is one; nothing is downloaded unless the table says so.
     `images`: floating point (batch, channel, height, width) as the model takes them; or 8-bit arrays
     (batch, height, width, 3), PIL images, paths, which `preprocess` brings to the model (default: its own size, in
-    [0, 1]); or a data set or DataLoader of either; or a data set by name, as a suite's table ({"name":
+    [0, 1]; a `Preprocess`, or a suite's table such as {"size": [224, 224]}, which changes what it names); or a data set
+    or DataLoader of either; or a data set by name, as a suite's table ({"name":
     "torchvision:Imagenette", "split": "val", "images": 100}), or as a folder with a folder of images for each class.
     `targets`: outputs to explain by number, or by name in `classes`; "labels" for those of the data set; None for the
     predicted ones. `truth`: a map (height, width) in [0, 1] for each
@@ -88,7 +89,7 @@ def explain(
     attributions: Sequence[str | Attribution],
     truth: Tensor | Sequence[Any] | None = None,
     references: Tensor | None = None,
-    preprocess: Preprocess | None = None,
+    preprocess: Preprocess | Mapping[str, Any] | None = None,
     output: OutputKind | None = None,
     classes: Sequence[str] | None = None,
     image_ids: Sequence[str] | None = None,

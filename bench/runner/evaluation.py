@@ -43,7 +43,7 @@ from bench.scoring.network_state import forget_states
 from bench.settings import KINDS, LARGEST
 from bench.suites.load import dataset_of
 from bench.suites.make import make_plugin, several
-from bench.suites.read import network_table
+from bench.suites.read import network_table, preprocess_settings
 from bench.suites.schema import DatasetTable, NetworkTable
 
 OnError = Literal["raise", "status"]
@@ -131,7 +131,7 @@ class Evaluation:
     targets: Targets
     attributions: Sequence[str | Attribution]
     references: Tensor | None
-    preprocess: Preprocess | None
+    preprocess: Preprocess | Mapping[str, Any] | None
     output: OutputKind | None
     classes: Sequence[str] | None
     batch: int
@@ -150,8 +150,9 @@ class Evaluation:
             raise HeatmarkError(f"classes: expected a name for each output, got {names!r:.80}")
         if self.on_error not in get_args(OnError):
             raise HeatmarkError(f"on_error: expected 'raise' or 'status', got {self.on_error!r}")
-        if not isinstance(self.preprocess, Preprocess | None):
-            raise HeatmarkError(f"preprocess: expected a Preprocess, got {type(self.preprocess).__name__}")
+        own = self.preprocess
+        if not (isinstance(own, Preprocess | None) or (isinstance(own, Mapping) and own)):
+            raise HeatmarkError(f"preprocess: expected a Preprocess or a table with settings, got {own!r:.80}")
 
     @property
     def methods(self) -> list[Attribution]:
@@ -198,14 +199,21 @@ class Evaluation:
         if self.output is not None and self.output not in KINDS:
             raise HeatmarkError(f"output: {self.output!r} is no kind of output; {nearest(str(self.output), KINDS)}")
         if isinstance(self.model, Network):
-            preprocess, output = self.preprocess or self.model.preprocess, self.output or self.model.output
-            return replace(self.model, preprocess=preprocess, output=output)
+            preprocess = self._preprocess(self.model.preprocess)
+            return replace(self.model, preprocess=preprocess, output=self.output or self.model.output)
         if not isinstance(self.model, nn.Module):
             raise HeatmarkError(
                 f"model: expected a name, a torch.nn.Module or a Network, got {type(self.model).__name__}"
             )
-        preprocess = self.preprocess or Preprocess(size=self.images.size)
+        sized = isinstance(self.preprocess, Preprocess) or "size" in (self.preprocess or {})
+        preprocess = self._preprocess(Preprocess() if sized else Preprocess(size=self.images.size))
         return _in_usual_chunks(Network(self.model, preprocess=preprocess, output=self.output or "logits"))
+
+    def _preprocess(self, known: Preprocess) -> Preprocess:
+        """What was given, or what is known without it; a table says some of it otherwise, key by key."""
+        if self.preprocess is None or isinstance(self.preprocess, Preprocess):
+            return self.preprocess or known
+        return replace(known, **preprocess_settings(self.preprocess, "preprocess"))
 
     def _request(self, network: Network, batch: Batch, first: int) -> tuple[Request, Tensor]:
         clean = clean_logits(network, batch.images)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,10 @@ from bench.checks import trials
 from bench.checks.network_promises import LOOKED_AT, NETWORK_CHECKS, checks_for, look_at, look_at_full, sample, tried
 from bench.data.batches import Batch, evenly_spaced, load
 from bench.data.imagenet_classes import WNIDS, imagenet_names
-from bench.data.label_map import output_of_each_label
-from bench.errors import HeatmarkError
-from bench.files import key_of, locked, unsealed
+from bench.data.label_map import check_outputs, check_readable, output_of_each_label
+from bench.engine import clean_logits
+from bench.errors import HeatmarkError, blamed
+from bench.files import key_of, locked
 from bench.pretrained.by_name import pretrained
 from bench.pretrained.record import About, unsaid_preprocess
 from bench.progress import Progress
@@ -33,7 +34,7 @@ from bench.training.architectures import OURS, SMALL, build, call, code_of_calla
 from bench.training.checkpoints import read_trained, write_trained
 from bench.training.distributed import rank, wait
 from bench.training.loop import TrainingJob, train, training_identity, with_weights_of
-from bench.training.weight_files import network_from, outputs_of, weights_hash
+from bench.training.weight_files import about_beside, network_from, outputs_of, weights_hash
 
 Missing = Literal["train", "refuse", "leave"]
 LOOK = pa.schema([("promise", pa.string())])
@@ -76,6 +77,7 @@ class NetworkLoader:
         HeatmarkError where the entry has neither weights nor training, or a file does not fit.
         """
         table = self.table
+        check_readable(self.dataset, self.where)
         if table.training is not None and (retrain or table.weights is None):
             ready = [self._trained(seed) for seed in table.seeds]
         elif table.weights is None or _names_weights(table):
@@ -97,7 +99,7 @@ class NetworkLoader:
     def _of_library(self, seed: int) -> Trained:
         """The network with the weights that its library, its own module or somebody's own callable gives it."""
         table = self.table
-        with self._blamed("architecture"):
+        with blamed(f"{self.where}.architecture"):
             if table.architecture in SMALL:
                 raise HeatmarkError(f"{table.label} has neither weights nor training; expected one of them")
             if table.architecture in OURS:
@@ -111,13 +113,13 @@ class NetworkLoader:
         table = self.table
         path = Path(str(table.weights).replace("{seed}", str(seed)))
         if table.runs_code:
-            with self._blamed("architecture"):
+            with blamed(f"{self.where}.architecture"):
                 module = call(table.architecture, str(path))
         else:
             make = partial(build, table.architecture, download=table.download)
-            with self._blamed("weights"):
+            with blamed(f"{self.where}.weights"):
                 module = network_from(path, make, self._outputs, read_outputs=table.outputs is None)
-        about = _beside(path)
+        about = about_beside(path)
         log = about.get("log")
         trained = replace(self._ready(seed, module, json.dumps(log) if log else ""), source=path.name)
         known = str(about.get("weights"))
@@ -169,7 +171,7 @@ class NetworkLoader:
         }
 
     def _untrained(self, seed: int) -> nn.Module:
-        with torch.random.fork_rng(), self._blamed("architecture"):
+        with torch.random.fork_rng(), blamed(f"{self.where}.architecture"):
             torch.manual_seed(seed)
             make = call if self.table.runs_code else build
             return make(self.table.architecture, self._outputs)
@@ -182,7 +184,7 @@ class NetworkLoader:
                 unsaid_preprocess(about.preprocess, table.label)
         preprocess = about.preprocess_with(table.preprocess.model_dump(exclude_unset=True), table.label)
         module = module.to(self.device).to(memory_format=torch.channels_last).eval()
-        with self._blamed("label_map"):
+        with blamed(f"{self.where}.label_map"):
             names = (about.categories, about.wordnet_ids, table.label)
             labels = output_of_each_label(table.label_map, self.dataset, *names)
         network = Network(module, table.label, recipe, preprocess, labels, output=table.output)
@@ -207,14 +209,6 @@ class NetworkLoader:
             return (), ()
         return imagenet_names(), WNIDS
 
-    @contextmanager
-    def _blamed(self, key: str) -> Iterator[None]:
-        """An error inside names the table and this key of it."""
-        try:
-            yield
-        except HeatmarkError as error:
-            raise HeatmarkError(f"{self.where}.{key}: {error}") from error
-
     @property
     def _outputs(self) -> int:
         single = self.table.output in ("logit", "number")
@@ -223,15 +217,6 @@ class NetworkLoader:
     @property
     def _classes(self) -> int:
         return 1 if self.dataset is None else len(self.dataset.classes)
-
-
-def _beside(path: Path) -> dict[str, Any]:
-    """What the JSON file beside weights says, nothing where there is none; HeatmarkError where it is damaged."""
-    about = path.with_suffix(".json")
-    try:
-        return unsealed(about.read_bytes(), must=False) if about.exists() else {}
-    except ValueError as error:
-        raise HeatmarkError(f"{about} is not what `heatmark train --out` writes beside weights: {error}") from error
 
 
 def _names_weights(table: NetworkTable) -> bool:
@@ -248,7 +233,9 @@ def looked_at(run: Run, trained: Trained) -> Trained:
     def compute(images: Tensor) -> list[str]:
         return look_at(few, images, needs_gradient=_needs_gradient(run))
 
-    return replace(trained, look=_look(run, trained, str(_needs_gradient(run)), compute))
+    seen = replace(trained, look=_look(run, trained, str(_needs_gradient(run)), compute))
+    _check_outputs(run, trained)
+    return seen
 
 
 def looked_at_full(run: Run, trained: Trained) -> Trained:
@@ -266,6 +253,15 @@ def _look(run: Run, trained: Trained, what: str, compute: Callable[[Tensor], lis
     return tuple(kept.promise)
 
 
+def _check_outputs(run: Run, trained: Trained) -> None:
+    """HeatmarkError where labels would be taken for outputs that are not there; a note where outputs are over."""
+    network, classes = trained.network, len(run.dataset.classes)
+    asks = run.dataset.labelled and network.label_map is None and network.output in ("logits", "probabilities")
+    if asks and outputs_of(network.module) != classes:
+        few = sample(_batch(run, trained).images)[:1]
+        check_outputs(clean_logits(replace(network, chunk=1), few).shape[1], classes, network.name)
+
+
 def suite_trials(run: Run) -> Iterator[tuple[str, Callable[[], None] | None]]:
     """Every check of a suite's networks and data set by name, ready to be called; None where it must be trained first.
 
@@ -276,6 +272,7 @@ def suite_trials(run: Run) -> Iterator[tuple[str, Callable[[], None] | None]]:
             yield f"network {table.name or table.architecture} by {run.suite.recipes[number].label}", None
             continue
         for trained in NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress).load():
+            yield f"network {trained.network.name}: has an output for each class", partial(_check_outputs, run, trained)
             images = sample(_batch(run, trained).images)
             for check in checks_for(_needs_gradient(run)):
                 yield (

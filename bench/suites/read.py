@@ -145,6 +145,12 @@ def network_table(written: Mapping[str, Any], where: str) -> NetworkTable:
     return table
 
 
+def preprocess_settings(written: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The settings that the table of a preprocessing gives, validated; errors begin with `where`."""
+    table: PreprocessTable = _validated(dict(written), where, ("networks", "preprocess"))
+    return table.model_dump(exclude_unset=True)
+
+
 def dataset_table(written: Mapping[str, Any], where: str) -> DatasetTable:
     """A data set's table by itself, validated; errors begin with `where`."""
     table: DatasetTable = _validated(dict(written), where, ("dataset",))

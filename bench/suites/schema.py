@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bench.settings import LARGEST, LIBRARIES, Compiler, Interpolation, OutputKind, Precision, check_name
 from bench.training.hyperparameters import Training
@@ -11,6 +11,22 @@ Settings = dict[str, Any]
 Name = Annotated[str, AfterValidator(check_name)]
 Positive = Annotated[int, Field(gt=0, le=LARGEST)]
 Pixels = Annotated[int, Field(gt=1, le=2**14)]
+
+
+def _height_and_width(size: Any) -> Any:
+    if isinstance(size, list) and len(size) == 2:
+        return tuple(size)
+    raise ValueError(f"expected [height, width], got {size}")
+
+
+def _side_or_both(size: Any) -> Any:
+    if isinstance(size, list) and len(size) != 2:
+        raise ValueError(f"expected the length of the shorter side, or [height, width], got {size}")
+    return tuple(size) if isinstance(size, list) else size
+
+
+Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_height_and_width)]
+Resize = Annotated[Pixels | tuple[Pixels, Pixels] | None, BeforeValidator(_side_or_both)]
 Seed = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Above = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -35,8 +51,8 @@ class DatasetTable(_Table):
 class PreprocessTable(_Table):
     """How images are brought to the network, as in `bench.api.network.Preprocess`."""
 
-    size: tuple[Pixels, Pixels] = (64, 64)
-    resize: Pixels | tuple[Pixels, Pixels] | None = None
+    size: Size = (64, 64)
+    resize: Resize = None
     mean: tuple[Finite, ...] = (0.5, 0.5, 0.5)
     std: tuple[Above, ...] = (0.25, 0.25, 0.25)
     interpolation: Interpolation = "bilinear"

@@ -13,9 +13,12 @@ from torch import Tensor, nn
 
 from bench.data.hub_files import UNREADABLE
 from bench.errors import HeatmarkError, nearest
+from bench.files import unsealed
 
 # Where training scripts keep the state dict in a checkpoint.
 _INSIDE = ("state_dict", "model_state_dict", "model", "network", "net", "weights")
+# As many names may differ by a slip, and the nearest is what was meant.
+_SLIPS = 4
 # What DataParallel, Lightning and others put before every name.
 _PREFIXES = ("module.", "model.", "_orig_mod.")
 
@@ -56,6 +59,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     # A counter that files from before torch 0.4.1 lack, torchvision's among them.
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    _check_architecture(path, len(missing), len(unknown), len(expected))
     if missing:
         raise HeatmarkError(f"{path} lacks the weight {missing[0]!r}; {nearest(missing[0], unknown or state)}")
     if unknown:
@@ -66,6 +70,15 @@ def load_weights(module: nn.Module, path: Path) -> None:
                 f"{path}: {name} has the shape {tuple(values.shape)}, the network's is {tuple(expected[name].shape)}"
             )
     module.load_state_dict(state)
+
+
+def _check_architecture(path: Path, missing: int, unknown: int, expected: int) -> None:
+    """One line with counts where so many names do not fit that the nearest of one of them would help nobody."""
+    if missing + unknown > max(_SLIPS, expected // 10):
+        raise HeatmarkError(
+            f"{path} lacks {missing} of the network's {expected} weights and has {unknown} that it has not: "
+            "are these the weights of another architecture?"
+        )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -93,6 +106,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             kind = "without values" if values.is_meta else "quantised" if values.is_quantized else "sparse"
             raise HeatmarkError(f"{path}: {name} is {kind}; expected plain tensors")
     return found
+
+
+def about_beside(path: Path) -> dict[str, Any]:
+    """What the JSON file beside weights says, nothing where there is none; HeatmarkError where it is damaged."""
+    about = path.with_suffix(".json")
+    try:
+        return unsealed(about.read_bytes(), must=False) if about.exists() else {}
+    except ValueError as error:
+        raise HeatmarkError(f"{about} is not what `heatmark train --out` writes beside weights: {error}") from error
 
 
 def weights_hash(module: nn.Module) -> str:

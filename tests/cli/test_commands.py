@@ -69,6 +69,7 @@ def test_a_run_ends_with_a_leaderboard_and_a_result_set(ran: subprocess.Complete
     assert "Truth" in ran.stdout
     assert "agreement" in ran.stdout
     assert ran.stderr == ""
+    assert ran.stdout.splitlines()[-1] == f"Result set and report: {Path('board') / 'index.html'}"
     scores = pd.read_parquet(folder / "board" / "scores.parquet")
     assert len(scores) == 4 * 2 * 2
     manifest = json.loads((folder / "board" / "manifest.json").read_text())

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -270,6 +271,33 @@ def test_fixations_reach_the_metrics(network: Network, request_of) -> None:
 def test_what_is_no_image_is_one_line(network: Network, images: object) -> None:
     with pytest.raises(HeatmarkError, match="images"):
         bench.evaluate(network.module, images, attributions=["random_map"], metrics=["gini"])
+
+
+def test_a_table_says_how_images_are_prepared_as_in_a_suite(network: Network, pictures: np.ndarray) -> None:
+    def maps(model: object, preprocess: object) -> torch.Tensor:
+        (own,) = bench.explain(model, pictures, attributions=["simple_gradient"], preprocess=preprocess).values()
+        return own
+
+    table = {"size": [8, 8], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+    whole = maps(network.module, Preprocess((8, 8), None, (0.5,) * 3, (0.25,) * 3))
+    assert torch.equal(maps(network.module, table), whole)
+    known = replace(network, preprocess=Preprocess((8, 8), None, (0.5,) * 3, (1.0,) * 3))
+    assert torch.equal(maps(known, {"std": [0.25, 0.25, 0.25]}), whole)
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "message"),
+    [
+        ({"siz": [8, 8]}, "^preprocess: siz: unknown key; did you mean 'size'"),
+        ({"size": [8]}, r"^preprocess: size: expected \[height, width\], got \[8\]"),
+        ([8, 8], "preprocess: expected a Preprocess or a table with settings"),
+    ],
+)
+def test_a_table_of_preprocessing_that_does_not_fit_is_one_line(
+    network: Network, pictures: np.ndarray, preprocess: object, message: str
+) -> None:
+    with pytest.raises(HeatmarkError, match=message):
+        bench.explain(network.module, pictures, attributions=["random_map"], preprocess=preprocess)
 
 
 def test_images_of_several_sizes_need_a_preprocess(network: Network) -> None:

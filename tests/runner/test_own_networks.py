@@ -1,13 +1,17 @@
+import logging
 from pathlib import Path
 
 import pytest
 import torch
 
+import bench
 from bench.data.batches import load
 from bench.errors import HeatmarkError
 from bench.progress import progress
+from bench.results.cell_store import Store
 from bench.runner.accuracy import accuracy_of
-from bench.runner.networks import NetworkLoader
+from bench.runner.networks import NetworkLoader, looked_at, suite_trials
+from bench.runner.records import Run
 from bench.suites.load import Suite, load_suite
 from bench.training.architectures import build
 
@@ -73,3 +77,47 @@ def accuracy_on_two_images(suite: Suite, folder: Path) -> None:
     with progress() as bars:
         (trained,) = NetworkLoader.of(suite, 0, folder, cpu, bars).load()
     accuracy_of(trained.network, load(suite.dataset, "test", [0, 1], trained.network, cpu))
+
+
+@pytest.mark.parametrize(("outputs", "few"), [(4, True), (12, False)])
+def test_outputs_that_are_not_the_classes_are_refused_or_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, outputs: int, few: bool
+) -> None:
+    own = f'architecture = "small_plain"\nweights = "{tmp_path}/weights.pt"'
+    suite = SUITE.replace('architecture = "$SUITE/made.py:make"\nweights = "$SUITE/weights.pt"', own)
+    (tmp_path / "own.toml").write_text(suite)
+    torch.save(build("small_plain", outputs).state_dict(), tmp_path / "weights.pt")
+    loaded, cpu = load_suite(str(tmp_path / "own.toml")), torch.device("cpu")
+    with progress() as bars, caplog.at_level(logging.WARNING, "heatmark"):
+        run = Run(loaded, Store(tmp_path / "store"), cpu, bars)
+        (trained,) = NetworkLoader.of(loaded, 0, tmp_path, cpu, bars).load()
+        trials = dict(suite_trials(run))
+        for ask in (lambda: looked_at(run, trained), trials["network small_plain: has an output for each class"]):
+            caplog.clear()
+            assert ask is not None
+            if few:
+                with pytest.raises(HeatmarkError, match="small_plain has 4 outputs and the data set 8 classes"):
+                    ask()
+            else:
+                ask()
+                (line,) = (own.getMessage() for own in caplog.records if "outputs" in own.getMessage())
+                assert line.startswith("small_plain: 12 outputs, 8 classes: output i is taken for class i; set")
+
+
+@pytest.mark.parametrize("architecture", ['"small_plain"\nweights = "w.pt"', '"efficientnet_lite0"'])
+def test_a_folder_of_the_data_set_that_is_not_there_is_what_is_blamed(tmp_path: Path, architecture: str) -> None:
+    text = SUITE.replace('name = "planted"', 'name = "image_folder"\nroot = "nowhere"')
+    text = text.replace('"$SUITE/made.py:make"\nweights = "$SUITE/weights.pt"', architecture)
+    (tmp_path / "own.toml").write_text(text)
+    suite = load_suite(str(tmp_path / "own.toml"))
+    with (
+        progress() as bars,
+        pytest.raises(HeatmarkError, match=r"^own.toml: dataset.root: no folder nowhere; expected"),
+    ):
+        NetworkLoader.of(suite, 0, tmp_path, torch.device("cpu"), bars).load()
+
+
+def test_in_a_call_the_images_are_what_is_blamed() -> None:
+    images = {"name": "image_folder", "root": "nowhere"}
+    with pytest.raises(HeatmarkError, match=r"^images.root: no folder nowhere; expected"):
+        bench.evaluate("efficientnet_lite0", images, attributions=["random_map"], metrics=["gini"])

@@ -127,6 +127,19 @@ def test_only_keeps_the_settings_of_the_suite(suite_file) -> None:
             '"small_plain"\npreprocess = { mean = [0.5] }',
             r"networks\[0\].preprocess: 1 means and 3 deviations: expected one of each per channel",
         ),
+        *[
+            (
+                '"small_plain"',
+                f'"small_plain"\npreprocess = {{ size = {size} }}',
+                rf"networks\[0\].preprocess.size: expected \[height, width\], got {size}".replace("t [", r"t \["),
+            )
+            for size in ("224", "[224]", "[1, 2, 3]")
+        ],
+        (
+            '"small_plain"',
+            '"small_plain"\npreprocess = { resize = [224] }',
+            r"preprocess.resize: expected the length of the shorter side, or \[height, width\], got \[224\]",
+        ),
         ("[dataset]", "[dataset", r"mine.toml cannot be read as a suite"),
         ("[[metrics]]", "[[metric]]", r"mine.toml: metric: unknown key; did you mean 'metrics'"),
         ('name = "mine"', "", r"mine.toml: name: field required"),

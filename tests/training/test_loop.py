@@ -183,7 +183,7 @@ def test_fine_tuning_goes_on_from_the_start(tmp_path):
 
 def test_a_start_that_does_not_fit_is_an_error(tmp_path):
     write_trained(tmp_path / "other.safetensors", torch.nn.Linear(2, 2), {})
-    with pytest.raises(HeatmarkError, match=r"other\.safetensors lacks the weight"):
+    with pytest.raises(HeatmarkError, match=r"other\.safetensors lacks 8 of the network's 9 weights"):
         trained(LabelSmoothing(), replace(SHORT, start=str(tmp_path / "other.safetensors")), tmp_path / "0.partial")
 
 

@@ -32,6 +32,21 @@ def test_outputs_are_read_from_the_last_layer_of_a_file(tmp_path: Path) -> None:
         network_from(tmp_path / "weights.pt", make, 3, read_outputs=False)
 
 
+@pytest.mark.parametrize(("file", "network"), [("resnet18", "resnet50"), ("resnet34", "resnet18")])
+def test_weights_of_another_architecture_are_said_to_be_that(tmp_path: Path, file: str, network: str) -> None:
+    torch.save(build(file, 2).state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(HeatmarkError, match=r"lacks \d+ of the network's \d+ weights and has \d+ .* another arch"):
+        load_weights(build(network, 2), tmp_path / "weights.pt")
+
+
+def test_one_name_that_is_wrong_is_said_to_be_that(tmp_path: Path) -> None:
+    state = build("resnet18", 2).state_dict()
+    state["fc.wieght"] = state.pop("fc.weight")
+    torch.save(state, tmp_path / "weights.pt")
+    with pytest.raises(HeatmarkError, match=r"lacks the weight 'fc.weight'; did you mean 'fc.wieght'"):
+        load_weights(build("resnet18", 2), tmp_path / "weights.pt")
+
+
 def test_a_checkpoint_without_weights_says_what_it_holds(tmp_path: Path) -> None:
     torch.save({"epoch": 3, "best": 0.7}, tmp_path / "weights.pt")
     with pytest.raises(HeatmarkError, match=r"holds no state dict: .*, its keys are epoch, best"):
