@@ -142,3 +142,7 @@ def new(
         say(str(path))
     check_it = f"heatmark check {name}.toml" if kind == "suite" else f"heatmark check {name}"
     say(f"Next: {check_it if package is None else f'python -m pip install -e {package} && {check_it}'}")
+    if kind != "suite":
+        test = str(list(files)[1]) if package is None else f"{package}/tests"
+        needs = "pytest hypothesis" if package is None else f'-e "{package}[test]"'
+        say(f"Its test, which needs more: python -m pip install {needs} && python -m pytest {test}")

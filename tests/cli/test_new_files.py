@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from bench.cli import new_files
+from bench.cli import app, new_files
 from bench.cli.new_files import NewPlugin, checkout_files, package_files, write_new
 from bench.cli.options import NewKind
 from bench.errors import HeatmarkError
@@ -82,3 +83,18 @@ def test_without_a_checkout_a_package_is_asked_for(tmp_path: Path, monkeypatch: 
         package_files(NewPlugin("suite", "mine"), tmp_path / "package")
     with pytest.raises(HeatmarkError, match="expected the name of a package"):
         package_files(NewPlugin("recipe", "mine"), tmp_path / "1st")
+
+
+@pytest.mark.parametrize(
+    ("package", "needs"), [([], "pytest hypothesis"), (["--package", "my-maps"], '-e "my-maps[test]"')]
+)
+def test_it_says_what_the_test_that_was_written_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: list[str], needs: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(new_files, "_ROOT", tmp_path)
+    (tmp_path / "methods").mkdir()
+    done = CliRunner().invoke(app, ["new", "attribution", "mine", *package])
+    test = "my-maps/tests" if package else str(tmp_path / "tests" / "methods" / "attributions" / "test_mine.py")
+    expected = f"Its test, which needs more: python -m pip install {needs} && python -m pytest {test}"
+    assert done.output.splitlines()[-1] == expected
