@@ -17,8 +17,9 @@ settings of its own signature. Everything that these libraries offer for image c
 line says why not. `hf:OWNER/NAME` takes any data set of Hugging Face. A test keeps this page.
 
 One method by two libraries may score differently because its channels become one map in another way: here
-`reduction = "absolute_sum"` (the sum of absolute values) unless you say otherwise, while some methods of heatmark have that
-of their paper (`integrated_gradients` has `"sum_absolute"`, the absolute value of the sum). Set the same to compare.
+`reduction = "absolute_sum"` (the sum of absolute values) unless you say otherwise, while some methods of heatmark have
+that of their paper (`integrated_gradients` has `"sum_absolute"`, the absolute value of the sum). Set the same to
+compare.
 """
 
 
