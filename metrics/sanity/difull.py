@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import Cost, Explained, Metric, Network, Request, Scored, UnsupportedError
+from bench.api import Cost, Explained, HeatmarkError, Metric, Network, Request, Scored, UnsupportedError
 from bench.scoring.changed_networks import Separated
 from bench.scoring.regions import grid_cells, group_sums
 
@@ -58,9 +58,9 @@ class Difull(Metric):
         """Attributions of a network of separate cells; UnsupportedError where the method cannot make them."""
         try:
             return explained.method.explain(network, request)
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, UnsupportedError):
             raise
-        except RuntimeError as error:
+        except (RuntimeError, HeatmarkError) as error:  # the second where an image has as many maps as cells
             raise UnsupportedError(
                 f"attribution {explained.method.name!r} cannot explain a network that sees the cells of an image one "
                 f"by one: {str(error).splitlines()[0]}"

@@ -17,10 +17,10 @@ from bench.scoring.changed_networks import Separated
 from bench.scoring.measure import explained_by, measure
 
 
-def explained(method=None, side: int = 17) -> Explained:
+def explained(method=None, side: int = 17, images: int = 3) -> Explained:
     """Images with one row and column too many, a truth in the third cell."""
-    network, request = checks.small_network(), checks.small_request(height=side, width=side)
-    truth = torch.zeros(3, side, side, dtype=torch.float64)
+    network, request = checks.small_network(), checks.small_request(images, side, side)
+    truth = torch.zeros(images, side, side, dtype=torch.float64)
     truth[:, 9:15, 1:7] = 1
     request = replace(request, truth=truth)
     return explained_by(method or InputXGradient(), network, request, network.logits(request.images).detach())
@@ -62,9 +62,10 @@ def test_gradients_stay_inside_and_maps_that_look_at_no_network_do_not() -> None
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "layer_cam", "full_grad"])
-def test_methods_that_look_at_a_layer_are_refused_by_name(method: str) -> None:
+@pytest.mark.parametrize("images", [1, 3])  # one has as many maps as cells, which no error of shapes tells
+def test_methods_that_look_at_a_layer_are_refused_by_name(method: str, images: int) -> None:
     with pytest.raises(UnsupportedError, match=method):
-        measure([(Difull(), explained(find("attributions")[method]()))])
+        measure([(Difull(), explained(find("attributions")[method](), images=images))])
 
 
 @pytest.mark.parametrize("layer", ["0", "4"])
