@@ -1,6 +1,5 @@
 """COCO: photographs of objects of eighty classes."""
 
-import json
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from bench.api import HeatmarkError
 from bench.data.annotated_objects import Annotated, AnnotatedObject, ObjectDataset
+from bench.data.folders import read_json
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,7 @@ class Coco(ObjectDataset):
 
     def _read(self, split: str) -> dict[str, Any]:
         if split not in self._files:
-            path = self._file(split)
-            try:
-                self._files[split] = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError, RecursionError) as error:
-                raise HeatmarkError(f"{path} cannot be read as JSON: {error}") from error
+            self._files[split] = read_json(self._file(split))
         return self._files[split]
 
     @cached_property

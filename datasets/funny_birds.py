@@ -1,6 +1,5 @@
 """FunnyBirds: drawn birds of five parts, with images in which parts are gone."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,8 +12,8 @@ from torch import Tensor
 
 from bench.api import HeatmarkError
 from bench.api.dataset import Without
-from bench.data.folders import FolderDataset, Listing
-from bench.data.transforms import read_image
+from bench.data.folders import FolderDataset, Listing, read_json
+from bench.data.transforms import check_size, read_image
 
 # Each part's colours in the part maps; pairs of eyes, feet and wings have two that differ by one.
 PARTS = {
@@ -92,7 +91,7 @@ class FunnyBirds(FolderDataset):
             return None, None
         path = self._map_file(image_id)
         colours = (read_image(path) * 255).round().int()
-        _check_size(path, colours, image)
+        check_size(str(path), colours.shape[1:], image.shape[1:])
         truth = torch.zeros(image.shape[1:])
         for part, own in PARTS.items():
             for colour in own:
@@ -110,7 +109,7 @@ class FunnyBirds(FolderDataset):
         gone = {part for part, level in LEVELS.items() if any(abs(level - own) < 0.01 for own in levels)}
         path = self._folder_without(image_id) / f"body_{'_'.join(part for part in PARTS if part not in gone)}.png"
         image = read_image(path)
-        _check_size(path, image, read_image(self.folder / image_id))
+        check_size(str(path), image.shape[1:], read_image(self.folder / image_id).shape[1:])
         return image
 
     def truth_files(self) -> Iterable[Path]:
@@ -136,10 +135,7 @@ def _rows(path: Path, keys: Iterable[str]) -> list[Mapping[str, Any]]:
     """A JSON list of objects that have these keys."""
     if not path.is_file():
         raise HeatmarkError(f"no file {path}; expected the folder of FunnyBirds' archive")
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise HeatmarkError(f"{path} cannot be read as JSON: {error}") from error
+    rows: list[Mapping[str, Any]] = read_json(path)
     if not isinstance(rows, list) or not all(isinstance(own, dict) for own in rows):
         raise HeatmarkError(f"{path} is no list of objects")
     for number, own in enumerate(rows):
@@ -147,9 +143,3 @@ def _rows(path: Path, keys: Iterable[str]) -> list[Mapping[str, Any]]:
             if key not in own:
                 raise HeatmarkError(f"{path}: entry {number} has no {key!r}")
     return rows
-
-
-def _check_size(path: Path, found: Tensor, image: Tensor) -> None:
-    if found.shape[1:] != image.shape[1:]:
-        (high, wide), (height, width) = found.shape[1:], image.shape[1:]
-        raise HeatmarkError(f"{path} is {wide}x{high}, its image {width}x{height}")

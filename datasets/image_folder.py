@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.api import HeatmarkError
 from bench.data.folders import FolderDataset, Listing, class_folders, existing_folder, image_files
-from bench.data.transforms import read_mask
+from bench.data.transforms import check_size, read_mask
 
 _MASKS = "masks"
 
@@ -57,8 +57,7 @@ class ImageFolder(FolderDataset):
         if not path.is_file():
             raise HeatmarkError(f"no mask {path} for the image {image_id}; other images have one")
         mask = read_mask(path)
-        if mask.shape != image.shape[1:]:
-            raise HeatmarkError(f"mask {path} is {_size(mask)}, its image {_size(image)}")
+        check_size(f"mask {path}", mask.shape, image.shape[1:])
         return mask, None
 
     def truth_files(self) -> Iterable[Path]:
@@ -78,7 +77,3 @@ class ImageFolder(FolderDataset):
     def _split(self, image_id: str) -> str:
         share = int.from_bytes(hashlib.sha256(image_id.encode()).digest()[:8], "big") / 2**64
         return "val" if share < self.held_out else "train"
-
-
-def _size(image: Tensor) -> str:
-    return f"{image.shape[-1]}x{image.shape[-2]}"

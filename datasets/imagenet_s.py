@@ -12,7 +12,7 @@ from bench.api import HeatmarkError
 from bench.data.folders import FolderDataset, Listing, class_folders, image_files
 from bench.data.imagenet_classes import WNIDS, imagenet_names
 from bench.data.imagenet_s_classes import wnids_of
-from bench.data.transforms import read_image
+from bench.data.transforms import check_size, read_image
 from bench.errors import nearest
 
 _FOLDERS = {"train": "train-semi", "val": "validation"}
@@ -58,9 +58,7 @@ class ImagenetS(FolderDataset):
         """The pixels of the image's class; a mask holds numbers as R + 256 G."""
         path = self._mask_file(image_id)
         colours = (read_image(path) * 255).round().long()
-        if colours.shape[1:] != image.shape[1:]:
-            (high, wide), (height, width) = colours.shape[1:], image.shape[1:]
-            raise HeatmarkError(f"mask {path} is {wide}x{high}, its image {width}x{height}")
+        check_size(f"mask {path}", colours.shape[1:], image.shape[1:])
         own = self._positions[Path(image_id).parent.name] + 1
         truth = colours[0] + 256 * colours[1] == own
         if not truth.any():

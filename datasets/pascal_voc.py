@@ -11,7 +11,7 @@ from torch import Tensor
 from bench.api import HeatmarkError
 from bench.data.annotated_objects import Annotated, AnnotatedObject, ObjectDataset
 from bench.data.folders import read_lines
-from bench.data.transforms import read_indices
+from bench.data.transforms import check_size, read_indices
 from bench.errors import nearest
 
 CLASSES = (
@@ -52,9 +52,7 @@ class PascalVoc(ObjectDataset):
         """The pixels of a class in SegmentationClass."""
         path = self._mask_file(image_id)
         values = read_indices(path)
-        if tuple(values.shape) != annotated.size:
-            (height, width), (high, wide) = annotated.size, values.shape
-            raise HeatmarkError(f"mask {path} is {wide}x{high}, its image {width}x{height}")
+        check_size(f"mask {path}", values.shape, annotated.size)
         unknown = values[(values > len(CLASSES)) & (values != _VOID)]
         if len(unknown):
             raise HeatmarkError(

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -198,6 +199,14 @@ def read_lines(path: Path, fields: int) -> list[list[str]]:
         if len(row) != fields:
             raise HeatmarkError(f"{path} line {number} has {len(row)} fields, expected {fields}")
     return rows
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds; HeatmarkError where it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise HeatmarkError(f"{path} cannot be read as JSON: {error}") from error
 
 
 def text_lines(path: Path) -> list[str]:

@@ -4,6 +4,7 @@ Fixations are measured from the top left corner, in pixels: the first pixel reac
 at 0.5. So they scale with the image, as `align_corners=False` does, and rounding down gives their pixel.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -121,6 +122,13 @@ def read_image(path: Path) -> Tensor:
     Raises HeatmarkError naming the path when the file is missing or cannot be decoded to its end.
     """
     return torch.from_numpy(np.array(_decoded(path, "RGB"))).permute(2, 0, 1).contiguous().float() / 255
+
+
+def check_size(what: str, size: Sequence[int], expected: Sequence[int]) -> None:
+    """Raises HeatmarkError naming a picture whose (height, width) is not that of its image."""
+    if tuple(size) != tuple(expected):
+        there, image = (f"{width}x{height}" for height, width in (size, expected))
+        raise HeatmarkError(f"{what} is {there}, its image {image}")
 
 
 def read_mask(path: Path) -> Tensor:

@@ -45,9 +45,8 @@ def _ends(board: Board, stopped: list[Stop]) -> Counts:
     names = board.entries[["network", "recipe", "attribution"]]
     for stop in stopped:
         if stop.metric:
-            stops[:, board.metrics.metric.eq(stop.metric)] = np.minimum(
-                stops[:, board.metrics.metric.eq(stop.metric)], stop.images
-            )
+            column = board.metrics.metric.eq(stop.metric).to_numpy(bool)
+            stops[:, column] = np.minimum(stops[:, column], stop.images)
         else:
             own = names.eq([stop.network, stop.recipe, stop.attribution]).all(axis=1).to_numpy(bool)
             stops[own] = np.minimum(stops[own], stop.images)

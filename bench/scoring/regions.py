@@ -19,13 +19,18 @@ def grid_cells(images: Tensor, rows: int) -> Tensor:
     return down[:, None] * min(rows, width) + across
 
 
+def pixel_order(explained: Explained) -> Tensor:
+    """The rank of each pixel (batch, height, width), 0 for the highest; ties are broken at random."""
+    noise = explained.rng.of("ties").uniform(explained.heatmaps.shape[1:], explained.heatmaps)
+    return ranks(explained.heatmaps, noise)
+
+
 def rank_groups(explained: Explained, groups: int) -> Tensor:
     """The group of each pixel (batch, height, width), int64: 0 holds the highest pixels, all are as large as can be.
 
     Ties are broken at random.
     """
-    noise = explained.rng.of("ties").uniform(explained.heatmaps.shape[1:], explained.heatmaps)
-    order = ranks(explained.heatmaps, noise).long()
+    order = pixel_order(explained).long()
     pixels = order[0].numel()
     return order * min(groups, pixels) // pixels
 

@@ -28,6 +28,8 @@ def weights_kept(networks: pd.DataFrame, store: Path) -> dict[str, bytes]:
     wanted = set(trained["weights"].astype(str))
     found: dict[str, bytes] = {}
     for path in sorted(store.glob("*.safetensors")):
+        if path.stat().st_size > LARGEST:
+            continue
         try:
             content = checked_trained(path)[1]
         except (OSError, ValueError):  # of another time or damaged, which `heatmark store` says

@@ -1,18 +1,15 @@
 """ARCC: the average of ROAD, complexity and coherency (Domeniconi et al., 2026)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.functional.correlation import pearson
-from bench.functional.heatmaps import min_max, ranks
-from bench.functional.imputation import linear_imputation
+from bench.functional.heatmaps import min_max
 from bench.scoring.explanation_images import seen_through_map
-from bench.scoring.masked_outputs import outputs_while_masked
+from bench.scoring.masked_outputs import road_gaps
 
 
 @dataclass(frozen=True)
@@ -41,17 +38,7 @@ class Arcc(Metric):
         again = explained.explain_again(seen_through_map(explained))
         coherency = (pearson(explained.heatmaps, again) + 1) / 2
         complexity = min_max(explained.heatmaps.double()).flatten(1).mean(1)
-        lowest, highest = outputs_while_masked(explained, self._imputed(explained), "probability").chunk(2, 1)
-        parts = torch.stack([coherency, 1 - complexity, (lowest - highest).mean(1).clamp_min(0)], 1)
+        road = road_gaps(explained, self.shares, self.noise).mean(1).clamp_min(0)
+        parts = torch.stack([coherency, 1 - complexity, road], 1)
         mean = 3 / (1 / parts.clamp_min(torch.finfo(torch.float64).tiny)).sum(1)
         return Scored(mean.where(parts.amin(1) > 0, 0 * parts.sum(1)), parts)
-
-    def _imputed(self, explained: Explained) -> Iterator[Tensor]:
-        """The images without their lowest pixels, for each share, and then without their highest."""
-        images = explained.images
-        order = ranks(explained.heatmaps, explained.rng.of("ties").uniform(images.shape[2:], explained.heatmaps))
-        for first in (order[0].numel() - 1 - order, order):
-            for share in self.shares:
-                missing = first < round(share * order[0].numel())
-                noise = self.noise * explained.rng.of("imputation").normal(images.shape[1:], images, share)
-                yield torch.where(missing[:, None], linear_imputation(images, missing) + noise, images)

@@ -1,16 +1,10 @@
 """ROAD: remove and debias (Rong et al., 2022)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch import Tensor
-
 from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
-from bench.functional.heatmaps import ranks
-from bench.functional.imputation import linear_imputation
-from bench.scoring.masked_outputs import outputs_while_masked
+from bench.scoring.masked_outputs import road_gaps
 
 
 @dataclass(frozen=True)
@@ -39,17 +33,5 @@ class Road(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """Gaps at each share, and their mean."""
-        noise = explained.rng.of("ties").uniform(explained.heatmaps.shape[1:], explained.heatmaps)
-        order = ranks(explained.heatmaps, noise)
-        lowest = outputs_while_masked(explained, self._imputed(explained, order[0].numel() - 1 - order), "probability")
-        highest = outputs_while_masked(explained, self._imputed(explained, order), "probability")
-        return Scored((lowest - highest).mean(1), lowest - highest)
-
-    def _imputed(self, explained: Explained, order: Tensor) -> Iterator[Tensor]:
-        """The images without the first of the order, for each share."""
-        images = explained.images
-        for share in self.shares:
-            missing = order < round(share * order[0].numel())
-            noise = self.noise * explained.rng.of("imputation").normal(images.shape[1:], images, share)
-            imputed = linear_imputation(images, missing)
-            yield torch.where(missing[:, None], imputed + noise, images)
+        gaps = road_gaps(explained, self.shares, self.noise)
+        return Scored(gaps.mean(1), gaps)

@@ -5,10 +5,11 @@ from typing import ClassVar
 
 import torch
 
-from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored, UnsupportedError
+from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.engine import logits_in_chunks
-from bench.functional.heatmaps import ranks
 from bench.functional.outputs import predictions
+from bench.scoring.neighbourhood import drawn_references
+from bench.scoring.regions import pixel_order
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,11 @@ class Sufficiency(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """One share per image."""
-        images, pool = explained.images, explained.request.references
-        if pool is None or not len(pool):
-            raise UnsupportedError("sufficiency needs reference images, and this data set gives none")
-        order = ranks(explained.heatmaps, explained.rng.of("ties").uniform(images.shape[2:], explained.heatmaps))
+        images, others = explained.images, drawn_references(explained, self.samples, self.name)
+        order = pixel_order(explained)
         kept = (order < max(1, round(self.share * order[0].numel())))[:, None]
-        chosen = (explained.rng.of("references").uniform((self.samples,), images.double()) * len(pool)).long()
         before, same = predictions(explained.clean), []
-        for own in chosen.T:
-            predicted = predictions(
-                logits_in_chunks(explained.network, torch.where(kept, images, pool.to(images)[own]))
-            )
+        for other in others:
+            predicted = predictions(logits_in_chunks(explained.network, torch.where(kept, images, other)))
             same.append((predicted == before).double().where(predicted >= 0, torch.nan))
         return Scored(torch.stack(same).mean(0))

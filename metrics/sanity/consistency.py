@@ -6,9 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.api import CLASSIFYING, OK, Cost, Explained, Metric, Network, OutputKind, Request, Scored, UnsupportedError
+from bench.api import CLASSIFYING, OK, Cost, Explained, Metric, Network, OutputKind, Request, Scored
 from bench.engine import logits_in_chunks
 from bench.functional.outputs import predictions
+from bench.scoring.neighbourhood import drawn_references
 from bench.scoring.regions import grid_cells, group_sums
 
 
@@ -35,15 +36,12 @@ class Consistency(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """One share per image."""
-        images, pool = explained.images, explained.request.references
-        if pool is None or not len(pool):
-            raise UnsupportedError("consistency needs reference images, and this data set gives none")
-        chosen = (explained.rng.of("references").uniform((self.samples,), images.double()) * len(pool)).long()
+        images, others = explained.images, drawn_references(explained, self.samples, self.name)
         before = predictions(explained.clean)
         highest = self._highest_cell(explained, images, before)
         alike, agreeing = torch.zeros(2, len(images), dtype=torch.float64, device=images.device)
-        for sample, own in enumerate(chosen.T):
-            blend = torch.lerp(images, pool.to(images)[own], (sample + 0.5) / self.samples)
+        for sample, other in enumerate(others):
+            blend = torch.lerp(images, other, (sample + 0.5) / self.samples)
             predicted = predictions(logits_in_chunks(explained.network, blend))
             cell = self._highest_cell(explained, blend, predicted)
             alike += (cell == highest).double().where((predicted >= 0) & (cell >= 0), torch.nan)
