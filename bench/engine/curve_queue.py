@@ -12,12 +12,12 @@ from torch import Tensor
 from bench.api import Network, Plan, Precision
 from bench.engine.adaptive import Curve, Points, first_points, next_points
 from bench.engine.memory import room_for
-from bench.engine.perturb import TOGETHER, Replacing
+from bench.engine.perturb import Replacing
 from bench.engine.predict import forward, forwards_only
 from bench.functional.outputs import target_outputs
 
 # Bytes of perturbed images that are handled together: many small images at once, few enough to stay in the cache.
-_BUFFER = 4 * 2**20
+_BUFFER, _FEWEST = 4 * 2**20, 8
 _NONE: Points = np.empty(0, np.int64)
 
 
@@ -110,7 +110,7 @@ class Queue:
         """The perturbed images of all wanted points, in order, in one reused buffer that holds some full chunks."""
         batch, substrates = self.batch, self.substrates
         chunk = batch.network.chunk
-        room = chunk * math.ceil(max(_BUFFER / batch.images[0].nbytes, TOGETHER) / chunk)
+        room = chunk * math.ceil(max(_BUFFER / batch.images[0].nbytes, _FEWEST) / chunk)
         buffer = room_for(room, batch.images)
         filled = 0
         for job, points in zip(self.jobs, wanted, strict=True):
@@ -120,7 +120,7 @@ class Queue:
             counts = [job.plan.counts[point] for point in points]
             replacing = Replacing(job.order, start[job.row % len(start)][None], end[job.row % len(end)][None], counts)
             while replacing.drawn < len(counts):
-                take = min(room - filled, len(counts) - replacing.drawn, TOGETHER)
+                take = min(room - filled, len(counts) - replacing.drawn)
                 replacing.draw(buffer[filled : filled + take])
                 filled += take
                 if filled == room:

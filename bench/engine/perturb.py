@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-# Images whose pixels are replaced together: the work grows with its square, the overhead of each with its inverse.
-TOGETHER = 8
+# Images and replaced pixels that are drawn together: the overhead of each call falls with them, the work grows with
+# the square of the images.
+_IMAGES, _PIXELS = 8, 2048
 
 
 class Replacing:
@@ -17,31 +18,48 @@ class Replacing:
         self.shown, moving = start.flatten(2), order[: counts[-1]]
         pixels = self.shown.shape[2]
         self.places = (moving,) if len(order) == pixels else (moving // pixels, moving % pixels)
-        self.start, self.end = self._moving_parts(self.shown), self._moving_parts(end.flatten(2))
+        # A pixel's channels lie side by side here, which makes picking pixels out of order several times faster.
+        self.start, self.end = (image[0].flatten(1).t().contiguous() for image in (start, end))
         self.turn = torch.arange(counts[-1], dtype=torch.int32, device=order.device)
         self.limit = torch.tensor(counts, dtype=torch.int32, device=order.device)[:, None]
         self.counts, self.drawn = counts, 0
 
     def draw(self, into: Tensor) -> None:
-        """Write the next images into (images, channel, height, width), as many as there is room for.
+        """Write the next images into (images, channel, height, width), as many as there is room for."""
+        images = into.flatten(2)
+        while len(images):
+            together = self._together(len(images))
+            self._draw(images[:together])
+            images = images[together:]
+        self.shown = self.shown.clone()
 
-        Only what changes from the first to the last of them is chosen one by one: everything else is copied.
-        """
-        images, upto = into.flatten(2), self.drawn + len(into)
+    def _together(self, room: int) -> int:
+        """How many images are drawn next: fewer where many pixels change from one to the next."""
+        done = self.counts[self.drawn - 1] if self.drawn else 0
+        together = min(room, _IMAGES)
+        while together > 1 and self.counts[self.drawn + together - 1] - done > _PIXELS:
+            together -= 1
+        return together
+
+    def _draw(self, images: Tensor) -> None:
+        """Only what changes from the first to the last of these is chosen one by one: everything else is copied."""
         images.copy_(self.shown)
+        upto = self.drawn + len(images)
         changing = slice(self.counts[self.drawn - 1] if self.drawn else 0, self.counts[upto - 1])
-        replaced = self.turn[changing] < self.limit[self.drawn : upto]
-        chosen = torch.where(replaced[:, None], self.end[..., changing], self.start[..., changing])
-        if len(self.places) == 1:
-            images.index_copy_(2, self.places[0][changing], chosen)
+        places = [own[changing] for own in self.places]
+        chosen = _picked(self.end, places)[None]
+        if len(images) > 1:
+            replaced = self.turn[changing] < self.limit[self.drawn : upto]
+            chosen = torch.where(replaced[:, None], chosen, _picked(self.start, places))
+        if len(places) == 1:
+            images.index_copy_(2, places[0], chosen)
         else:
-            images[:, self.places[0][changing], self.places[1][changing]] = chosen[:, 0]
-        self.shown, self.drawn = images[-1:].clone(), upto
+            images[:, places[0], places[1]] = chosen[:, 0]
+        self.shown, self.drawn = images[-1:], upto
 
-    def _moving_parts(self, image: Tensor) -> Tensor:
-        """What moves of an image, (1, channel, pixels) or (1, 1, values)."""
-        if len(self.places) == 1:
-            # A pixel's channels lie side by side here, which makes picking pixels out of order several times faster.
-            by_pixel = image[0].t().contiguous()
-            return by_pixel.index_select(0, self.places[0]).t().contiguous()[None]
-        return image[:, self.places[0], self.places[1]][:, None]
+
+def _picked(image: Tensor, places: list[Tensor]) -> Tensor:
+    """What an image (pixel, channel) has at pixels, (channel, pixel), or at values of (channel, pixel), (1, value)."""
+    if len(places) == 1:
+        return image.index_select(0, places[0]).t().contiguous()
+    return image[places[1], places[0]][None]

@@ -9,6 +9,8 @@ from torch import Tensor
 
 Reduction = Literal["absolute_sum", "sum_absolute", "sum", "positive_sum"]
 Ties = Literal["last", "first", "random"]
+# Numbers of eight bytes that stay in the cache while they are sorted.
+_SORTED_TOGETHER = 2**16
 
 
 def reduce_channels(attributions: Tensor, reduction: Reduction) -> Tensor:
@@ -54,9 +56,10 @@ def pixels_by_rank(heatmaps: Tensor, noise: Tensor | None = None) -> Tensor:
     [[3, 1, 2, 0]]
     """
     flat = heatmaps.flatten(1)
+    order = _ascending(flat)
     if noise is None:
-        return flat.argsort(dim=1, stable=True).flip(1)
-    values, order = flat.sort(dim=1, stable=True)
+        return order.flip(1)
+    values = flat.gather(1, order)
     same = values[:, 1:] == values[:, :-1]
     follows, precedes = F.pad(same, (1, 0)), F.pad(same, (0, 1))
     # Few pixels of most maps are tied: only those are sorted again, by the run that they are in and by their noise.
@@ -67,6 +70,26 @@ def pixels_by_rank(heatmaps: Tensor, noise: Tensor | None = None) -> Tensor:
     numbers = order.flatten()
     numbers[tied] = numbers[tied][by_run]
     return numbers.reshape(order.shape).flip(1)
+
+
+def _ascending(values: Tensor) -> Tensor:
+    """What `values.argsort(dim=1, stable=True)` gives for (batch, values), several times faster in single precision.
+
+    The bits of a number, put in the order of the numbers, and its place make one whole number: all differ, and torch
+    sorts many of those by radix, fastest where they stay in the cache.
+    """
+    if values.dtype != torch.float32:
+        return values.argsort(dim=1, stable=True)
+    # Zero has two signs, which would tell two of them apart.
+    bits = (values + 0.0).view(torch.int32)
+    heights = (bits ^ (bits >> 31 & 0x7FFFFFFF)).long() + 2**31
+    places = torch.arange(values.shape[1], device=values.device)
+    width, found = len(places).bit_length(), []
+    for some in heights.split(max(1, _SORTED_TOGETHER // max(1, len(places)))):
+        rows = torch.arange(len(some), device=values.device)[:, None]
+        keys = (rows << 32 | some) << width | places
+        found.append(keys.flatten().sort().values.view(keys.shape) & (1 << width) - 1)
+    return torch.cat(found)
 
 
 def min_max(maps: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from bench.api import Explained, ImageRandom, Network
-from bench.engine import clean_logits
+from bench.engine import clean_logits, perturb
 from bench.engine.perturb import Replacing
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.metrics.faithfulness.deletion import Deletion
@@ -73,8 +73,8 @@ def test_chunks_order_and_company_do_not_change_a_score(explained: Explained, ro
     torch.testing.assert_close(scores(explained.select(rows), chunk), everybody[:, rows], rtol=0, atol=1e-5)
 
 
-@given(st.data(), st.booleans(), st.booleans())
-def test_replacing_is_choosing_by_rank(data: st.DataObject, values: bool, channels_last: bool) -> None:
+@given(st.data(), st.booleans(), st.booleans(), st.sampled_from([1, 4, 2048]))
+def test_replacing_is_choosing_by_rank(data: st.DataObject, values: bool, channels_last: bool, together: int) -> None:
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 99)))
     layout = torch.channels_last if channels_last else torch.contiguous_format
     start, end = (torch.rand(1, 3, 4, 5, generator=generator).contiguous(memory_format=layout) for _ in range(2))
@@ -84,8 +84,10 @@ def test_replacing_is_choosing_by_rank(data: st.DataObject, values: bool, channe
     cut = data.draw(st.integers(1, len(counts) - 1))
     into = torch.empty(len(counts), 3, 4, 5).contiguous(memory_format=layout)
     replacing = Replacing(order, start, end, counts)
-    replacing.draw(into[:cut])
-    replacing.draw(into[cut:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(perturb, "_PIXELS", together)
+        replacing.draw(into[:cut])
+        replacing.draw(into[cut:])
     rank = order.argsort().reshape(1, -1, 4, 5)
     for image, count in zip(into, counts, strict=True):
         assert torch.equal(image[None], torch.where(rank < count, end, start))

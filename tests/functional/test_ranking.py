@@ -1,13 +1,20 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import rankdata
 
+from bench.functional import heatmaps
 from bench.functional.heatmaps import pixels_by_rank
 from bench.functional.ranking import average_ranks, rank_auc, share_in_top
 
+single_maps = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(0, 3), st.integers(1, 5), st.integers(1, 5)),
+    elements=st.one_of(st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45]), st.floats(allow_nan=False, width=32)),
+)
 tied_maps = hnp.arrays(
     np.int64, st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5)), elements=st.integers(-2, 2)
 )
@@ -50,3 +57,12 @@ def test_ties_go_by_their_noise_and_by_their_place_where_that_is_tied_too(seed: 
     for row in range(3):
         expected = sorted(range(30), key=lambda at, row=row: (maps[row].flat[at], noise[row].flat[at], at))[::-1]
         assert got[row].tolist() == expected
+
+
+@given(single_maps, st.sampled_from([1, 8, 2**16]))
+def test_a_map_is_ordered_as_by_a_stable_sort(maps: np.ndarray, together: int) -> None:
+    flat = maps.reshape(len(maps), maps[0].size if len(maps) else 4)
+    expected = np.argsort(flat, axis=1, kind="stable")[:, ::-1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heatmaps, "_SORTED_TOGETHER", together)
+        assert np.array_equal(pixels_by_rank(torch.from_numpy(flat)[:, None]).numpy(), expected)
