@@ -16,7 +16,8 @@ from bench.engine.perturb import Replacing
 from bench.engine.predict import forward, forwards_only
 from bench.functional.outputs import target_outputs
 
-# Bytes of perturbed images that are handled together: many small images at once, few enough to stay in the cache.
+# Bytes of perturbed images that are handled together: many small images at once, few enough to stay in the cache. Of
+# large images there are as many at least as are drawn together.
 _BUFFER, _FEWEST = 4 * 2**20, 8
 _NONE: Points = np.empty(0, np.int64)
 

@@ -22,7 +22,7 @@ class Replacing:
         self.start, self.end = (image[0].flatten(1).t().contiguous() for image in (start, end))
         self.turn = torch.arange(counts[-1], dtype=torch.int32, device=order.device)
         self.limit = torch.tensor(counts, dtype=torch.int32, device=order.device)[:, None]
-        self.counts, self.drawn = counts, 0
+        self.counts, self.drawn = [0, *counts], 0
 
     def draw(self, into: Tensor) -> None:
         """Write the next images into (images, channel, height, width), as many as there is room for."""
@@ -35,9 +35,8 @@ class Replacing:
 
     def _together(self, room: int) -> int:
         """How many images are drawn next: fewer where many pixels change from one to the next."""
-        done = self.counts[self.drawn - 1] if self.drawn else 0
         together = min(room, _IMAGES)
-        while together > 1 and self.counts[self.drawn + together - 1] - done > _PIXELS:
+        while together > 1 and self.counts[self.drawn + together] - self.counts[self.drawn] > _PIXELS:
             together -= 1
         return together
 
@@ -45,7 +44,7 @@ class Replacing:
         """Only what changes from the first to the last of these is chosen one by one: everything else is copied."""
         images.copy_(self.shown)
         upto = self.drawn + len(images)
-        changing = slice(self.counts[self.drawn - 1] if self.drawn else 0, self.counts[upto - 1])
+        changing = slice(self.counts[self.drawn], self.counts[upto])
         places = [own[changing] for own in self.places]
         chosen = _picked(self.end, places)[None]
         if len(images) > 1:
