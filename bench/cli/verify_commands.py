@@ -1,6 +1,7 @@
 """`heatmark verify` and `submit`: commands that compute a part of a result set again."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,19 +16,36 @@ if TYPE_CHECKING:
 
 Share = Annotated[float, typer.Option(min=0, max=1, help="The share of its cells to recompute; one at least.")]
 Seed = Annotated[int, typer.Option(min=0, help="Which cells are drawn.")]
+Train = Annotated[
+    bool,
+    typer.Option(
+        "--train", help="Train networks that are not at hand; the sample is then of as few networks as will do."
+    ),
+]
 Device = Annotated[str, typer.Option(help="A torch device; auto takes a GPU where there is one.")]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Which cells of a set are computed again, and whether networks are trained for it."""
+
+    share: float
+    seed: int
+    train: bool
 
 
 def verify(
     folder: Annotated[Path, typer.Argument(help="A result set, as `heatmark run` leaves it, or a published one.")],
     share: Share = 0.05,
     seed: Seed = 0,
+    train: Train = False,
     device: Device = "auto",
     store: Folder = Path(".heatmark"),
     allow_code: AllowCode = False,
 ) -> None:
     """Check a result set against its checksums and recompute a random sample of it; exit status 1 for a difference."""
-    _tried(folder, share, seed, device_of(device), store, allow_code=allow_code, as_submission=False)
+    sample = Sample(share, seed, train)
+    _tried(folder, sample, device_of(device), store, allow_code=allow_code, as_submission=False)
 
 
 def submit(
@@ -38,6 +56,7 @@ def submit(
     sender: Annotated[str, typer.Option(help="The name that the board and its citation are to carry.")] = "",
     share: Share = 0.02,
     seed: Seed = 0,
+    train: Train = False,
     device: Device = "auto",
     store: Folder = Path(".heatmark"),
 ) -> None:
@@ -55,7 +74,8 @@ def submit(
 
         write_submission(folder, out, named, store / "networks")
         say(f"Written: {out}")
-    _tried(out or folder, share, seed, device_of(device), store, allow_code=False, as_submission=True)
+    sample = Sample(share, seed, train)
+    _tried(out or folder, sample, device_of(device), store, allow_code=False, as_submission=True)
     say(f"Ready to send: {out or folder}")
 
 
@@ -78,7 +98,7 @@ def _check_code_is_here(folder: Path) -> None:
 
 
 def _tried(
-    folder: Path, share: float, seed: int, device: "torch.device", store: Path, *, allow_code: bool, as_submission: bool
+    folder: Path, sample: Sample, device: "torch.device", store: Path, *, allow_code: bool, as_submission: bool
 ) -> None:
     """Say what is found of a result set; status 1 where it is refused as a submission, or a cell differs."""
     from bench.results.result_set import has_checksums, read_results
@@ -105,11 +125,13 @@ def _tried(
         if found["refused"]:
             raise typer.Exit(1)
         say(origin(manifest, device))
-        for finding in recomputed(results, run, drawn(results, run, share, seed), folder):
+        entries = drawn(results, run, sample.share, sample.seed, among_few=sample.train)
+        for finding in recomputed(results, run, entries, folder, "train" if sample.train else "refuse"):
             found[finding.verdict] += 1
             say(f"{finding.verdict:<8}{finding.entry}: {finding.reason}")
     say(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))
     if found["differs"]:
         raise typer.Exit(1)
     if found["cannot"] and not found["same"]:
-        raise HeatmarkError(f"{folder}: none of the cells that were drawn could be recomputed here")
+        hint = "" if sample.train else "; where their networks are not at hand, --train trains them"
+        raise HeatmarkError(f"{folder}: none of the cells that were drawn could be recomputed here{hint}")

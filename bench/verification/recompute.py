@@ -18,7 +18,7 @@ from bench.results.result_set import Results
 from bench.runner.collect import machine
 from bench.runner.explain import Explainer
 from bench.runner.identity import code_hash
-from bench.runner.networks import NetworkLoader
+from bench.runner.networks import Missing, NetworkLoader
 from bench.runner.records import Run, Trained
 from bench.runner.score import rows, score_across, score_one
 from bench.scoring.protocols import as_stamped
@@ -78,8 +78,11 @@ def made_here(manifest: Mapping[str, Any], device: torch.device) -> bool:
     return same and manifest.get("machine") == machine(device)
 
 
-def drawn(results: Results, run: Run, share: float, seed: int) -> list[Entry]:
-    """A random sample of the cells of a set, one at least, so that those of a network and shard follow each other."""
+def drawn(results: Results, run: Run, share: float, seed: int, *, among_few: bool = False) -> list[Entry]:
+    """A random sample of the cells of a set, one at least, so that those of a network and shard follow each other.
+
+    With `among_few` it is drawn from as few networks, chosen at random, as have so many cells: others are not trained.
+    """
     positions, images = _positions(run), results.scores["image"].astype(str)
     unknown = sorted(set(images) - positions.keys())
     if unknown:
@@ -88,16 +91,32 @@ def drawn(results: Results, run: Run, share: float, seed: int) -> list[Entry]:
     columns = ["network", "recipe", "seed", "shard", "attribution", "metric"]
     cells = table[columns].astype({"shard": int}).drop_duplicates().sort_values(columns)
     count = max(1, round(share * len(cells)))
-    chosen = np.sort(np.random.default_rng(seed).choice(len(cells), count, replace=False))
+    chance = np.random.default_rng(seed)
+    if among_few:
+        cells = _of_few_networks(cells, count, chance)
+    chosen = np.sort(chance.choice(len(cells), count, replace=False))
     return [Entry(*row) for row in cells.iloc[chosen].itertuples(index=False)]
 
 
-def recomputed(results: Results, run: Run, entries: Sequence[Entry], folder: Path) -> Iterator[Finding]:
-    """What is found of each of these cells of the set in `folder`, in their order."""
+def _of_few_networks(cells: pd.DataFrame, count: int, chance: np.random.Generator) -> pd.DataFrame:
+    """The cells of as few networks, with all their seeds, as have `count` cells, in random order."""
+    numbers = cells.groupby(["network", "recipe"]).ngroup()
+    order = chance.permutation(numbers.max() + 1)
+    held = numbers.value_counts()[order].cumsum()
+    return cells[numbers.isin(order[: held.searchsorted(count) + 1])]
+
+
+def recomputed(
+    results: Results, run: Run, entries: Sequence[Entry], folder: Path, if_missing: Missing
+) -> Iterator[Finding]:
+    """What is found of each of these cells of the set in `folder`, in their order.
+
+    Networks that neither the set carries nor the store has are trained and kept there, or their cells are refused.
+    """
     for (network, recipe), own in groupby(entries, lambda entry: (entry.network, entry.recipe)):
         mine = list(own)
         try:
-            group = _networks(results, run, network, recipe, folder)
+            group = _networks(results, run, network, recipe, folder, if_missing)
         except HeatmarkError as error:
             yield from (Finding(entry, "cannot", str(error)) for entry in mine)
             continue
@@ -106,11 +125,13 @@ def recomputed(results: Results, run: Run, entries: Sequence[Entry], folder: Pat
             yield from _of_shard(results, run, group, trained, list(cells))
 
 
-def _networks(results: Results, run: Run, network: str, recipe: str, folder: Path) -> list[Trained]:
+def _networks(
+    results: Results, run: Run, network: str, recipe: str, folder: Path, if_missing: Missing
+) -> list[Trained]:
     """The networks of an entry of the suite as they were explained; HeatmarkError where they are not at hand."""
     manifest = results.manifest
     number = run.suite.number_of(network, recipe)
-    loader = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress, if_missing="refuse")
+    loader = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress, if_missing)
     rows_of = results.networks["network"].eq(network) & results.networks["recipe"].eq(recipe)
     own = results.networks[rows_of].set_index("seed")["weights"].astype(str)
     group = []

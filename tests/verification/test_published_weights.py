@@ -61,6 +61,13 @@ def test_a_set_is_verified_without_training_by_the_weights_that_it_carries(publi
     assert "8 cannot" in lines
 
 
+def test_a_set_without_its_weights_is_verified_by_training_them_again(published: Path, tmp_path: Path) -> None:
+    status, lines = said("verify", published / "set", "--share", "0.5", "--train", "--store", tmp_path)
+    assert status == 0, lines
+    assert "4 same" in lines
+    assert len(list((tmp_path / "networks").glob("*.safetensors"))) == 2
+
+
 def test_other_weights_in_the_place_of_a_set_s_own_are_seen(published: Path, tmp_path: Path) -> None:
     shutil.copytree(published / "board", tmp_path / "board")
     path = sorted((tmp_path / "board" / "weights").glob("*.safetensors"))[0]

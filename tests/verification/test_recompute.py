@@ -18,7 +18,7 @@ from bench.results.result_set import Results, read_results, write_results
 from bench.runner.records import Run
 from bench.suites.load import with_plugins
 from bench.suites.read import suite_of_settings
-from bench.verification.recompute import Entry, recomputed
+from bench.verification.recompute import Entry, drawn, recomputed
 from tests.support.small_suites import pin_chunk, write_suite
 
 CELLS = 2 * 2 * 3
@@ -126,7 +126,7 @@ def test_a_set_without_checksums_says_so(place: Path, tmp_path: Path, verify) ->
 
 
 def test_networks_that_are_not_here_are_said_and_not_trained(place: Path, verify) -> None:
-    with pytest.raises(HeatmarkError, match="none of the cells that were drawn could be recomputed here"):
+    with pytest.raises(HeatmarkError, match=r"none of the cells that were drawn .* --train trains them"):
         verify(place / "set", "--share", "1", "--store", "elsewhere")
     assert not [path for path in (place / "elsewhere").rglob("*") if path.is_file()]
 
@@ -153,5 +153,19 @@ def test_a_published_set_from_before_versions_is_recomputed_under_the_protocol_o
     suite = with_plugins(suite_of_settings(results.manifest["settings"], results.manifest["command"], folder))
     run = Run(suite, Store(tmp_path), torch.device("cpu"), silent())
     entry = Entry("small_resnet", "standard", 0, 7, "simple_gradient", "deletion(protocol=torchcam)")
-    (found,) = recomputed(results, run, [entry], folder)
+    (found,) = recomputed(results, run, [entry], folder, "refuse")
     assert found.verdict == "same", found.reason
+
+
+def test_a_sample_for_training_is_of_as_few_networks_as_have_so_many_cells(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "results" / "recipes-planted" / "strengths"
+    results = read_results(folder)
+    suite = with_plugins(suite_of_settings(results.manifest["settings"], results.manifest["command"], folder))
+    run = Run(suite, Store(tmp_path), torch.device("cpu"), silent())
+    few = [drawn(results, run, 0.02, seed, among_few=True) for seed in (0, 0, 1)]
+    assert len(few[0]) == len(drawn(results, run, 0.02, 0))
+    assert few[0] == few[1]
+    recipes = [{entry.recipe for entry in entries} for entries in few]
+    assert recipes[0] != recipes[2]
+    assert all(len(own) == 2 for own in recipes)  # each of the 59 has 1.7% of the cells
+    assert len(drawn(results, run, 1, 0, among_few=True)) == len(drawn(results, run, 1, 0))
