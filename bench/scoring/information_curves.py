@@ -5,6 +5,7 @@ lossless WebP, as in the code that the authors published.
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,9 @@ from PIL import Image
 from scipy.interpolate import LinearNDInterpolator
 from torch import Tensor
 
-from bench.api import OK, Explained
+from bench.api import OK, Explained, Scored
 from bench.api.network import from_pixels, to_pixels
+from bench.engine import logits_in_chunks
 from bench.errors import UnsupportedError
 from bench.functional.heatmaps import ranks
 
@@ -35,6 +37,23 @@ class Stages:
 
     images: Tensor
     sizes: NDArray[np.int64]
+
+
+def information_scores(explained: Explained, least: float, outputs_of: Callable[[Tensor, Tensor], Tensor]) -> Scored:
+    """The area and the curve of each image, or why it has none.
+
+    `outputs_of` takes logits (stage, class) and targets (stage,) and returns what the curve is of, (stage,).
+    """
+    areas, curves, statuses = [], [], []
+    for row in range(len(explained.request)):
+        own = stages(explained, row)
+        logits = logits_in_chunks(explained.network, own.images)
+        outputs = outputs_of(logits, explained.targets[row].expand(len(logits)))
+        area, curve, status = information_curve(outputs.cpu().numpy(), own.sizes, least)
+        areas.append(area)
+        curves.append(torch.from_numpy(curve))
+        statuses.append(status)
+    return Scored(torch.tensor(areas, dtype=torch.float64), torch.stack(curves), tuple(statuses))
 
 
 def stages(explained: Explained, row: int) -> Stages:

@@ -3,13 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch import Tensor
-
 from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
-from bench.engine import logits_in_chunks
 from bench.functional.outputs import rightness
-from bench.scoring.information_curves import SHARES, information_curve, stages
+from bench.scoring.information_curves import SHARES, information_scores
 
 
 @dataclass(frozen=True)
@@ -45,16 +41,4 @@ class Aic(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """One area per image, or the reason that there is none."""
-        areas, curves, statuses = [], [], []
-        for row in range(len(explained.request)):
-            own = stages(explained, row)
-            logits = logits_in_chunks(explained.network, own.images)
-            outputs = self._outputs(logits, explained.targets[row].expand(len(logits)))
-            area, curve, status = information_curve(outputs.cpu().numpy(), own.sizes, self.least)
-            areas.append(area)
-            curves.append(torch.from_numpy(curve))
-            statuses.append(status)
-        return Scored(torch.tensor(areas, dtype=torch.float64), torch.stack(curves), tuple(statuses))
-
-    def _outputs(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return rightness(logits, targets)
+        return information_scores(explained, self.least, rightness)

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
+from torch import Tensor
 
 from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind, Request, Scored
-from bench.engine import logits_in_chunks
 from bench.functional.outputs import probabilities_from
-from bench.scoring.information_curves import SHARES, information_curve, stages
+from bench.scoring.information_curves import SHARES, information_scores
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,8 @@ class Sic(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """One area per image, or the reason that there is none."""
-        areas, curves, statuses = [], [], []
-        for row in range(len(explained.request)):
-            own = stages(explained, row)
-            logits = logits_in_chunks(explained.network, own.images)
-            outputs = probabilities_from(logits.double(), explained.network.output)[:, explained.targets[row]]
-            area, curve, status = information_curve(outputs.cpu().numpy(), own.sizes, self.least)
-            areas.append(area)
-            curves.append(torch.from_numpy(curve))
-            statuses.append(status)
-        return Scored(torch.tensor(areas, dtype=torch.float64), torch.stack(curves), tuple(statuses))
+
+        def probabilities(logits: Tensor, targets: Tensor) -> Tensor:
+            return probabilities_from(logits.double(), explained.network.output).gather(1, targets[:, None])[:, 0]
+
+        return information_scores(explained, self.least, probabilities)
