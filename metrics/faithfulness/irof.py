@@ -1,6 +1,5 @@
 """IROF: iterative removal of features (Rieger & Hansen, 2020)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +10,7 @@ from bench.api import CLASSIFYING, Cost, Explained, Metric, Network, OutputKind,
 from bench.attribution.superpixels import superpixels
 from bench.functional.heatmaps import ranks
 from bench.scoring.masked_outputs import clean_outputs, outputs_while_masked
+from bench.scoring.regions import without_first
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,11 @@ class Irof(Metric):
         counts = regions.flatten(1).amax(1) + 1
         turn = _turns(explained, regions)
         clean = clean_outputs(explained, "probability")
-        shown = self._without(explained, turn, int(counts.max()))
+        shown = without_first(explained.images, turn, explained.images.mean((2, 3), keepdim=True))
         curve = torch.cat([clean[:, None], outputs_while_masked(explained, shown, "probability")], 1) / clean[:, None]
         inside = torch.arange(curve.shape[1] - 1, device=curve.device) < counts[:, None]
         area = ((curve[:, :-1] + curve[:, 1:]) / 2 * inside).sum(1) / counts
         return Scored(1 - area, _resampled(curve, counts))
-
-    def _without(self, explained: Explained, turn: Tensor, steps: int) -> Iterator[Tensor]:
-        """The images without the superpixels of the first step, of the first two, ..."""
-        mean = explained.images.mean((2, 3), keepdim=True)
-        for step in range(1, steps + 1):
-            yield torch.where((turn < step)[:, None], mean, explained.images)
 
 
 def _turns(explained: Explained, regions: Tensor) -> Tensor:
