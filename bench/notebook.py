@@ -23,7 +23,8 @@ NEEDED = ("image", "attribution", "metric", "score")
 _USUAL = {"suite": "evaluate", "dataset": "", "network": "network", "recipe": "standard", "seed": 0}
 _PAGE = Environment(autoescape=True).from_string("""\
 <div class="heatmark">
-<p><strong>{{ view.board.question.asks }}</strong><br>{{ view.verdict.badge.text }}: {{ view.verdict.sentence }}</p>
+<p><strong>{{ view.board.question.asks }}</strong><br>{{ view.verdict.badge.text }}: {{ view.verdict.sentence }}<br>
+<small>{{ view.verdict.badge.meaning }}</small></p>
 <table>
 <thead><tr><th>#</th><th style="text-align:left">method</th><th>place</th>
 {% for column in view.columns %}<th title="{{ column.code }}">{{ column.name }} {{ column.arrow }}</th>{% endfor %}

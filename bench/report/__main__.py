@@ -9,6 +9,7 @@ from bench.report.view import View, view_of
 from bench.report.words import data_set
 from bench.report.write import write_report
 from bench.results.result_set import read_results
+from bench.statistics.question import MEANINGS
 
 _HEAD = """# Published boards
 
@@ -33,12 +34,16 @@ package of yours, and an architecture that is your own code, are refused.
 
 def main(root: Path) -> None:
     """Regenerate every report under `root` from the tables that lie there, and the list of them."""
-    rows = []
+    rows, words = [], set()
     for folder in sorted(scores.parent for scores in root.rglob("scores.parquet")):
         results = read_results(folder)
         write_report(results, folder)
-        rows.append(_row(view_of(results), folder.relative_to(root).as_posix()))
-    write_whole(root / "README.md", (_HEAD + "".join(rows)).encode())
+        view = view_of(results)
+        words.add(view.verdict.badge.words)
+        rows.append(_row(view, folder.relative_to(root).as_posix()))
+    said = [f"- *{own}*: {meaning}\n" for own, meaning in MEANINGS.items() if own in words]
+    legend = ["\n## What *how sure* says\n\n", *said] if said else []
+    write_whole(root / "README.md", "".join([_HEAD, *rows, *legend]).encode())
 
 
 def _row(view: View, name: str) -> str:

@@ -42,7 +42,16 @@ class Head:
     counts: str
 
 
-MARKS = {"trust": "✓", "care": "~", "distrust": "✗", "no scores": "—", "cost": "·", "property": "·", "untried": "?"}
+# What stands under a metric's name, by its verdict in the audit, and what that says.
+MARKS = {
+    "trust": ("✓ trust", "no control casts doubt on the metric"),
+    "care": ("~ with care", "a control does, or two halves of the images disagree"),
+    "distrust": ("✗ distrust", "it prefers a map that never saw the network, or hardly scores anything"),
+    "untried": ("? untried", "too little to try it on"),
+    "no scores": ("— no scores", "it could score nothing"),
+    "property": ("· property", "what a map is like, not what it is worth"),
+    "cost": ("· cost", "what a map takes"),
+}
 
 
 def heads(view: View) -> list[Head]:
@@ -51,7 +60,7 @@ def heads(view: View) -> list[Head]:
     for place, column in enumerate(view.columns):
         folds = tuple(other for other, own in enumerate(view.columns) if own.parent == place)
         counts = f"{column.weight:.0%} of the order" if column.weight else "counts nothing in the order"
-        found.append(Head(column, place, folds, MARKS[column.verdict], counts))
+        found.append(Head(column, place, folds, MARKS[column.verdict][0], counts))
     return found
 
 

@@ -15,11 +15,11 @@ from bench.report.figures.drawings import Drawing, effect_name
 from bench.report.figures.place import SCALES
 from bench.report.figures.style import COLUMN, PAGE, figures, file_name, inlined, svg
 from bench.report.gallery import gallery, overlays
-from bench.report.heat_table import families, heads, ramp, table, two
+from bench.report.heat_table import MARKS, families, heads, ramp, table, two
 from bench.report.script_data import script_data
 from bench.report.short_names import shortened
 from bench.report.view import ARROW, Line, View
-from bench.report.words import PROTOCOLS, bibtex, data_set, facts, left_off, linked, missing, test_of
+from bench.report.words import PROTOCOLS, bibtex, counts_nothing, data_set, facts, left_off, linked, missing, test_of
 from bench.results.result_set import Results
 from bench.statistics.board import ENTRY, OK
 from bench.statistics.finding import control_of, most_telling, speaks_of_own
@@ -85,6 +85,7 @@ def _answer(results: Results, view: View, drawn: Sequence[Shown], pictures: dict
         "facts": facts(results, view),
         "finding": verdict.sentence,
         "badge": verdict.badge.text,
+        "meaning": verdict.badge.meaning,
         "badge_class": _BADGES[verdict.badge.kind],
         "reasons": [*verdict.reasons, *_of_truth(view)],
         "hero": "effects" if recipes else "place",
@@ -121,6 +122,8 @@ def _board(view: View) -> dict[str, Any]:
         "heads": columns,
         "short": shortened([head.column.name for head in columns], 18),
         "families": families(view),
+        "marks": [(own, said) for own, said in MARKS.items() if any(own == column.verdict for column in view.columns)],
+        "nothing": counts_nothing(view),
         "rows": table(view),
         "ties": any(standing.rows for standing in view.board.standings),
         "scale": SCALES[view.placed],

@@ -32,6 +32,7 @@ class Entry:
     finding: str
     badge: str
     badge_class: str
+    meaning: str
     facts: str
     places: dict[str, float]
 
@@ -92,6 +93,7 @@ def _entry(address: str, view: View) -> Entry:
         finding=verdict.sentence,
         badge=verdict.badge.text,
         badge_class=_BADGES[verdict.badge.kind],
+        meaning=verdict.badge.meaning,
         facts=f"{len(view.board.images):,} images of {data_set(manifest)}{_sent(manifest)}",
         places={line.name: line.place for line in view.lines if np.isfinite(line.place)} if placed else {},
     )

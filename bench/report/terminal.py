@@ -1,5 +1,7 @@
 """The leaderboard in a terminal: one table that fits 80 columns, and every score on request."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 from rich.console import Console
@@ -10,13 +12,17 @@ from bench.report.heat_table import MINUS, two
 from bench.report.short_names import parted, shortened
 from bench.report.tables import TIED, images_come, number
 from bench.report.view import Line, View
-from bench.report.words import left_off
+from bench.report.words import counts_nothing, left_off
 from bench.statistics.finding import control_of, most_telling, trained_on
+from bench.statistics.names import listed
 from bench.statistics.paired_tests import ALPHA
+from bench.statistics.recipe_effects import Effect
 
 _BAR = 16
 _SCORE = 22
 _FRAME = 2
+_MOST_NAMED = 12
+_ALL_SCORES = "`heatmark report FOLDER --full` and the page show all scores."
 
 
 def show(view: View, console: Console) -> None:
@@ -27,10 +33,12 @@ def show(view: View, console: Console) -> None:
     board, verdict = view.board, view.verdict
     console.print(f"[bold]{escape(board.question.asks)}[/]", highlight=False)
     console.print(f"{verdict.badge.text}: {verdict.sentence}", markup=False, highlight=False)
+    console.print(verdict.badge.meaning, style="dim", markup=False, highlight=False)
     if view.kind == "recipes":
         console.print(_effects(view), highlight=False)
         said = f"{len(board.images):,} images; differences to {control_of(board)}; 95% intervals over {verdict.over}."
         console.print(said, style="dim")
+        _say_others(verdict.effects, console)
     else:
         _show_places(view, console)
     methods = {str(board.entries.attribution[row]) for row in board.methods}
@@ -64,7 +72,38 @@ def _show_places(view: View, console: Console) -> None:
     scale = "place: random = 0, truth = 1" if view.placed else "place: share of comparisons won"
     images, over = len(view.board.images), view.verdict.over
     console.print(f"{images:,} images; {scale}; 95% intervals over {over}; dim: controls.", style="dim")
+    _say_metrics(view, families, console)
     _say_alike(view, console)
+
+
+def _say_metrics(view: View, families: Mapping[str, Sequence[int]], console: Console) -> None:
+    """Where each metric of the board is: under which column, or in no column and why."""
+    behind = [
+        f"{family} {listed([view.columns[place].name for place in places], _MOST_NAMED)}"
+        for family, places in families.items()
+    ]
+    if behind:
+        said = f"Columns are means over metrics: {'; '.join(behind)}."
+        console.print(said, style="dim", markup=False, highlight=False)
+    judging = [view.columns[place] for places in families.values() for place in places]
+    blank = [column.name for column in judging if not view.can_place(column)]
+    if blank:
+        said = f"Left out of these means: {listed(blank, _MOST_NAMED)}, under which random and the best control cannot"
+        console.print(f"{said} be told apart, or are missing.", markup=False, highlight=False)
+    nothing = counts_nothing(view)
+    if nothing:
+        said = "; ".join(f"{', '.join(names)} ({why})" for why, names in nothing.items())
+        console.print(f"Counts nothing in the order: {said}.", markup=False, highlight=False)
+    if blank or nothing:
+        console.print(_ALL_SCORES, markup=False, highlight=False)
+
+
+def _say_others(effects: Sequence[Effect], console: Console) -> None:
+    """What was measured of recipes and is not in the table."""
+    shown = most_telling(effects).metric if effects else ""
+    others = list(dict.fromkeys(effect.metric for effect in effects if effect.metric != shown))
+    if others:
+        console.print(f"Measured too: {', '.join(others)}. {_ALL_SCORES}", markup=False, highlight=False)
 
 
 def _effects(view: View) -> Table:

@@ -131,6 +131,10 @@ class View:
         own = own[np.isfinite(own)]
         return float(own.mean()) if len(own) else np.nan
 
+    def can_place(self, column: Column) -> bool:
+        """Whether any method has a place between random and truth under a column."""
+        return bool(np.isfinite(self.calibrated[np.ix_(self.board.methods, column.metrics)]).any())
+
     def _line(self, row: int, place: Place | None, rank: int | None) -> Line:
         entry = self.board.entries.loc[row]
         kind = "method"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from bench.report.view import View
@@ -68,6 +69,17 @@ def left_off(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for own in stops
     ]
+
+
+def counts_nothing(view: View) -> dict[str, list[str]]:
+    """The metrics that count nothing in the order, for each (first) reason; none of recipes, which have no order."""
+    board, found = view.board, dict[str, list[str]]()
+    if view.kind == "recipes":
+        return found
+    for metric in np.flatnonzero(board.weights == 0):
+        why = "no weight was asked for" if board.asked else view.audit[metric].reasons[0]
+        found.setdefault(why, []).append(str(board.metrics.shown[metric]))
+    return found
 
 
 def data_set(manifest: Mapping[str, Any]) -> str:

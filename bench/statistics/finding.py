@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,23 +12,15 @@ from bench.statistics.names import display_names, listed
 from bench.statistics.paired_tests import ALPHA, holm, images_needed
 from bench.statistics.place_stability import left_out, without_each
 from bench.statistics.places import Place, Scale, fair_scores, of_these_networks
+from bench.statistics.question import Badge, Words
 from bench.statistics.recipe_effects import LARGEST_DROP, Effect
 from bench.statistics.replicates import seeds_needed
 
-Sureness = Literal["clear", "depends", "not told apart", "cannot be tested"]
 SIGNIFICANTLY = "significantly (p < .05, Holm)"
 TOLD = frozenset({"better", "worse", "more", "less"})
 _MOST_NAMED = 3
 _FEWEST = 10  # images that say how many it would take
 _MOST_SEEDS = 100  # or networks that anybody would train: more says no more than that it is hopeless
-
-
-@dataclass(frozen=True)
-class Badge:
-    """How sure the answer is, and in a few words why it is no surer."""
-
-    kind: Sureness
-    text: str
 
 
 Finding = tuple[str, Badge, list[str]]
@@ -45,7 +35,7 @@ def methods_finding(board: Board, scale: Scale, rows: Sequence[Place], controls:
     warnings = beside_controls(board, first.entry)
     if not np.isfinite(standing.adjusted[0, 1]):
         said = f"{first.method} is before {second.method}, but one image is no test."
-        return said, Badge("cannot be tested", "cannot be tested: too few images"), []
+        return said, Badge("cannot be tested", "cannot be tested: too few images", "cannot be tested"), []
     told = bool(standing.adjusted[0, 1] < ALPHA)
     each = of_these_networks(board)
     carrying = carried_by(board)
@@ -63,19 +53,25 @@ def methods_finding(board: Board, scale: Scale, rows: Sequence[Place], controls:
     if carrying:
         reasons += _carried(board, carrying)
     if not board.entries.control.any():
-        return said, Badge("cannot be tested", "cannot be tested: no controls on this board"), reasons
-    if on := carrying or (["what the metrics reward"] if warnings else []):
+        return said, Badge("cannot be tested", "cannot be tested: no controls on this board", "no controls"), reasons
+    if carrying or warnings:
         fragile = "the winner" if board.question.kind == "protocols" else "fragile:"
-        return said, Badge("depends", f"{fragile} depends on {listed(on, _MOST_NAMED)}"), reasons
+        words: Words = "fragile" if carrying else "what the metrics reward"
+        on = listed(carrying, _MOST_NAMED) if carrying else words
+        return said, Badge("depends", f"{fragile} depends on {on}", words), reasons
     if each:
-        return said, Badge("depends", f"shown on {networks} networks"), reasons
-    return said, Badge("clear", "clear"), reasons
+        return said, Badge("depends", f"shown on {networks} networks", "shown on"), reasons
+    return said, Badge("clear", "clear", "clear"), reasons
 
 
 def recipes_finding(board: Board, effects: Sequence[Effect]) -> Finding:
     """What a board of recipes finds: an effect with its price, and no winner."""
     if not effects:
-        return "There are no two recipes to compare.", Badge("cannot be tested", "cannot be tested: one recipe"), []
+        return (
+            "There are no two recipes to compare.",
+            Badge("cannot be tested", "cannot be tested: one recipe", "cannot be tested"),
+            [],
+        )
     told = [effect for effect in effects if effect.judgement in TOLD]
     tested = [effect for effect in effects if effect.judgement != "untested"]
     subject = most_telling(effects)
@@ -87,23 +83,29 @@ def recipes_finding(board: Board, effects: Sequence[Effect]) -> Finding:
     reasons = []
     if not tested:
         said += ": one training each, so chance of training is in it."
-        badge = Badge("cannot be tested", "one seed: chance of training is in it")
+        badge = Badge("cannot be tested", "one seed: chance of training is in it", "one seed")
     else:
         seeds = " (one seed)" if subject.judgement == "untested" else ""
         count = f"{len(told) or 'none'} of {len(tested)} effects {'is' if len(told) < 2 else 'are'} significant"
         said += f"{seeds}; {count} against {control_of(board)} (p < .05, Holm)."
-        badge = Badge("clear", f"{len(told)} of {len(tested)} effects significant")
+        badge = Badge("clear", f"{len(told)} of {len(tested)} effects significant", "effects significant")
         unsure = [effect.seeds_needed for effect in tested if effect.judgement == "not told apart"]
         if unsure and np.isfinite(np.median(unsure)):
             needed = f"{np.median(unsure):.0f} seeds or more"
             reasons.append(f"Of the effects that are not significant, half would take {needed} (not more images).")
         if not told:
-            badge = Badge("not told apart", f"none of {len(tested)} effects significant: more seeds, not images")
+            badge = Badge(
+                "not told apart",
+                f"none of {len(tested)} effects significant: more seeds, not images",
+                "no effect significant",
+            )
     if any(effect.own for effect in effects):
         reasons.append("No recipe is called best: it cannot be judged by what it trains on.")
     if badge.kind != "cannot be tested" and not board.entries.control.any():
         reasons.append("No controls on this board: whether these metrics can be trusted was not tested.")
-        badge = Badge("cannot be tested", f"{badge.text.partition(':')[0]}; metrics not tested: no controls")
+        badge = Badge(
+            "cannot be tested", f"{badge.text.partition(':')[0]}; metrics not tested: no controls", "no controls"
+        )
     return said, badge, reasons
 
 
@@ -216,7 +218,7 @@ def _not_told(board: Board, scale: Scale, rows: Sequence[Place], warnings: list[
         said += f"; {why}" if why and board.level == "images" else ""
     also = f"; {first.method} {listed(warnings, _MOST_NAMED)}" if warnings else ""
     decide = f": {why}" if why and board.level != "images" else ""
-    return f"{said}{also}.", Badge("not told apart", f"not told apart{decide}"), reasons
+    return f"{said}{also}.", Badge("not told apart", f"not told apart{decide}", "not told apart"), reasons
 
 
 def _more(board: Board) -> str:
@@ -280,7 +282,7 @@ def _nothing_to_compare(board: Board, rows: Sequence[Place]) -> Finding:
         said, why = f"{rows[0].method} alone has a score under every metric that counts.", "one method"
     else:
         said, why = "No method has a score under every metric that counts.", "no scores"
-    return said, Badge("cannot be tested", f"cannot be tested: {why}"), []
+    return said, Badge("cannot be tested", f"cannot be tested: {why}", "cannot be tested"), []
 
 
 def most_telling(effects: Sequence[Effect]) -> Effect:

@@ -1,4 +1,4 @@
-"""What a board compares: methods, recipes, protocols or metrics."""
+"""What a board compares (methods, recipes, protocols or metrics), and how sure its answer can be."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +30,71 @@ class Question:
 
 
 METHODS = Question("methods", _ASKS["methods"])
+
+Sureness = Literal["clear", "depends", "not told apart", "cannot be tested"]
+Words = Literal[
+    "clear",
+    "fragile",
+    "what the metrics reward",
+    "shown on",
+    "not told apart",
+    "effects significant",
+    "no effect significant",
+    "one seed",
+    "no controls",
+    "metrics fail",
+    "cannot be tested",
+]
+MEANINGS: dict[Words, str] = {
+    "clear": "The first is significantly ahead of the second, and would be whichever single metric is left out.",
+    "fragile": (
+        "The answer hangs on the metrics that are named: without one of them another would be first, or the lead might "
+        "be chance, or no metric would be left."
+    ),
+    "what the metrics reward": (
+        "The first is no worse than the truth itself, or worse than a control that never sees the network: its lead "
+        "may be a taste of the metrics and no merit."
+    ),
+    "shown on": "Each of these networks shows the lead by itself, but they are too few to speak of others.",
+    "not told apart": (
+        "The lead of the first may be chance, or is too small to matter: another sample could turn the order round."
+    ),
+    "effects significant": (
+        "So many of the tested differences to the plain training are larger than chance in images and training "
+        "explains (p < .05, Holm); the others may be chance."
+    ),
+    "no effect significant": (
+        "Every difference to the plain training may be chance in training; only more trainings from other seeds can "
+        "tell, more images cannot."
+    ),
+    "one seed": (
+        "Each network was trained only once, so that a difference may come from the chance in its training as well as "
+        "from its recipe."
+    ),
+    "no controls": (
+        "The board has no map of known worth, such as random numbers or the truth, so that nothing shows whether its "
+        "metrics tell good maps from bad ones."
+    ),
+    "metrics fail": (
+        "Maps were made worse step by step; a metric fails where it does not put them in their order more surely than "
+        "chance would."
+    ),
+    "cannot be tested": "There is too little here to test anything: what is missing stands behind the colon.",
+}
+
+
+@dataclass(frozen=True)
+class Badge:
+    """How sure the answer is, and in a few words why it is no surer; `words` leads to a sentence that explains them."""
+
+    kind: Sureness
+    text: str
+    words: Words
+
+    @property
+    def meaning(self) -> str:
+        """What the badge says, in a plain sentence."""
+        return MEANINGS[self.words]
 
 
 def question_of(manifest: Mapping[str, Any], networks: pd.DataFrame) -> Question:

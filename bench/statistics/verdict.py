@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 
 from bench.statistics.board import Board
-from bench.statistics.finding import Badge, Finding, methods_finding, recipes_finding
+from bench.statistics.finding import Finding, methods_finding, recipes_finding
 from bench.statistics.names import listed
 from bench.statistics.paired_tests import ALPHA
 from bench.statistics.places import Place, Scale, of_these_networks, places
-from bench.statistics.question import Question
+from bench.statistics.question import Badge, Question
 from bench.statistics.recipe_effects import Effect, effects_of
 
 __all__ = ["Badge", "Effect", "Lead", "Place", "Verdict", "places", "verdict_of"]
@@ -75,14 +75,14 @@ def _metrics_finding(board: Board, of_methods: str) -> Finding:
     tried = [(str(shown[label]), recovery) for label, recovery in board.recovered.items()]
     if not tried:
         said = "Nothing was tried: there are no maps made worse by known steps, or too few images."
-        return said, Badge("cannot be tested", "cannot be tested: no worse maps"), [of_methods]
+        return said, Badge("cannot be tested", "cannot be tested: no worse maps", "cannot be tested"), [of_methods]
     failing, count = [name for name, recovery in tried if recovery.fails], len(tried)
     said = f"{count - len(failing)} of {count} metrics recover the order of maps that get worse step by step, "
     said += "each by itself better than chance (95% interval over images)"
     if not failing:
-        return f"{said}.", Badge("clear", f"none of {count} metrics fails"), [of_methods]
+        return f"{said}.", Badge("clear", f"none of {count} metrics fails", "metrics fail"), [of_methods]
     said += f"; {listed(failing)} {'does' if len(failing) == 1 else 'do'} not."
-    return said, Badge("depends", f"{len(failing)} of {count} metrics fail"), [of_methods]
+    return said, Badge("depends", f"{len(failing)} of {count} metrics fail", "metrics fail"), [of_methods]
 
 
 def leads(board: Board) -> list[Lead]:

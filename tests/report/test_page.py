@@ -260,3 +260,21 @@ def test_the_answer_says_what_the_truth_of_a_board_is_and_leads_to_the_words() -
     answer = text[text.index('id="answer"') : text.index('id="board"')]
     assert "human gaze" in answer
     assert 'href="#words"' in answer
+
+
+def test_the_table_has_a_legend_of_its_colours_and_signs_and_of_what_counts_nothing() -> None:
+    results = result_set(100, metrics={"deletion": "lower", "seconds": "lower"})
+    results.manifest["metrics"]["seconds"]["family"] = "cost"
+    text = _page(results)
+    legend = text[text.index('<ul class="legend"') : text.index('id="scores"')]
+    assert "grey: the score itself and no place" in legend
+    assert "Counts nothing in the order:</b> Seconds (what a map costs, not what it is worth)" in legend
+    heads = set(re.findall(r"<summary class=[^>]*>(.*?)</summary><div>", text))
+    assert heads
+    assert all(f">{mark}</span>" in legend for mark in heads)
+
+
+def test_the_page_says_in_a_sentence_what_the_badge_means() -> None:
+    results = result_set(100)
+    meaning = view_of(results).verdict.badge.meaning
+    assert f'<p class="note meaning">{meaning} <a href="#words">' in _page(results)

@@ -1,9 +1,11 @@
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -13,6 +15,7 @@ from bench.report.paper_tables import latex
 from bench.report.tables import leaderboard, render
 from bench.report.terminal import show, show_networks, show_scores
 from bench.report.view import view_of
+from bench.results.result_set import Results
 from tests.support.simulated_results import result_set
 
 
@@ -88,6 +91,50 @@ def test_the_terminal_shows_one_table_that_fits_and_cuts_nothing_that_tells_rows
     rows = [line for line in lines if line[:2].strip() in {"1", "2", "3"}]
     assert len({row[3:].split("  ")[0] for row in rows}) == 3
     assert sum(" place " in f"{line} " for line in lines) == 1
+
+
+def _terminal(results: Results, width: int = 80) -> str:
+    """What the terminal shows, in one line."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    show(view_of(results), console)
+    assert max(map(len, console.file.getvalue().splitlines())) <= width
+    return " ".join(console.file.getvalue().split())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_terminal_names_every_metric_and_says_why_one_counts_nothing(width: int) -> None:
+    results = result_set(metrics={"deletion": "lower", "likeness": "higher", "blind": "higher", "silent": "higher"})
+    cards, scores = results.manifest["metrics"], results.scores
+    cards["likeness"]["is_property"] = True
+    scores.loc[scores.metric.eq("blind") & scores.attribution.eq("random_map"), "score"] = 2.0
+    scores.loc[scores.metric.eq("silent"), ["score", "status"]] = [np.nan, "no truth map"]
+    text = _terminal(results, width)
+    nothing = text[text.index("Counts nothing in the order:") :]
+    assert "Likeness (what a map is like, not what it is worth)" in nothing
+    assert "Blind (Random map significantly beats the best method)" in nothing
+    assert "Silent (no method has a score)" in nothing
+    assert "Deletion" in text[text.index("Columns are means over metrics:") :]
+    assert "heatmark report FOLDER --full" in nothing
+
+
+def test_the_terminal_says_why_a_metric_that_counts_has_no_place() -> None:
+    text = _terminal(result_set(controls=()))
+    assert "Left out of these means: Deletion, Insertion and Pointing game, under which random" in text
+    assert "Left out of these means" not in _terminal(result_set(200))
+
+
+def test_the_terminal_names_what_was_measured_of_recipes_beside_the_table() -> None:
+    text = _terminal(result_set(methods=("simple_gradient",), recipes=("standard", "other")))
+    shown = re.search(r"recipe (\w+) .*?accuracy, points", text)
+    others = text[text.index("Measured too:") :]
+    assert shown is not None
+    assert len({name for name in ("Deletion", "Insertion", "Pointing game") if name in others}) == 2
+    assert shown[1] not in others
+
+
+def test_the_terminal_says_what_the_badge_means() -> None:
+    results = result_set()
+    assert view_of(results).verdict.badge.meaning in _terminal(results)
 
 
 def test_the_terminal_shows_every_score_on_request() -> None:

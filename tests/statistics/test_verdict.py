@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from bench.results.result_set import Results, read_results
 from bench.statistics.build import board_of, network_boards
 from bench.statistics.metric_audit import audited
 from bench.statistics.names import listed
+from bench.statistics.question import MEANINGS, Words
 from bench.statistics.verdict import Verdict, verdict_of
 from tests.support.simulated_results import result_set
 
@@ -81,11 +83,16 @@ PUBLISHED = sorted(path.parent for path in RESULTS.rglob("scores.parquet"))
 
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
-def test_a_published_board_says_its_finding_in_forty_words(folder: Path) -> None:
+def test_a_published_board_says_its_finding_in_forty_words_and_its_badge_is_explained(
+    folder: Path,
+) -> None:
     verdict = _verdict(read_results(folder))
     assert len(verdict.sentence.split()) <= 40
     assert verdict.sentence.endswith(".")
     assert "surely" not in verdict.sentence
+    # "3 of 34 metrics fail" is explained as "metrics fail"
+    badge = verdict.badge
+    assert badge.words.split()[-1] in badge.text or badge.text.startswith("the winner depends on")
 
 
 def test_those_that_cannot_be_told_from_the_first_are_named_with_it() -> None:
@@ -196,3 +203,8 @@ def test_where_seeds_decide_it_takes_more_of_them_not_images() -> None:
     results.scores["score"] += np.where(results.scores.attribution.isin(["a", "b"]), moved, 0) * sign
     verdict = _verdict(results)
     assert verdict.badge.text.startswith("not told apart: more seeds, not images")
+
+
+def test_every_badge_has_a_meaning_of_one_sentence() -> None:
+    assert set(MEANINGS) == set(get_args(Words))
+    assert all(text.endswith(".") and len(text.split()) <= 40 for text in MEANINGS.values())
