@@ -11,14 +11,16 @@ import torch
 from bench.api import NetworkMetric
 from bench.parallel.bookkeeping import keeping_seconds, report_seconds
 from bench.parallel.costs import Costs
-from bench.parallel.throughput import TOLERANCE, Throughput, measured, peak_memory
+from bench.parallel.throughput import BUSY, TOLERANCE, Throughput, measured, passes_measured, peak_memory
 from bench.parallel.training_cost import training_task
 from bench.parallel.units import Job
 from bench.parallel.workload import Task, Workload, name_of
+from bench.runner.accuracy import accuracies_lacking
 from bench.runner.blocks import Block, blocks_of
 from bench.runner.networks import NetworkLoader, looked_at
 from bench.runner.records import Run, Trained
-from bench.runner.speed import audit_sample, set_up, tuned, with_chunk
+from bench.runner.sample_heatmaps import pictures_lacking
+from bench.runner.speed import AuditSample, audit_sample, set_up, tuned, with_chunk
 
 DEAREST = 10
 # Of a cell: its columns' ends and checksums, and for each image its id and status, a score, a point of a curve.
@@ -114,6 +116,7 @@ class _Gathering:
     images: int = 0
     start: float = 0.0
     finish: float = 0.0
+    waited: list[float] = field(default_factory=list)
 
 
 def plan_of(job: Job, run: Run, given: Throughput | None = None) -> Plan:
@@ -131,6 +134,9 @@ def plan_of(job: Job, run: Run, given: Throughput | None = None) -> Plan:
     metrics = [metric.label for metric in run.suite.metrics if isinstance(metric, NetworkMetric)]
     if metrics:
         found.notes[f"networks that {', '.join(metrics)} may train anew are not counted"] = None
+    if max(found.waited, default=1.0) > BUSY:
+        said = f"a pass took {max(found.waited):.0f} times as long as its threads computed"
+        found.notes[f"the machine is busy with other work, so that this plan is too long: {said}"] = None
     found.notes[f"planned in {time.perf_counter() - began:.0f} s"] = None
     return Plan(
         *(job.suite.table.name, job.device, job.processes, torch.get_num_threads(), tuple(found.tasks)),
@@ -147,17 +153,18 @@ def _add_entry(job: Job, run: Run, number: int, given: Throughput | None, found:
     began = time.process_time()
     loaded = loader.load(retrain=job.retrain)
     found.start += time.process_time() - began
-    workloads = [_workload(run, trained, given, found) for trained in loaded]
-    group = [own.trained for own in workloads]
+    group = [trained if given is not None else _ready(run, trained, found) for trained in loaded]
     blocks = list(blocks_of(run, group))
-    for own, trained in zip(workloads, loaded, strict=True):
+    for own, trained in zip(group, loaded, strict=True):
+        sample = audit_sample(run, replace(trained, network=replace(own.network, precision="fp32")))
+        speed = given or _speed(run, own, blocks, sample, found)
+        workload = Workload(run, own, Costs(own.network, run.device), speed)
         if trained.training is not None and _untrained(trained):
-            found.tasks.append(training_task(run, number, own.trained, trained.training, measure=given is None))
-        sample = audit_sample(run, replace(trained, network=replace(own.trained.network, precision="fp32")))
-        found.tasks += [*own.tables(), *(own.audit(sample) if sample else ())]
-        single = [block for block in blocks if not _compares(block) and block.explainers[0].trained is own.trained]
-        found.tasks += own.cells(single)
-        found.tasks += own.cells([block for block in blocks if _compares(block)], first=own is workloads[0])
+            found.tasks.append(training_task(run, number, own, trained.training, measure=given is None))
+        found.tasks += [*workload.tables(), *(workload.audit(sample) if sample else ())]
+        single = [block for block in blocks if not _compares(block) and block.explainers[0].trained is own]
+        found.tasks += workload.cells(single)
+        found.tasks += workload.cells([block for block in blocks if _compares(block)], first=own is group[0])
     lacking = sum(block.lacking() for block in blocks)
     found.cells += sum(len(block.pairs) for block in blocks)
     found.stored += sum(len(block.pairs) for block in blocks) - lacking
@@ -170,28 +177,48 @@ def _compares(block: Block) -> bool:
     return isinstance(block.pairs[0][1], NetworkMetric)
 
 
-def _workload(run: Run, trained: Trained, given: Throughput | None, found: _Gathering) -> Workload:
-    """The network set up as the run would, with its costs and speed."""
-    if given is not None:
-        return Workload(run, trained, Costs(trained.network, run.device), given)
+def _ready(run: Run, trained: Trained, found: _Gathering) -> Trained:
+    """The network set up as the run would."""
     if not _untrained(trained):
         trained = looked_at(run, trained)
     trained = set_up(run, trained)
     sample = audit_sample(run, trained)
     if sample is None:
-        speed = measured(run, trained)
-    elif sample.known:
-        trained = tuned(run, trained)
-        speed = measured(run, trained)
-    else:
-        trained, speed = _fastest(run, trained, [*sample.tried])
-        said = f"{name_of(trained)}: {trained.network.precision}, the fastest, if its audit lets it"
-        found.notes[f"{said}; in fp32 a forward pass takes {(speed.exact or 0) / speed.forward:.1f} times as long"] = (
-            None
-        )
+        return trained
+    if sample.known:
+        return tuned(run, trained)
+    trained, speed = _fastest(run, trained, [*sample.tried])
+    said = f"{name_of(trained)}: {trained.network.precision}, the fastest, if its audit lets it"
+    found.notes[f"{said}; in fp32 a forward pass takes {(speed.exact or 0) / speed.forward:.1f} times as long"] = None
+    return trained
+
+
+def _speed(
+    run: Run, trained: Trained, blocks: Sequence[Block], sample: AuditSample | None, found: _Gathering
+) -> Throughput:
+    """What is measured of a network: only what there is still to do with it."""
+    todo = [
+        pair
+        for block in blocks
+        if any(own is trained for own in block.group)
+        for _, pairs in block.todo()
+        for pair in pairs
+    ]
+    audited = sample is not None and not sample.known
+    methods = [method for method, _ in todo] if not (audited or pictures_lacking(run, trained)) else None
+    metrics = [metric for _, metric in todo] if not audited else None
+    if not (todo or audited or methods is None or _untrained(trained) or any(accuracies_lacking(run, trained))):
+        return Throughput(0.0, 0.0, 0.0)
+    speed = measured(
+        run,
+        trained,
+        run.suite.attributions if methods is None else list(dict.fromkeys(methods)),
+        run.suite.metrics if metrics is None else list(dict.fromkeys(metrics)),
+    )
     for method, reason in speed.unsupported.items():
         found.notes[f"{method.label} on {trained.network.name}: {reason}"] = None
-    return Workload(run, trained, Costs(trained.network, run.device), speed)
+    found.waited.append(speed.waited)
+    return speed
 
 
 def _fastest(run: Run, trained: Trained, precisions: Sequence[Any]) -> tuple[Trained, Throughput]:
@@ -200,7 +227,7 @@ def _fastest(run: Run, trained: Trained, precisions: Sequence[Any]) -> tuple[Tra
         with_chunk(run, replace(trained, network=replace(trained.network, precision=precision)))
         for precision in precisions
     ]
-    return min(((each, measured(run, each)) for each in own), key=lambda pair: pair[1].forward)
+    return min(((each, passes_measured(run, each)) for each in own), key=lambda pair: pair[1].forward)
 
 
 def _untrained(trained: Trained) -> bool:

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from bench.api.registry import find
 from bench.cli import app
+from bench.parallel import plan as planning
+from bench.parallel import throughput
 from bench.parallel.plan import Plan, plan_of
-from bench.parallel.throughput import Throughput, measured
+from bench.parallel.throughput import Throughput, Timing, measured
 from bench.parallel.units import Job
 from bench.progress import silent
 from bench.results.cell_store import Store
@@ -148,6 +150,42 @@ def test_part_of_a_run_that_was_killed_is_not_planned_again(tmp_path: Path, coun
     assert counted == passes(planned)
 
 
+def test_only_what_is_still_to_do_is_timed_and_a_busy_machine_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "parts.toml").write_text(PARTS.replace("seeds = [0, 1]", "").replace("epochs = 2", "epochs = 1"))
+    timed_plugins: list[set[str]] = []
+
+    def noted(_: Run, __: Trained, methods: list[Any], metrics: list[Any]) -> Throughput:
+        timed_plugins.append({own.name for own in (*methods, *metrics)})
+        return replace(GIVEN, waited=12.0)
+
+    monkeypatch.setattr(planning, "measured", noted)
+    before = job_of(str(tmp_path / "parts.toml"), tmp_path, {}, {"metrics": ["gini"]})
+    run_suite(run_of(before))
+    whole = plan_of(before, run_of(before))
+    assert timed_plugins == []
+    assert whole.stored == whole.cells
+    assert not any("busy" in note for note in whole.notes)
+    after = job_of(str(tmp_path / "parts.toml"), tmp_path, {}, {"metrics": ["gini", "deletion"]})
+    said = plan_of(after, run_of(after)).notes
+    assert timed_plugins == [{"simple_gradient", "smooth_grad", "deletion"}]
+    assert any("busy" in note and "12 times" in note for note in said)
+
+
+def test_the_best_of_a_few_short_timings_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = iter([Timing(0.3, 4.0), Timing(0.1, 1.2), Timing(0.2, 2.0), Timing(9.0, 1.5)])
+    monkeypatch.setattr(throughput, "_timed", lambda *_: next(taken))
+    assert throughput.timed(lambda: None, torch.device("cpu")) == Timing(0.1, 1.2)
+    assert throughput.timed(lambda: None, torch.device("cpu")) == Timing(9.0, 1.5)
+
+
+def test_what_threads_compute_is_no_waiting() -> None:
+    assert throughput.waited(1.0, 2.0, 2) == 1.0
+    assert throughput.waited(10.0, 2.0, 2) == pytest.approx(10.0)
+    assert throughput.waited(1.0, 5.0, 2) == 1.0
+
+
 def test_adaptive_curves_save_their_share(tmp_path: Path) -> None:
     job = job_of("embedded", tmp_path, FEW)
     fixed, third = (plan_of(job, run_of(job), replace(GIVEN, points=points)) for points in (None, 1 / 3))
@@ -172,7 +210,7 @@ def test_seconds_grow_with_images_and_shrink_with_workers(tmp_path: Path) -> Non
 def test_what_is_measured_is_what_passes_take(tmp_path: Path) -> None:
     job = job_of("embedded", tmp_path, FEW, {"attributions": ["random_map", "simple_gradient", "oracle"]})
     run = run_of(job)
-    speed = measured(run, ready_networks(run, 1)[0])
+    speed = measured(run, ready_networks(run, 1)[0], run.suite.attributions, run.suite.metrics)
     assert 0 < speed.forward < 2 * speed.gradient
     assert {method.name for method in speed.explanations} == {"random_map", "simple_gradient", "oracle"}
     assert {metric.name for metric in speed.scores} == {metric.name for metric in run.suite.metrics}
