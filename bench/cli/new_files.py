@@ -19,6 +19,7 @@ _FOLDERS = {
     "metric": "metrics/{family}",
     "dataset": "datasets",
 }
+_METRICS = "bench.metrics."
 _ROOT = Path(__file__).parents[2]
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -30,21 +31,25 @@ _TEMPLATES = Environment(
 
 @dataclass(frozen=True)
 class NewPlugin:
-    """A plug-in to be: its kind, its public name, and for a metric the folder of its question."""
+    """A plug-in to be: its kind, its public name, and for a metric its family, which is the folder of its question."""
 
     kind: NewKind
     name: str
-    family: str = "faithfulness"
+    family: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", self.name) or keyword.iskeyword(self.name):
             expected = "small letters, digits and _, as a file and a module are named"
             raise HeatmarkError(f"{self.name!r} is no name of a plug-in: expected {expected}, such as my_method")
-        families = [path.name for path in (_ROOT / "metrics").glob("*") if path.name not in {"adapters", "__pycache__"}]
-        if self.kind == "metric" and families and self.family not in families:
+        modules = [source.module for own in sources("metrics").values() for source in own]
+        families = {module.split(".")[2] for module in modules if module.startswith(_METRICS)}
+        if self.kind == "metric" and self.family not in families:
             raise HeatmarkError(f"--family {self.family!r} is no question of metrics; {nearest(self.family, families)}")
-        if self.kind != "suite" and self.name in sources(self.group):
-            raise HeatmarkError(f"there is a {self.kind} named {self.name!r} already; expected another name")
+        known = {} if self.kind == "suite" else sources(self.group)
+        if self.name in known:
+            raise HeatmarkError(
+                f"there is a {self.kind} named {self.name!r} already, {known[self.name][0]}; expected another name"
+            )
 
     @property
     def group(self) -> str:
@@ -59,6 +64,7 @@ class NewPlugin:
             class_name="".join(word.capitalize() for word in words),
             title=" ".join(words).capitalize(),
             group=self.group,
+            family=self.family,
             module=module,
             package=package,
             project=project,
@@ -94,7 +100,7 @@ def package_files(new: NewPlugin, folder: Path) -> dict[Path, str]:
         folder / "pyproject.toml": new.text("pyproject.toml.j2", module, package, project),
         folder / "README.md": new.text("readme.md.j2", module, package, project),
         folder / package / "__init__.py": f'"""{project}: plug-ins for heatmark."""\n',
-        folder / package / f"{new.name}.py": new.text(f"{new.kind}.py.j2"),
+        folder / package / f"{new.name}.py": new.text(f"{new.kind}.py.j2", module, package, project),
         folder / "tests" / f"test_{new.name}.py": new.text("test.py.j2", module),
         folder / ".github" / "workflows" / "tests.yml": new.text("tests.yml.j2"),
     }

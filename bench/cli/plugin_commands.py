@@ -130,7 +130,7 @@ def new(
     package: Annotated[
         Path | None, typer.Option(help="A folder for a package of your own; else it goes into the checkout.")
     ] = None,
-    family: Annotated[str, typer.Option(help="The question of a metric: its folder in metrics/.")] = "faithfulness",
+    family: Annotated[str, typer.Option(help="The question of a metric, which it needs: a folder of metrics/.")] = "",
 ) -> None:
     """Write a plug-in that works and its test, or a suite, to go on from."""
     from bench.cli.new_files import NewPlugin, checkout_files, package_files, write_new

@@ -21,7 +21,8 @@ KINDS: list[NewKind] = ["attribution", "recipe", "metric", "dataset"]
 
 def test_a_new_package_of_each_kind_passes_its_tests(tmp_path: Path) -> None:
     for kind in KINDS:
-        write_new(package_files(NewPlugin(kind, f"fresh_{kind}"), tmp_path / f"my-{kind}"))
+        family = "sparsity" if kind == "metric" else ""
+        write_new(package_files(NewPlugin(kind, f"fresh_{kind}", family), tmp_path / f"my-{kind}"))
     paths = os.pathsep.join([str(ROOT), *(str(tmp_path / f"my-{kind}") for kind in KINDS)])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "."]
     done = subprocess.run(
@@ -33,6 +34,8 @@ def test_a_new_package_of_each_kind_passes_its_tests(tmp_path: Path) -> None:
     assert int(passed[1]) > 5 * len(KINDS)  # each promise is a test
     for kind in KINDS:
         settings = (tmp_path / f"my-{kind}" / "pyproject.toml").read_text()
+        code = (tmp_path / f"my-{kind}" / f"my_{kind}" / f"fresh_{kind}.py").read_text()
+        assert ('family: ClassVar[str] = "sparsity"' in code) == (kind == "metric")
         assert f'fresh_{kind} = "my_{kind}.fresh_{kind}:Fresh{kind.capitalize()}"' in settings
 
 
@@ -48,6 +51,8 @@ def test_a_new_plug_in_of_a_checkout_lies_beside_the_others(tmp_path: Path, monk
     assert "from bench.metrics.sparsity.mass_at_the_top import MassAtTheTop" in list(files.values())[1]
     with pytest.raises(HeatmarkError, match="did you mean 'sparsity'"):
         NewPlugin("metric", "other", "sparse")
+    with pytest.raises(HeatmarkError, match=r"--family '' is no question of metrics; .*sparsity"):
+        NewPlugin("metric", "other")
 
 
 def test_a_new_suite_can_be_carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,8 +70,8 @@ def test_a_name_that_no_file_and_module_can_have_is_refused(name: str) -> None:
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
-    with pytest.raises(HeatmarkError, match="there is a metric named 'gini' already"):
-        NewPlugin("metric", "gini")
+    with pytest.raises(HeatmarkError, match=r"there is a metric named 'gini' already, .*gini\.py"):
+        NewPlugin("metric", "gini", "sparsity")
     files = {tmp_path / "a": "new", tmp_path / "b": "new"}
     (tmp_path / "b").write_text("old")
     with pytest.raises(HeatmarkError, match="b is there already"):
