@@ -23,10 +23,7 @@ def untrained(name: str, outputs: int) -> nn.Module:
 
 
 def about(name: str) -> About:
-    """What timm says about the weights of this name; none is loaded.
-
-    HeatmarkError where it pads images or has no such weights.
-    """
+    """What timm says about the weights of this name, none of which is loaded; HeatmarkError where it has none."""
     return _about(name, _configuration(name), "")
 
 
@@ -63,12 +60,12 @@ def _about(name: str, known: dict[str, Any], place: str) -> About:
     return About(_preprocess(name, known), names, ids, ", ".join(part for part in (f"timm {name}", place) if part))
 
 
-def _preprocess(name: str, known: dict[str, Any]) -> Preprocess:
+def _preprocess(name: str, known: dict[str, Any]) -> Preprocess | str:
     config = library("timm.data", "timm", f"timm:{name}").resolve_data_config(pretrained_cfg=known)
     height, width = config["input_size"][1:]
     share, mode = config["crop_pct"], config["crop_mode"]
     if mode == "border" or (mode == "center" and height != width):
-        raise HeatmarkError(f"timm:{name} wants images padded or of another form; set `preprocess`")
+        return f"{name} wants images padded or of another form"
     scaled = math.floor(height / share), math.floor(width / share)
     return Preprocess(
         size=(height, width),

@@ -1,5 +1,7 @@
 """Image classifiers of Hugging Face: `hf:facebook/deit-tiny-patch16-224`, `hf:OWNER/NAME@REVISION`, `hf:FOLDER`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from bench.errors import HeatmarkError
 from bench.pretrained.record import About, Pretrained
 
 _FILES = ("*.json", "model*.safetensors")
+_PROCESSOR = "preprocessor_config.json"
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 # How far apart two ways of resizing may be: levels of 255, on average over an image.
 _LEVELS = 2.0
@@ -45,7 +48,8 @@ def pretrained(name: str, *, download: bool) -> Pretrained:
     transformers = _transformers(name)
     folder = _folder(name, _FILES, download=download)
     try:
-        model = transformers.AutoModelForImageClassification.from_pretrained(folder, local_files_only=True)
+        with _without_bars(transformers.utils.logging):
+            model = transformers.AutoModelForImageClassification.from_pretrained(folder, local_files_only=True)
     except UNREADABLE as error:
         raise HeatmarkError(f"hf:{name}: {' '.join(str(error).split())[:200]}") from error
     return Pretrained(Logits(model), _about(name, folder, model.config))
@@ -61,9 +65,14 @@ def _about(name: str, folder: Path, config: Any) -> About:
     return About(_preprocess(name, folder, config), known, (), f"{source} at {revision}" if revision else source)
 
 
-def _preprocess(name: str, folder: Path, config: Any) -> Preprocess:
-    """What the image processor does; HeatmarkError where that is more than resizing, cutting out and normalising."""
-    processor = _transformers(name).AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+def _preprocess(name: str, folder: Path, config: Any) -> Preprocess | str:
+    """What the image processor does; why it is not known, where there is none or it does more than `prepare` can."""
+    try:
+        processor = _transformers(name).AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    except UNREADABLE as error:
+        if not (folder / _PROCESSOR).is_file():
+            return f"{name} has no {_PROCESSOR}"
+        return f"{folder / _PROCESSOR} cannot be used: {' '.join(str(error).split())[:200]}"
     preprocess = _described(processor.to_dict(), getattr(config, "image_size", None))
     height, width = 300, 400
     ramps = np.linspace(0, 255, height)[:, None, None], np.linspace(255, 0, width)[None, :, None], np.full(3, 9.0)
@@ -73,7 +82,7 @@ def _preprocess(name: str, folder: Path, config: Any) -> Preprocess:
     own = prepare(Sample("ramps", pixels, 0), preprocess).image
     allowed = _LEVELS / 255 / min(preprocess.std)
     if own.shape != expected.shape or (own - expected).abs().mean() > allowed:
-        raise HeatmarkError(f"hf:{name}: {type(processor).__name__} does more than `preprocess` can say; set it")
+        return f"{name}: {type(processor).__name__} does more than `preprocess` can say"
     return preprocess
 
 
@@ -103,6 +112,18 @@ def _described(settings: dict[str, Any], image_size: int | None) -> Preprocess:
         std=tuple(value / scale for value in std),
         interpolation=_FILTERS[int(settings.get("resample", 2) or 0)],  # type: ignore[arg-type]
     )
+
+
+@contextmanager
+def _without_bars(logging: Any) -> Iterator[None]:
+    """Without the progress bars of transformers, which would stand among the lines of a command."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _sides(size: dict[str, Any]) -> tuple[int, int]:

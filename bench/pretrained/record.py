@@ -8,8 +8,11 @@ from typing import Any
 from torch import nn
 
 from bench.api import Preprocess
+from bench.errors import HeatmarkError
 
 _log = logging.getLogger("heatmark")
+# What a suite says where the library does not; the rest of a `Preprocess` has defaults that fit any network.
+_WHOLE = ("size", "mean", "std")
 
 
 @dataclass(frozen=True)
@@ -17,10 +20,11 @@ class About:
     """What a library says about weights: how they want images, and what each output stands for.
 
     `categories` names the outputs, `wordnet_ids` gives their WordNet ids; both are empty where the library does not
-    say. `weights` is which they are: their name, their file, and their revision where they have one.
+    say. `weights` is which they are: their name, their file, and their revision where they have one. In the place of a
+    `preprocess` stands why the library has none, or one that a `Preprocess` cannot say.
     """
 
-    preprocess: Preprocess
+    preprocess: Preprocess | str
     categories: tuple[str, ...] = ()
     wordnet_ids: tuple[str, ...] = ()
     weights: str = ""
@@ -29,7 +33,13 @@ class About:
         """How the weights want images, key by key as a suite's `own` settings say instead.
 
         Another size than that of the weights is said in the log: nothing else would tell why predictions are wrong.
+        HeatmarkError where the weights do not say it and `own` does not say all of it.
         """
+        if isinstance(self.preprocess, str):
+            if missing := [key for key in _WHOLE if key not in own]:
+                lacks = f", which lacks {', '.join(missing)}" if own else ""
+                raise HeatmarkError(f"{self.preprocess}; set `preprocess` ({', '.join(_WHOLE)}){lacks}")
+            return Preprocess(**own)
         ready = replace(self.preprocess, **own)
         if ready.size != self.preprocess.size:
             part = isinstance(ready.resize, int) and "resize" not in own and min(ready.size) < ready.resize

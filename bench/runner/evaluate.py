@@ -1,21 +1,118 @@
 """The same path as a suite's, for somebody's own network and images."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bench.api import OK, Attribution, Explained, ImageMetric, Network, OutputKind, Preprocess, Request, Scored
-from bench.data.given_images import GivenImages
+from bench.api import (
+    OK,
+    Attribution,
+    Dataset,
+    Explained,
+    ImageMetric,
+    Network,
+    OutputKind,
+    Preprocess,
+    Recipe,
+    Request,
+    Scored,
+)
+from bench.data.batches import evenly_spaced, usable
+from bench.data.given_images import ChosenImages, GivenImages
+from bench.engine.devices import check_place, device_named
 from bench.errors import HeatmarkError, exits_refused
-from bench.runner.evaluation import Evaluation, Model, Named, OnError, Targets
+from bench.plugins.sources import source_of
+from bench.progress import progress as progress_bars
+from bench.runner.evaluation import Evaluation, Model, OnError, Targets, in_usual_chunks, settings_of
+from bench.runner.networks import NetworkLoader
+from bench.runner.records import Trained
+from bench.suites.load import dataset_of
 from bench.suites.make import make_plugin, several
+from bench.suites.read import network_table
+from bench.suites.schema import DatasetTable, NetworkTable, PreprocessTable
 
 COLUMNS = ["image", "attribution", "metric", "protocol", "target", "score", "status"]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model and images, where they were given by name: the network with its weights, the images of the data set.
+
+    `classes` are what the weights' library calls the outputs.
+    """
+
+    model: nn.Module | Network
+    images: Any
+    classes: Sequence[str] | None = None
+
+    @classmethod
+    def of(cls, model: Model, images: Any, device: torch.device | str | None, preprocess: Any) -> "Named":
+        """As `evaluate` takes them; HeatmarkError where a name is none, or weights or files are not here."""
+        if isinstance(images, str | Path) and Path(images).is_file():
+            images = [images]
+        images_table = _dataset_table(images)
+        chosen, dataset = dataset_of(images_table, "images") if images_table is not None else (None, None)
+        if chosen is None and isinstance(images, Dataset):
+            dataset = images
+        if isinstance(model, str | Mapping):
+            settings = {"architecture": model} if isinstance(model, str) else model
+            table = _preprocessed(network_table(settings, "model"), settings_of(preprocess))
+            trained = _loaded(table, dataset, device)
+            own = cls(trained.network, images, trained.categories or None)
+        else:
+            own = cls(model, images)
+            module = model.module if isinstance(model, Network) else model
+            if device is not None and isinstance(module, nn.Module):
+                check_place(module, device)
+        return own if chosen is None or dataset is None else replace(own, images=_chosen(chosen, dataset, own.model))
+
+
+def _dataset_table(images: Any) -> Mapping[str, Any] | None:
+    """The table of a data set that is given by its table, its name, or the folder of its images; None for others."""
+    if isinstance(images, Mapping):
+        if "name" not in images:
+            raise HeatmarkError(f"images: a data set's table has a `name`, got {', '.join(map(str, images))}")
+        return images
+    if isinstance(images, str | Path) and Path(images).is_dir():
+        return {"name": "image_folder", "root": str(images)}
+    if not isinstance(images, str):
+        return None
+    try:
+        return {"name": source_of("datasets", images).name}
+    except HeatmarkError as error:
+        raise HeatmarkError(f"images: no file or folder {images!r}, and {error}") from error
+
+
+def _preprocessed(table: NetworkTable, own: dict[str, Any]) -> NetworkTable:
+    """The table with these settings, which are right, laid over those of its own `preprocess`."""
+    settings = table.preprocess.model_dump(exclude_unset=True) | own
+    return table.model_copy(update={"preprocess": PreprocessTable.model_construct(**settings)})
+
+
+def _loaded(table: NetworkTable, dataset: Dataset | None, device: torch.device | str | None) -> Trained:
+    if table.training is not None:
+        raise HeatmarkError("model: `training` is for suites, which `heatmark run` carries out; expected weights")
+    place = device_named("auto" if device is None else device)
+    recipe = make_plugin("recipes", table.recipe, "model: recipe")
+    assert isinstance(recipe, Recipe)  # noqa: S101 - for the type checker
+    with progress_bars() as bars:
+        (trained,) = NetworkLoader(table, recipe, dataset, "model", Path(), place, bars, "refuse").load()
+    return replace(trained, network=in_usual_chunks(trained.network))
+
+
+def _chosen(table: DatasetTable, dataset: Dataset, model: nn.Module | Network) -> ChosenImages:
+    """The images of a data set that the network knows, as many as its table says."""
+    split = table.split or dataset.splits[-1]
+    known = usable(dataset, split, model if isinstance(model, Network) else Network(model))
+    positions = [known[i] for i in evenly_spaced(len(known), table.images)]
+    return ChosenImages(dataset, split, positions)
 
 
 def evaluate(
@@ -60,7 +157,7 @@ def evaluate(
     """
     scorers = several(metrics, "metrics", _metric)
     _check_progress(progress)
-    named = Named.of(model, images, device)
+    named = Named.of(model, images, device, preprocess)
     given, names = GivenImages(named.images, truth, fixations, image_ids), named.classes if classes is None else classes
     work = Evaluation(
         *(named.model, given, targets, attributions, references, preprocess, output, names),
@@ -103,7 +200,7 @@ def explain(
     Everything is given as to `evaluate`; a method that fails raises.
     """
     _check_progress(progress)
-    named = Named.of(model, images, device)
+    named = Named.of(model, images, device, preprocess)
     given, names = GivenImages(named.images, truth, None, image_ids), named.classes if classes is None else classes
     work = Evaluation(
         named.model, given, targets, attributions, references, preprocess, output, names, batch, "raise", seed

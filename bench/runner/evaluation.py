@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,112 +13,34 @@ from torch import Tensor, nn
 
 from bench.api import (
     Attribution,
-    Dataset,
     Explained,
     ImageMetric,
     ImageRandom,
     Network,
     OutputKind,
     Preprocess,
-    Recipe,
     Request,
     Scored,
 )
 from bench.checks.network_promises import look_before
-from bench.data.batches import Batch, evenly_spaced, usable
-from bench.data.given_images import ChosenImages, GivenImages, check_references
+from bench.data.batches import Batch
+from bench.data.given_images import GivenImages, check_references
 from bench.engine import clean_logits
 from bench.engine.allocator import keep_large_blocks
-from bench.engine.devices import check_place, device_named, device_of_network
+from bench.engine.devices import device_of_network
 from bench.engine.predict import usual_chunk
 from bench.errors import HeatmarkError, nearest
-from bench.plugins.sources import source_of
 from bench.progress import progress as progress_bars
 from bench.runner.explain import attempt, measure_each
-from bench.runner.networks import NetworkLoader
-from bench.runner.records import Trained
 from bench.scoring.measure import explained_by, measure
 from bench.scoring.network_state import forget_states
 from bench.settings import KINDS, LARGEST
-from bench.suites.load import dataset_of
 from bench.suites.make import make_plugin, several
-from bench.suites.read import network_table, preprocess_settings
-from bench.suites.schema import DatasetTable, NetworkTable
+from bench.suites.read import preprocess_settings
 
 OnError = Literal["raise", "status"]
 Targets = Tensor | Sequence[int] | Sequence[str] | str | None
 Model = nn.Module | Network | str | Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Named:
-    """A model and images, where they were given by name: the network with its weights, the images of the data set.
-
-    `classes` are what the weights' library calls the outputs.
-    """
-
-    model: nn.Module | Network
-    images: Any
-    classes: Sequence[str] | None = None
-
-    @classmethod
-    def of(cls, model: Model, images: Any, device: torch.device | str | None) -> "Named":
-        """As `evaluate` takes them; HeatmarkError where a name is none, or weights or files are not here."""
-        if isinstance(images, str | Path) and Path(images).is_file():
-            images = [images]
-        table = _dataset_table(images)
-        chosen, dataset = dataset_of(table, "images") if table is not None else (None, None)
-        if chosen is None and isinstance(images, Dataset):
-            dataset = images
-        if isinstance(model, str | Mapping):
-            settings = {"architecture": model} if isinstance(model, str) else model
-            trained = _loaded(network_table(settings, "model"), dataset, device)
-            own = cls(trained.network, images, trained.categories or None)
-        else:
-            own = cls(model, images)
-            module = model.module if isinstance(model, Network) else model
-            if device is not None and isinstance(module, nn.Module):
-                check_place(module, device)
-        return own if chosen is None or dataset is None else replace(own, images=_chosen(chosen, dataset, own.model))
-
-
-def _dataset_table(images: Any) -> Mapping[str, Any] | None:
-    """The table of a data set that is given by its table, its name, or the folder of its images; None for others."""
-    if isinstance(images, Mapping):
-        if "name" not in images:
-            raise HeatmarkError(f"images: a data set's table has a `name`, got {', '.join(map(str, images))}")
-        return images
-    if isinstance(images, str | Path) and Path(images).is_dir():
-        return {"name": "image_folder", "root": str(images)}
-    if not isinstance(images, str):
-        return None
-    try:
-        return {"name": source_of("datasets", images).name}
-    except HeatmarkError as error:
-        raise HeatmarkError(f"images: no file or folder {images!r}, and {error}") from error
-
-
-def _loaded(table: NetworkTable, dataset: Dataset | None, device: torch.device | str | None) -> Trained:
-    if table.training is not None:
-        raise HeatmarkError("model: `training` is for suites, which `heatmark run` carries out; expected weights")
-    place = device_named("auto" if device is None else device)
-    recipe = make_plugin("recipes", table.recipe, "model: recipe")
-    assert isinstance(recipe, Recipe)  # noqa: S101 - for the type checker
-    with progress_bars() as bars:
-        (trained,) = NetworkLoader(table, recipe, dataset, "model", Path(), place, bars, "refuse").load()
-    return replace(trained, network=_in_usual_chunks(trained.network))
-
-
-def _in_usual_chunks(network: Network) -> Network:
-    return replace(network, chunk=usual_chunk(network, device_of_network(network.module)))
-
-
-def _chosen(table: DatasetTable, dataset: Dataset, model: nn.Module | Network) -> ChosenImages:
-    """The images of a data set that the network knows, as many as its table says."""
-    split = table.split or dataset.splits[-1]
-    known = usable(dataset, split, model if isinstance(model, Network) else Network(model))
-    positions = [known[i] for i in evenly_spaced(len(known), table.images)]
-    return ChosenImages(dataset, split, positions)
 
 
 @dataclass(frozen=True)
@@ -207,13 +128,13 @@ class Evaluation:
             )
         sized = isinstance(self.preprocess, Preprocess) or "size" in (self.preprocess or {})
         preprocess = self._preprocess(Preprocess() if sized else Preprocess(size=self.images.size))
-        return _in_usual_chunks(Network(self.model, preprocess=preprocess, output=self.output or "logits"))
+        return in_usual_chunks(Network(self.model, preprocess=preprocess, output=self.output or "logits"))
 
     def _preprocess(self, known: Preprocess) -> Preprocess:
         """What was given, or what is known without it; a table says some of it otherwise, key by key."""
         if self.preprocess is None or isinstance(self.preprocess, Preprocess):
             return self.preprocess or known
-        return replace(known, **preprocess_settings(self.preprocess, "preprocess"))
+        return replace(known, **settings_of(self.preprocess))
 
     def _request(self, network: Network, batch: Batch, first: int) -> tuple[Request, Tensor]:
         clean = clean_logits(network, batch.images)
@@ -272,6 +193,18 @@ class Evaluation:
         explain_it = partial(explained_by, method, network, request, clean)
         own = explain_it() if self.on_error == "raise" else attempt(explain_it)
         return own if isinstance(own, str) else replace(own, fixations=batch.fixations)
+
+
+def in_usual_chunks(network: Network) -> Network:
+    """The network with as many inputs at once as are fast on most devices."""
+    return replace(network, chunk=usual_chunk(network, device_of_network(network.module)))
+
+
+def settings_of(preprocess: Preprocess | Mapping[str, Any] | None) -> dict[str, Any]:
+    """The settings of a preprocessing that was given as a record or a table."""
+    if isinstance(preprocess, Preprocess):
+        return asdict(preprocess)
+    return preprocess_settings(preprocess, "preprocess") if preprocess else {}
 
 
 def _attribution(plugin: str | Attribution) -> Attribution:

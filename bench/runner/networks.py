@@ -181,8 +181,9 @@ class NetworkLoader:
         if about is None:
             about = About(self._preprocess(), *self._known_outputs(module))
             if not (table.training or table.preprocess.model_fields_set or table.architecture in OURS):
-                unsaid_preprocess(about.preprocess, table.label)
-        preprocess = about.preprocess_with(table.preprocess.model_dump(exclude_unset=True), table.label)
+                unsaid_preprocess(self._preprocess(), table.label)
+        with blamed(f"{self.where}.architecture"):
+            preprocess = about.preprocess_with(table.preprocess.model_dump(exclude_unset=True), table.label)
         module = module.to(self.device).to(memory_format=torch.channels_last).eval()
         with blamed(f"{self.where}.label_map"):
             names = (about.categories, about.wordnet_ids, table.label)

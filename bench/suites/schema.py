@@ -72,10 +72,11 @@ class NetworkTable(_Table):
 
     Without `weights` and `training` a network of a library comes with the library's weights, which `weights` may name
     ("DEFAULT", or torchvision's such as "IMAGENET1K_V2"); they are fetched where they are not here only with
-    `download`. They say how they want images; `preprocess` overrides it key by key. `weights` may also be a file, with
-    `{seed}` in it one for each seed. `outputs` defaults to those of the weights, or to the classes of the data set;
-    `output` is what the network returns (`bench.api.Network`). `label_map` lists the output for each label, or names
-    a JSON file from class number (counted from 1) to output; it may be left out where the weights' outputs have
+    `download`. They say how they want images; `preprocess` overrides it key by key, and says `size`, `mean` and `std`
+    where they do not (a folder of Hugging Face's without a `preprocessor_config.json`). `weights` may also be a file,
+    with `{seed}` in it one for each seed. `outputs` defaults to those of the weights, or to the classes of the data
+    set; `output` is what the network returns (`bench.api.Network`). `label_map` lists the output for each label, or
+    names a JSON file from class number (counted from 1) to output; it may be left out where the weights' outputs have
     WordNet ids or names that the classes have. A suite's file may have `recipes` in the place of `recipe`: a network
     for each of them.
     """

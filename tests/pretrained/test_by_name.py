@@ -9,11 +9,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+import bench
 from bench.api import Preprocess, Sample
 from bench.data.transforms import prepare
 from bench.errors import HeatmarkError
 from bench.pretrained import efficientnet_lite, from_torchvision
 from bench.pretrained.by_name import about, pretrained, untrained
+from bench.pretrained.record import About
 
 QUICK = ("resnet50", "efficientnet_b3", "vit_b_16", "inception_v3", "squeezenet1_1")
 QUICK_TIMM = ("resnet50.a1_in1k", "vit_tiny_patch16_224.augreg_in21k_ft_in1k", "convnext_tiny.fb_in22k")
@@ -204,6 +206,46 @@ def test_hugging_face_s_weights_are_found_in_a_folder_and_in_the_cache(caches: P
         own = prepared(picture(), found.about.preprocess)
         theirs = processor(picture(), return_tensors="pt")["pixel_values"][0]
         torch.testing.assert_close(own, theirs, atol=1.01 / 255 / 0.3, rtol=0)
+
+
+SAID = {"size": (32, 32), "mean": (0.4,) * 3, "std": (0.3,) * 3}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_a_folder_of_hugging_face_without_a_processor_takes_the_preprocess_that_is_given(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import transformers
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = transformers.ViTConfig(**sizes, image_size=32, patch_size=8, num_labels=3)
+    folder = tmp_path / "tinyvit"
+    transformers.ViTForImageClassification(config).save_pretrained(folder)
+    capfd.readouterr()
+    found = pretrained(f"hf:{folder}").about
+    assert "weights" not in capfd.readouterr().err.lower()  # a bar of transformers' own
+    assert found.preprocess_with(SAID, "tinyvit") == Preprocess(**SAID)
+    names = {"attributions": ["random_map"], "metrics": ["gini"], "device": "cpu"}
+    images = [picture(40, 40)]
+    model = {"architecture": f"hf:{folder}"}
+    table = bench.evaluate(model | {"preprocess": {key: list(own) for key, own in SAID.items()}}, images, **names)
+    for given in (SAID, Preprocess(**SAID), Preprocess((32, 32), mean=[0.4] * 3, std=[0.3] * 3)):
+        scores = bench.evaluate(model, images, preprocess=given, **names)
+        assert scores.score.tolist() == table.score.tolist()
+    for lacking, told in (({}, ""), ({"size": (32, 32)}, ", which lacks mean, std")):
+        with pytest.raises(HeatmarkError) as caught:
+            bench.evaluate(model, images, preprocess=lacking or None, **names)
+        expected = "has no preprocessor_config.json; set `preprocess` (size, mean, std)"
+        assert str(caught.value) == f"model.architecture: {folder} {expected}{told}"
+    (folder / "preprocessor_config.json").write_text("{")
+    assert "preprocessor_config.json cannot be used: " in str(pretrained(f"hf:{folder}").about.preprocess)
+
+
+def test_what_a_preprocess_cannot_say_is_said_by_the_suite() -> None:
+    padded = About("xcit wants images padded or of another form")
+    assert padded.preprocess_with(SAID, "xcit") == Preprocess(**SAID)
+    with pytest.raises(HeatmarkError, match=r"^xcit wants .*; set `preprocess` \(size, mean, std\), which lacks size$"):
+        padded.preprocess_with({key: SAID[key] for key in ("mean", "std")}, "xcit")
 
 
 @pytest.mark.parametrize("name", efficientnet_lite.SIDES)
