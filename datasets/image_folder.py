@@ -28,7 +28,8 @@ class ImageFolder(FolderDataset):
     mask_root: str = ""
     held_out: float = 1.0
 
-    layout: ClassVar[str] = "a folder of images for each class, `held_out` of them (by default all) in split 'val'"
+    layout: ClassVar[str] = "a folder of images for each class"
+    splitting: ClassVar[str] = ", `held_out` of them (by default all) in split 'val'"
 
     def __post_init__(self) -> None:
         if not 0 <= self.held_out <= 1:
@@ -41,12 +42,14 @@ class ImageFolder(FolderDataset):
 
     def listing(self, split: str) -> Listing:
         """The images of a split, by class and name."""
-        return Listing.of(
+        pairs = [
             (f"{folder.name}/{path.name}", label)
             for label, folder in enumerate(self._class_folders())
             for path in image_files(folder)
-            if self._split(f"{folder.name}/{path.name}") == split
-        )
+        ]
+        if not pairs:
+            raise HeatmarkError(f"{self.folder} has no image in the folders inside it; expected {self.layout}")
+        return Listing.of(pair for pair in pairs if self._split(pair[0]) == split)
 
     def truth_of(self, image_id: str, image: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """The image's mask, where there are masks."""
@@ -66,7 +69,10 @@ class ImageFolder(FolderDataset):
         return () if masks is None else (path for folder in class_folders(masks) for path in image_files(folder))
 
     def _class_folders(self) -> list[Path]:
-        return [folder for folder in class_folders(self.folder) if folder.name != _MASKS]
+        found = [folder for folder in class_folders(self.folder) if folder.name != _MASKS]
+        if not found and image_files(self.folder):
+            raise HeatmarkError(f"images lie directly in {self.folder}; expected {self.layout} inside it")
+        return found
 
     def _masks(self) -> Path | None:
         if self.mask_root:

@@ -46,6 +46,7 @@ class FolderDataset(Dataset):
     root: str = ""
     only_present: bool = False
     layout: ClassVar[str] = "the images"
+    splitting: ClassVar[str] = ""  # how settings part the images into splits, which goes on where `layout` ends
 
     @abstractmethod
     def listing(self, split: str) -> Listing:
@@ -128,7 +129,9 @@ class FolderDataset(Dataset):
     def _filled(self, split: str) -> Listing:
         listed = self._listed(split)
         if not listed.ids:
-            raise HeatmarkError(f"{self.folder} has no image of split {split!r}; expected {self.layout}")
+            raise HeatmarkError(
+                f"{self.folder} has no image of split {split!r}; expected {self.layout}{self.splitting}"
+            )
         return listed
 
     def _listed(self, split: str) -> Listing:

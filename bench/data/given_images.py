@@ -28,6 +28,7 @@ EXPECTED = (
 
 
 _FIELDS = 4  # of a fixation: x, y, duration, viewing
+_COLOURS = 3
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,16 @@ class ChosenImages:
 
 @dataclass(frozen=True)
 class GivenImages:
-    """Images to be explained, and what is known of each: `truth`, `fixations` and `ids` in their order."""
+    """Images to be explained, and what is known of each: `truth`, `fixations` and `ids` in their order.
+
+    Where they are to be `labelled`, one without a label is refused.
+    """
 
     images: Any
     truth: Sequence[Any] | Tensor | None = None
     fixations: Sequence[Tensor] | None = None
     ids: Sequence[str] | None = None
+    labelled: bool = False
 
     def __post_init__(self) -> None:
         for name, given in (("truth", self.truth), ("fixations", self.fixations), ("image_ids", self.ids)):
@@ -74,11 +79,10 @@ class GivenImages:
         return len(self.images) if hasattr(self.images, "__len__") else None
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the first image."""
+    def first(self) -> tuple[bool, Tensor]:
+        """Whether the first image is as the network takes it, and (channel, height, width)."""
         for image, _ in _each(self.images):
-            pixels = image.image if isinstance(image, Sample) else _pixels(image, 0)[1]
-            return int(pixels.shape[1]), int(pixels.shape[2])
+            return (False, image.image) if isinstance(image, Sample) else _pixels(image, 0)
         raise HeatmarkError(f"images: {EXPECTED}, at least one")
 
     def batches(self, network: Network, size: int, device: torch.device) -> Iterator[Batch]:
@@ -103,7 +107,12 @@ class GivenImages:
     def _samples(self, network: Network) -> Iterator[Sample]:
         """Prepared samples with what is known of each."""
         for position, (image, label) in enumerate(_each(self.images)):
-            sample = image if isinstance(image, Sample) else Sample(str(position), torch.empty(0), label)
+            if label is None and self.labelled:
+                raise HeatmarkError(
+                    f"targets: {f'images[{position}] carries no label' if position else 'these images carry no labels'}"
+                    "; give a list of outputs, or None for what the network predicts"
+                )
+            sample = image if isinstance(image, Sample) else Sample(str(position), torch.empty(0), label or 0)
             sample = replace(
                 sample,
                 id=_of(self.ids, position, sample.id, "image_ids"),
@@ -133,37 +142,41 @@ class GivenImages:
             raise HeatmarkError(f"truth: expected a tensor of shape ({count}, height, width), got {got}")
 
 
-def _each(images: Any) -> Iterable[tuple[Any, int]]:
-    """Every image with its label, 0 where none is known."""
+def _each(images: Any) -> Iterable[tuple[Any, int | None]]:
+    """Every image with its label, None where none is known."""
     if isinstance(images, Dataset):
         split = images.splits[-1]
-        return ((sample, sample.label) for sample in (images.sample(split, i) for i in range(len(images.ids(split)))))
+        images = ChosenImages(images, split, range(len(images.ids(split))))
+    if isinstance(images, ChosenImages):
+        labelled = images.dataset.labelled
+        samples = (images[position] for position in range(len(images)))
+        return ((sample, sample.label if labelled else None) for sample in samples)
     if isinstance(images, DataLoader):
         return (pair for batch in images for pair in _rows(batch))
     if isinstance(images, Tensor | np.ndarray):
         if images.ndim not in (3, 4) or (images.ndim == 3 and images.dtype not in (np.uint8, torch.uint8)):
             raise HeatmarkError(f"images: {EXPECTED}; got {images.dtype} {tuple(images.shape)}")
-        return ((image, 0) for image in images)
+        return ((image, None) for image in images)
     if isinstance(images, str | Path | Image.Image | dict) or not hasattr(images, "__getitem__"):
         raise HeatmarkError(f"images: {EXPECTED}; got {type(images).__name__}")
     return (_pair(images[position]) for position in range(len(images)))
 
 
-def _rows(batch: Any) -> Iterator[tuple[Any, int]]:
+def _rows(batch: Any) -> Iterator[tuple[Any, int | None]]:
     """The images of a loader's batch, with their labels where it has some."""
     images, labels = _parts(batch)
     for row, image in enumerate(images):
-        yield image, 0 if labels is None else int(labels[row])
+        yield image, None if labels is None else int(labels[row])
 
 
-def _pair(item: Any) -> tuple[Any, int]:
+def _pair(item: Any) -> tuple[Any, int | None]:
     """An item of a data set: an image, or an image with its label."""
     if isinstance(item, Sample):
         return item, item.label
     if isinstance(item, tuple | list | dict):
         image, label = _parts(item)
-        return image, 0 if label is None else int(label)
-    return item, 0
+        return image, None if label is None else int(label)
+    return item, None
 
 
 def _parts(item: Any) -> tuple[Any, Any]:
@@ -197,6 +210,11 @@ def _pixels(image: Any, position: int) -> tuple[bool, Tensor]:
         return False, levels.expand(3 if len(levels) == 1 else len(levels), -1, -1).float() / 255
     if not image.is_floating_point() or image.ndim != 3 or image.device.type == "meta":
         raise HeatmarkError(f"{where}: {EXPECTED}; got {image.dtype} {tuple(image.shape)} on {image.device.type}")
+    if image.shape[2] == _COLOURS and image.shape[0] > _COLOURS:
+        given = tuple(image.shape)
+        raise HeatmarkError(
+            f"{where}: {given} looks like (height, width, channel); expected (image, channel, height, width)"
+        )
     return True, image.detach().to(torch.promote_types(image.dtype, torch.float32))
 
 

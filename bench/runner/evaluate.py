@@ -25,6 +25,7 @@ from bench.api import (
     Scored,
 )
 from bench.data.batches import evenly_spaced, usable
+from bench.data.folders import class_folders, image_files
 from bench.data.given_images import ChosenImages, GivenImages
 from bench.engine.devices import check_place, device_named
 from bench.errors import HeatmarkError, exits_refused
@@ -55,8 +56,7 @@ class Named:
     @classmethod
     def of(cls, model: Model, images: Any, device: torch.device | str | None, preprocess: Any) -> "Named":
         """As `evaluate` takes them; HeatmarkError where a name is none, or weights or files are not here."""
-        if isinstance(images, str | Path) and Path(images).is_file():
-            images = [images]
+        images = _files_of(images)
         images_table = _dataset_table(images)
         chosen, dataset = dataset_of(images_table, "images") if images_table is not None else (None, None)
         if chosen is None and isinstance(images, Dataset):
@@ -72,6 +72,17 @@ class Named:
             if device is not None and isinstance(module, nn.Module):
                 check_place(module, device)
         return own if chosen is None or dataset is None else replace(own, images=_chosen(chosen, dataset, own.model))
+
+
+def _files_of(images: Any) -> Any:
+    """The image files where the path of one, or of a folder in which they lie directly, is given; all else as it is."""
+    if not isinstance(images, str | Path):
+        return images
+    path = Path(images)
+    if path.is_file():
+        return [path]
+    flat = path.is_dir() and not class_folders(path)
+    return (image_files(path) if flat else None) or images
 
 
 def _dataset_table(images: Any) -> Mapping[str, Any] | None:
@@ -145,7 +156,8 @@ def evaluate(
     (batch, height, width, 3), PIL images, paths, which `preprocess` brings to the model (default: its own size, in
     [0, 1]; a `Preprocess`, or a suite's table such as {"size": [224, 224]}, which changes what it names); or a data set
     or DataLoader of either; or a data set by name, as a suite's table ({"name":
-    "torchvision:Imagenette", "split": "val", "images": 100}), or as a folder with a folder of images for each class.
+    "torchvision:Imagenette", "split": "val", "images": 100}), or as a folder with a folder of images for each class; a
+    folder in which images lie directly gives images without labels.
     `targets`: outputs to explain by number, or by name in `classes`; "labels" for those of the data set; None for the
     predicted ones. `truth`: a map (height, width) in [0, 1] for each
     image, `fixations`: (count, 4) for each; `references` (any, channel, height, width) as the model takes them.
@@ -158,7 +170,8 @@ def evaluate(
     scorers = several(metrics, "metrics", _metric)
     _check_progress(progress)
     named = Named.of(model, images, device, preprocess)
-    given, names = GivenImages(named.images, truth, fixations, image_ids), named.classes if classes is None else classes
+    given = GivenImages(named.images, truth, fixations, image_ids, labelled=isinstance(targets, str))
+    names = named.classes if classes is None else classes
     work = Evaluation(
         *(named.model, given, targets, attributions, references, preprocess, output, names),
         *(batch, on_error, seed, scorers),
@@ -201,7 +214,8 @@ def explain(
     """
     _check_progress(progress)
     named = Named.of(model, images, device, preprocess)
-    given, names = GivenImages(named.images, truth, None, image_ids), named.classes if classes is None else classes
+    given = GivenImages(named.images, truth, None, image_ids, labelled=isinstance(targets, str))
+    names = named.classes if classes is None else classes
     work = Evaluation(
         named.model, given, targets, attributions, references, preprocess, output, names, batch, "raise", seed
     )

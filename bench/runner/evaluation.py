@@ -30,6 +30,7 @@ from bench.engine.allocator import keep_large_blocks
 from bench.engine.devices import device_of_network
 from bench.engine.predict import usual_chunk
 from bench.errors import HeatmarkError, nearest
+from bench.pretrained.record import unsaid_preprocess
 from bench.progress import progress as progress_bars
 from bench.runner.explain import attempt, measure_each
 from bench.scoring.measure import explained_by, measure
@@ -126,9 +127,18 @@ class Evaluation:
             raise HeatmarkError(
                 f"model: expected a name, a torch.nn.Module or a Network, got {type(self.model).__name__}"
             )
-        sized = isinstance(self.preprocess, Preprocess) or "size" in (self.preprocess or {})
-        preprocess = self._preprocess(Preprocess() if sized else Preprocess(size=self.images.size))
+        preprocess = self._preprocess(self._own_size())
         return in_usual_chunks(Network(self.model, preprocess=preprocess, output=self.output or "logits"))
+
+    def _own_size(self) -> Preprocess:
+        """Images in [0, 1] of the size that they have; said in the log where they are pictures and nothing is known."""
+        if isinstance(self.preprocess, Preprocess) or "size" in (self.preprocess or {}):
+            return Preprocess()
+        ready, first = self.images.first
+        own = Preprocess(size=(int(first.shape[1]), int(first.shape[2])))
+        if not ready and self.preprocess is None:
+            unsaid_preprocess(own, "network")
+        return own
 
     def _preprocess(self, known: Preprocess) -> Preprocess:
         """What was given, or what is known without it; a table says some of it otherwise, key by key."""

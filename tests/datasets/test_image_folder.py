@@ -82,6 +82,18 @@ def test_everything_is_held_out_unless_asked_for(root: Path) -> None:
         dataset(root).ids("train")
 
 
+def test_a_folder_without_folders_of_classes_is_told_of_in_words_of_its_owner(tmp_path: Path) -> None:
+    expected = "expected it to hold a folder of images for each class$"
+    with pytest.raises(HeatmarkError, match=f"^no folder {tmp_path}/picz; {expected}"):
+        dataset(tmp_path / "picz").ids("val")
+    save(tmp_path / "cat.jpg", np.zeros((6, 8, 3), np.uint8))
+    with pytest.raises(HeatmarkError, match=f"^images lie directly in {tmp_path}; expected a folder of images"):
+        dataset(tmp_path).ids("val")
+    (tmp_path / "cats").mkdir()
+    with pytest.raises(HeatmarkError, match=f"^{tmp_path} has no image in the folders inside it; expected a folder"):
+        dataset(tmp_path).ids("val")
+
+
 def test_the_fingerprint_follows_the_masks(root: Path) -> None:
     before = dataset(root).fingerprint()
     masks(root / "masks")

@@ -171,7 +171,10 @@ FORMS = {
     "loader of dicts": lambda pictures, folder: DataLoader(
         [{"image": one} for one in as_tensor(pictures)], batch_size=2
     ),
+    "folder": lambda pictures, folder: as_paths(pictures, folder)[0].parent,
 }
+WITH_LABELS = {"data set", "loader"}
+PICTURES = {"8-bit array", "8-bit tensor", "list of arrays", "PIL images", "paths", "texts", "folder"}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -182,6 +185,49 @@ def test_the_form_of_the_images_changes_no_score(
     expected = bench.evaluate(module, as_tensor(pictures), truth=truth, **RAW)
     got = bench.evaluate(module, FORMS[form](pictures, tmp_path), truth=truth, **RAW)
     pd.testing.assert_frame_equal(got, expected)
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in WITH_LABELS])
+def test_images_without_labels_are_not_explained_by_label(
+    network: Network, pictures: np.ndarray, tmp_path: Path, form: str
+) -> None:
+    images = FORMS[form](pictures, tmp_path)
+    with pytest.raises(HeatmarkError, match=r"^targets: these images carry no labels; give a list of .*, or None for"):
+        bench.evaluate(network.module.float(), images, "labels", attributions=["random_map"], metrics=["gini"])
+
+
+@pytest.mark.parametrize("name", ["photographs", {"name": "photographs", "images": 2}, "instance"])
+def test_a_data_set_that_nobody_labelled_is_not_explained_by_label(network: Network, name: object) -> None:
+    images = make_plugin("datasets", {"name": "photographs"}, "datasets") if name == "instance" else name
+    with pytest.raises(HeatmarkError, match=r"^targets: these images carry no labels"):
+        bench.explain(network, images, "labels", attributions=["random_map"])
+
+
+def test_one_image_without_a_label_is_named(network: Network, pictures: np.ndarray) -> None:
+    images = list(zip(as_tensor(pictures), range(5), strict=True))
+    images[3] = images[3][:1]
+    with pytest.raises(HeatmarkError, match=r"^targets: images\[3\] carries no label;"):
+        bench.explain(network.module.float(), images, "labels", attributions=["random_map"])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_pictures_without_a_preprocess_are_told_of_once(
+    network: Network, pictures: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
+) -> None:
+    module, images = network.module.float(), FORMS[form](pictures, tmp_path)
+    bench.explain(module, images, attributions=["random_map"], batch=2)
+    said = [record.getMessage() for record in caplog.records]
+    told = "network: its weights do not say how they want images: taken at 12 x 10, mean 0, deviation 1; set"
+    assert [line.startswith(told) for line in said] == [True] * (form in PICTURES)
+    caplog.clear()
+    bench.explain(module, images, attributions=["random_map"], preprocess={"size": [12, 10]})
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("images", [torch.zeros(2, 64, 64, 3), np.zeros((2, 64, 64, 3)), [torch.zeros(64, 64, 3)]])
+def test_channels_that_stand_last_are_told_of(network: Network, images: object) -> None:
+    with pytest.raises(HeatmarkError, match=r"^images\[0\]: \(64, 64, 3\) looks like \(height, width, channel\);"):
+        bench.explain(network.module.float(), images, attributions=["random_map"])
 
 
 def test_the_batch_changes_no_score_and_no_order(network: Network, request_of) -> None:
