@@ -24,7 +24,7 @@ def weights_kept(networks: pd.DataFrame, store: Path) -> dict[str, bytes]:
 
     Nothing where all together are larger than `LARGEST`, or where a network is not there any more.
     """
-    trained = networks[~networks["log"].fillna("").isin(["", "[]"])]
+    trained = networks[networks["log"].notna() & ~networks["log"].isin(["", "[]"])]
     wanted = set(trained["weights"].astype(str))
     found: dict[str, bytes] = {}
     for path in sorted(store.glob("*.safetensors")):

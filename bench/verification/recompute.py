@@ -100,7 +100,7 @@ def drawn(results: Results, run: Run, share: float, seed: int, *, among_few: boo
 
 def _of_few_networks(cells: pd.DataFrame, count: int, chance: np.random.Generator) -> pd.DataFrame:
     """The cells of as few networks, with all their seeds, as have `count` cells, in random order."""
-    numbers = cells.groupby(["network", "recipe"]).ngroup()
+    numbers = cells.groupby(["network", "recipe"], observed=True).ngroup()
     order = chance.permutation(numbers.max() + 1)
     held = numbers.value_counts()[order].cumsum()
     return cells[numbers.isin(order[: held.searchsorted(count) + 1])]
