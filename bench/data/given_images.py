@@ -211,9 +211,8 @@ def _pixels(image: Any, position: int) -> tuple[bool, Tensor]:
     if not image.is_floating_point() or image.ndim != 3 or image.device.type == "meta":
         raise HeatmarkError(f"{where}: {EXPECTED}; got {image.dtype} {tuple(image.shape)} on {image.device.type}")
     if image.shape[2] == _COLOURS and image.shape[0] > _COLOURS:
-        given = tuple(image.shape)
         raise HeatmarkError(
-            f"{where}: {given} looks like (height, width, channel); expected (image, channel, height, width)"
+            f"{where}: {tuple(image.shape)} looks like (height, width, channel); expected (channel, height, width)"
         )
     return True, image.detach().to(torch.promote_types(image.dtype, torch.float32))
 
