@@ -57,15 +57,17 @@ class Race:
 
     def pairs(self, group: Sequence[Trained]) -> list[Pair]:
         """The cells of the networks of an entry that go on."""
-        suite, own = self.run.suite, (group[0].network.name, group[0].recipe)
-        methods = {stop.attribution for stop in self.stopped if (stop.network, stop.recipe) == own}
-        metrics = {stop.metric for stop in self.stopped if stop.metric}
+        own = (group[0].network.name, group[0].recipe)
+        gone = {
+            (stop.attribution, stop.metric)
+            for stop in self.stopped
+            if not stop.attribution or (stop.network, stop.recipe) == own
+        }
         return [
             (method, metric)
-            for method in suite.attributions
-            if method.label not in methods
-            for metric in suite.metrics
-            if metric.label not in metrics
+            for method in self.run.suite.attributions
+            for metric in self.run.suite.metrics
+            if gone.isdisjoint([(method.label, ""), ("", metric.label), (method.label, metric.label)])
         ]
 
     def left(self, count: int) -> int:

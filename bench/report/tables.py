@@ -86,12 +86,14 @@ def _left_off(board: Board, entry: int, metric: int) -> dict[str, object]:
     """Where a run has left off what was decided: how many images were planned, and why this entry has fewer."""
     if board.stops is None:
         return {}
-    own = {str(board.entries.attribution[entry]), str(board.metrics.metric[metric])}
-    network = str(board.entries.network[entry])
-    rows = [row for row in left_off(board.manifest) if row["code"] in own]
-    here = [row for row in rows if not network or row["network"] in ("", network)]
-    said = [f"{row['network']} after {row['images']}: {row['why']}".strip() for row in here]
-    return {"planned": board.looks[-1], "left_off": "; ".join(said)}
+    network, attribution = str(board.entries.network[entry]), str(board.entries.attribution[entry])
+    column = str(board.metrics.metric[metric])
+    said: dict[str, str] = {}  # by network the first that holds; those of all networks are under no name
+    for row in left_off(board.manifest):
+        meant = row["attribution"] in ("", attribution) and (not row["metrics"] or column in row["metrics"])
+        if meant and "" not in said and (not network or row["network"] in ("", network)):
+            said.setdefault(row["network"], f"{row['network']} after {row['images']}: {row['why']}".strip())
+    return {"planned": board.looks[-1], "left_off": "; ".join(said.values())}
 
 
 def render(table: pd.DataFrame, form: Format) -> str:

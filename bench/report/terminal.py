@@ -43,7 +43,7 @@ def show(view: View, console: Console) -> None:
         _show_places(view, console)
     methods = {str(board.entries.attribution[row]) for row in board.methods}
     for row in left_off(board.manifest):
-        if row["code"] in methods:
+        if row["attribution"] in methods:
             on = f" on {row['network']}" if row["network"] else ""
             console.print(f"{row['what']}{on} left off after {row['images']} of {board.looks[-1]}: {row['why']}.")
     refused = int((images_come(board) - board.means.images).sum())

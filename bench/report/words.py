@@ -53,21 +53,28 @@ def test_of(manifest: Mapping[str, Any]) -> str:
 def left_off(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What a run with `--decide` has left off before the last image that was planned: `what`, after `images`, `why`.
 
-    Networks are named where there are several; metrics are left off on all of them.
+    Networks are named where there are several; metrics are left off on all of them. `attribution` and `metrics` are
+    their labels, empty where all are meant; what was left off under several metrics at once is one row.
     """
     decided = manifest.get("decided", {})
     names = {kind: display_names(manifest, kind) for kind in ("attributions", "metrics")}
     stops = [own for own in decided.get("stopped", []) if own["images"] < decided["looks"][-1]]
-    several = len({(own["network"], own["recipe"]) for own in stops if not own["metric"]}) > 1
+    several = len({(own["network"], own["recipe"]) for own in stops if own["attribution"]}) > 1
+    together: dict[tuple[Any, ...], list[str]] = {}
+    for own in stops:
+        alone = "" if own["attribution"] else own["metric"]
+        key = (own["network"], own["recipe"], own["attribution"], own["images"], own["reason"], alone)
+        together.setdefault(key, []).extend([own["metric"]] if own["metric"] else [])
     return [
         {
-            "what": names["metrics"].get(own["metric"]) or names["attributions"].get(own["attribution"]),
-            "code": own["metric"] or own["attribution"],
-            "network": own["network"] if several else "",
-            "images": own["images"],
-            "why": own["reason"],
+            "what": _what(names["attributions"].get(attribution, ""), [names["metrics"][name] for name in metrics]),
+            "attribution": attribution,
+            "metrics": metrics,
+            "network": network if several else "",
+            "images": images,
+            "why": why,
         }
-        for own in stops
+        for (network, _, attribution, images, why, _), metrics in together.items()
     ]
 
 
@@ -80,6 +87,10 @@ def counts_nothing(view: View) -> dict[str, list[str]]:
         why = "no weight was asked for" if board.asked else view.audit[metric].reasons[0]
         found.setdefault(why, []).append(str(board.metrics.shown[metric]))
     return found
+
+
+def _what(attribution: str, metrics: list[str]) -> str:
+    return " under ".join([*filter(None, [attribution]), *([listed(metrics)] if metrics else [])])
 
 
 def data_set(manifest: Mapping[str, Any]) -> str:

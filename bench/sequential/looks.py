@@ -1,12 +1,13 @@
 """In which order images come, and after how many of them one looks."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-EIGHTHS = 8
 FEWEST = 8  # images, before which nothing is looked at
+GROWTH = 1.25  # of the images from look to look
 
 
 def image_order(ids: Iterable[str]) -> list[int]:
@@ -19,9 +20,11 @@ def image_order(ids: Iterable[str]) -> list[int]:
 
 
 def look_counts(images: int) -> tuple[int, ...]:
-    """After how many images one looks: every eighth of them, the last time after all."""
-    counts = {-(-images * part // EIGHTHS) for part in range(1, EIGHTHS + 1)}
-    return tuple(sorted(count for count in counts if count >= FEWEST or count == images))
+    """After how many images one looks: first after a few, then whenever there are a quarter more, last after all."""
+    if images <= FEWEST:
+        return (images,)
+    steps = max(round(math.log(images / FEWEST) / math.log(GROWTH)), 1)
+    return tuple(sorted({round(FEWEST * (images / FEWEST) ** (step / steps)) for step in range(steps + 1)}))
 
 
 def fractions(looks: Sequence[int]) -> tuple[float, ...]:

@@ -70,7 +70,8 @@ def paired(scores: Array, run: Counts) -> Pairs:
     freedom = _freedom(variance / n, n - 1, of_seeds, seed_freedom)
     p = _p_values(shift + offset, np.sqrt(total), skewness, n, freedom)
     shared = (run[:, None] == run[None, :]) & (of_seeds > 0)
-    p[shared] = np.maximum(p, _joined(shift + offset, variance / n, n - 1, of_seeds, seed_freedom, shared))[shared]
+    if shared.any():
+        p[shared] = np.maximum(p, _joined(shift + offset, variance / n, n - 1, of_seeds, seed_freedom, shared))[shared]
     p = np.maximum(p, np.minimum(1, 2.0 ** (1 - _differing(flat, count))))
     difference, error = (shift + offset) * spread, np.sqrt(total) * spread
     rounded = np.maximum(np.abs(difference), error) <= rounding(flat)

@@ -43,7 +43,10 @@ def ways_of(entries: pd.DataFrame, metrics: pd.DataFrame, centres: Array, height
 
 def runs_of(entries: pd.DataFrame) -> list[list[int]]:
     """The rows of each trained network."""
-    return [[int(row) for row in own.index] for _, own in entries.groupby(NETWORK, sort=False)]
+    found: dict[tuple[object, ...], list[int]] = {}
+    for row, name in zip(entries.index, zip(*(entries[column] for column in NETWORK), strict=True), strict=True):
+        found.setdefault(name, []).append(int(row))
+    return list(found.values())
 
 
 def only(rows: list[int], chosen: "pd.Series[bool]") -> int | None:

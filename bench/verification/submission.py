@@ -123,7 +123,8 @@ def _planned(manifest: Mapping[str, Any], entry: tuple[str, str, str], metric: s
     stops = [
         int(stop["images"])
         for stop in manifest.get("decided", {}).get("stopped", [])
-        if stop["metric"] == metric or (stop["network"], stop["recipe"], stop["attribution"]) == entry
+        if stop["metric"] in ("", metric)
+        and (not stop["attribution"] or (stop["network"], stop["recipe"], stop["attribution"]) == entry)
     ]
     return min([images, *stops])
 
@@ -131,7 +132,8 @@ def _planned(manifest: Mapping[str, Any], entry: tuple[str, str, str], metric: s
 def _last_stops(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was left off last, where everything was before the last image."""
     stops = manifest.get("decided", {}).get("stopped", [])
-    return stops[-1:] if {stop["metric"] for stop in stops} >= set(manifest["metrics"]) else []
+    whole = {stop["metric"] for stop in stops if not stop["attribution"]}
+    return stops[-1:] if whole >= set(manifest["metrics"]) else []
 
 
 def _texts(manifest: Mapping[str, Any]) -> dict[str, str]:

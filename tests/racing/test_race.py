@@ -13,6 +13,7 @@ from bench.errors import HeatmarkError
 from bench.progress import silent
 from bench.racing.race import in_order, run_decided
 from bench.report.view import view_of
+from bench.report.words import left_off
 from bench.report.write import write_with_report
 from bench.results.cell_store import Store
 from bench.results.result_set import Results, read_results
@@ -50,10 +51,12 @@ nodes = 4
 name = "random_map"
 [[attributions]]
 name = "oracle"
+[[attributions]]
+name = "centre"
 [[metrics]]
 name = "relevance_mass"
 [[metrics]]
-name = "deletion"
+name = "insertion"
 step = 1024
 [[metrics]]
 name = "gini"
@@ -90,15 +93,29 @@ def test_scores_are_those_of_the_full_run_on_the_images_seen(folder: Path, raced
     both = beside(raced.scores, run_suite(run_of(folder)).scores)
     assert both.status.eq(both.status_full).all()
     assert both.score.sub(both.score_full).abs().max() <= 1e-6  # other images are in the same batch
-    assert len(raced.scores) < 24 * 4 * 3
+    assert len(raced.scores) < 24 * 5 * 3
 
 
 def test_what_hangs_on_nothing_is_left_off_and_said(raced: Results) -> None:
     stops = raced.manifest["decided"]["stopped"]
     gini = next(stop for stop in stops if stop["metric"] == "gini")
-    assert (gini["images"], gini["reason"]) == (9, "what a map is like, not what it is worth")
+    assert (gini["images"], gini["reason"]) == (8, "what a map is like, not what it is worth")
     seen = raced.scores[raced.scores.metric.eq("gini")].groupby("attribution").image.nunique()
-    assert seen.eq(9).all()
+    assert seen.eq(8).all()
+
+
+def test_a_control_is_left_off_under_a_metric_and_not_under_another(raced: Results, folder: Path) -> None:
+    scores = raced.scores[raced.scores.attribution.eq("centre")]
+    assert scores.groupby("metric").image.nunique().to_dict() == {
+        "gini": 8,
+        "insertion(step=1024)": 15,
+        "relevance_mass": 8,
+    }
+    (own,) = [row for row in left_off(raced.manifest) if row["attribution"] == "centre" and row["metrics"]]
+    assert (own["what"], own["images"]) == ("Centre under Relevance mass", 8)
+    table = pd.read_csv(folder / "raced" / "leaderboard.csv").set_index(["attribution", "metric"]).left_off
+    assert table["centre", "relevance_mass"] == "after 8: nothing hangs on it any more"
+    assert table["centre", "insertion(step=1024)"] == "after 15: no method is left"
 
 
 def test_an_interrupted_race_decides_the_same(
@@ -143,11 +160,11 @@ def test_the_order_is_that_of_the_ids_whatever_the_batch(folder: Path) -> None:
 def test_the_board_is_whole_and_says_what_was_left_off(folder: Path, raced: Results) -> None:
     results = read_results(folder / "raced")
     board = entry_board(results)
-    assert board.looks == (9, 12, 15, 18, 21, 24)
+    assert board.looks == (8, 10, 12, 15, 19, 24)
     assert len(view_of(results).methods) == 2
     page = (folder / "raced" / "index.html").read_text()
     assert "Left off before all 24 images, and why" in page
-    assert "alpha spent over looks after 9, 12, 15, 18, 21 and 24 images" in page
+    assert "alpha spent over looks after 8, 10, 12, 15, 19 and 24 images" in page
     table = pd.read_csv(folder / "raced" / "leaderboard.csv")
     assert table.refused.eq(0).all()
     assert table[table.metric.eq("gini")].left_off.str.contains("what a map is like").all()
@@ -159,7 +176,7 @@ def test_a_race_is_verified_sent_planned_and_kept_in_the_store(folder: Path, rac
     store = ["--store", str(folder / "store8")]
     found = run.invoke(app, ["verify", str(folder / "raced"), "--share", "1", *store])
     assert found.exit_code == 0, found.output
-    assert "12 same" in found.output
+    assert "15 same" in found.output
     sent = run.invoke(app, ["submit", str(folder / "raced"), str(folder / "sent"), "--sender", "A", *store])
     assert sent.exit_code == 0, sent.output
     kept = run.invoke(app, ["store", "prune", suite, "--dry-run", *store])

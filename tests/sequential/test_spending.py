@@ -1,10 +1,12 @@
 """Alpha spent over looks: boundaries against published ones, and how often nothing is found to be something."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from bench.sequential.looks import fractions, image_order, last_looks, look_counts
+from bench.sequential.looks import FEWEST, fractions, image_order, last_looks, look_counts
 from bench.sequential.spending import levels, paid, spent, still_possible
 
 LOOKS = fractions(look_counts(128))
@@ -39,8 +41,8 @@ def test_what_is_paid_is_no_less_than_the_p_value() -> None:
 
 
 def test_nothing_is_found_no_oftener_than_alpha_however_often_one_looks() -> None:
-    steps = np.random.default_rng(0).standard_normal((20_000, len(LOOKS)))
-    z = steps.cumsum(1) / np.sqrt(np.arange(1, len(LOOKS) + 1))
+    steps = np.sqrt(np.diff([0.0, *LOOKS])) * np.random.default_rng(0).standard_normal((20_000, len(LOOKS)))
+    z = steps.cumsum(1) / np.sqrt(LOOKS)
     p = np.min([paid(2 * stats.norm.sf(np.abs(z[:, look])), LOOKS, look) for look in range(len(LOOKS))], axis=0)
     for alpha in (0.2, 0.05, 0.01):
         error = np.sqrt(alpha * (1 - alpha) / len(p))
@@ -64,11 +66,30 @@ def test_images_come_in_an_order_of_their_own() -> None:
     assert [ids[i] for i in order] == [ids[::-1][i] for i in image_order(ids[::-1])]
 
 
-def test_looks_are_eighths_and_never_at_a_handful() -> None:
-    assert look_counts(128) == (16, 32, 48, 64, 80, 96, 112, 128)
-    assert look_counts(100) == (13, 25, 38, 50, 63, 75, 88, 100)
-    assert look_counts(16) == (8, 10, 12, 14, 16)
+def test_looks_come_with_a_quarter_more_images_and_never_at_a_handful() -> None:
+    assert look_counts(128) == (8, 10, 13, 16, 20, 25, 32, 40, 51, 64, 81, 102, 128)
+    assert look_counts(100) == (8, 10, 13, 16, 20, 25, 32, 40, 50, 63, 79, 100)
+    assert look_counts(16) == (8, 10, 13, 16)
+    assert look_counts(9) == (8, 9)
     assert look_counts(3) == (3,)
+
+
+@pytest.mark.parametrize("images", [*range(1, 40), 128, 1_000, 50_000])
+def test_the_last_look_is_after_all_images_and_none_comes_twice(images: int) -> None:
+    looks = look_counts(images)
+    assert looks[-1] == images
+    assert (np.diff(looks) > 0).all()
+    assert looks[0] == min(images, FEWEST)
+    assert max((b / a for a, b in pairwise(looks)), default=1) <= 1.4
+
+
+@pytest.mark.parametrize("images", [9, 24, 1_000, 50_000])
+def test_levels_of_close_looks_spend_alpha_and_no_more(images: int) -> None:
+    parts = fractions(look_counts(images))
+    steps = np.sqrt(np.diff([0.0, *parts])) * np.random.default_rng(images).standard_normal((20_000, len(parts)))
+    z = steps.cumsum(1) / np.sqrt(parts)
+    found = (2 * stats.norm.sf(np.abs(z)) <= levels(parts, 0.05)).any(1).mean()
+    assert abs(found - 0.05) < 4 * np.sqrt(0.05 * 0.95 / len(z))
 
 
 def test_the_last_look_of_an_entry_is_where_its_images_end() -> None:
