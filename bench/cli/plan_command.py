@@ -26,6 +26,9 @@ def plan(
         str | None,
         typer.Option(help="Images a second forward, and there and back, as 2000,600: of a device that is not here."),
     ] = None,
+    decide: Annotated[
+        bool, typer.Option("--decide", help="How few passes `run --decide` can take, and how many it may.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Everything for programs, on standard output.")] = False,
     download: Download = False,
     allow_code: AllowCode = False,
@@ -41,13 +44,16 @@ def plan(
         allow_code=allow_code,
     )
     given = _given(throughput)
+    if decide and workers > 1:
+        raise HeatmarkError("--decide looks at all scores before it goes on, in one process; expected no --workers")
     from bench.cli import run_to_board  # noqa: F401 - all that a run imports, for the seconds that it takes
-    from bench.cli.plan_table import show
+    from bench.cli.plan_table import show, show_decided
     from bench.parallel.carry_out import threads_of
     from bench.parallel.plan import plan_of
     from bench.parallel.throughput import Throughput
     from bench.parallel.units import Job
     from bench.progress import progress
+    from bench.racing.race import check_places
     from bench.results.cell_store import Store
     from bench.runner.records import Run
     from bench.suites.load import with_plugins
@@ -55,12 +61,17 @@ def plan(
     place = device_of(device)
     job = Job(file, store, place.type, workers, retrain)
     speed = None if given is None else Throughput(1 / given[0], 1 / given[0], 1 / given[1])
+    ready = with_plugins(file)
+    if decide:
+        check_places(ready)
     with progress() as bars, threads_of(job) if workers > 1 else nullcontext():
-        planned = plan_of(job, Run(with_plugins(file), Store(store), place, bars), speed)
+        planned = plan_of(job, Run(ready, Store(store), place, bars), speed)
     if as_json:
         write(json.dumps(planned.record(), indent=2) + "\n")
     else:
         show(planned)
+        if decide:
+            show_decided(planned)
 
 
 def _given(said: str | None) -> tuple[float, float] | None:

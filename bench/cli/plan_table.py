@@ -34,6 +34,15 @@ def show(planned: Plan) -> None:
         say(f"Note: {note}")
 
 
+def show_decided(planned: Plan) -> None:
+    """Print how few passes a race takes, and how many it may."""
+    images, forward, backward, seconds = planned.decided_at_once()
+    least = f"{forward:,} forward, {backward:,} backward, {duration(seconds)}"
+    say(f"With --decide: at least {least}, where all is decided by {images} of {planned.images:,} images; at most all")
+    if planned.stored:
+        say("Note: with --decide images come in another order, and cells of a whole run are of no use to it")
+
+
 def _show_work(planned: Plan) -> None:
     """A row for each network and method; for networks and for methods where that would be too many."""
     rows = {(task.network, _row(task)) for task in planned.tasks}

@@ -21,8 +21,10 @@ from bench.runner.networks import NetworkLoader, looked_at
 from bench.runner.records import Run, Trained
 from bench.runner.sample_heatmaps import pictures_lacking
 from bench.runner.speed import AuditSample, audit_sample, set_up, tuned, with_chunk
+from bench.sequential.looks import look_counts
 
 DEAREST = 10
+_BY_IMAGE = ("predictions", "explanations", "scores")
 # Of a cell: its columns' ends and checksums, and for each image its id and status, a score, a point of a curve.
 CELL_BYTES, IMAGE_BYTES, POINT_BYTES = 2100, 9, 3.5
 PICTURE_BYTES = 0.9  # for each pixel of a heatmap, its rank map, and a channel of its image
@@ -86,9 +88,19 @@ class Plan:
 
     def with_images(self, share: float) -> float:
         """Seconds with this share of the images."""
-        by_image = ("predictions", "explanations", "scores")
-        work = sum(t.seconds * (share if t.what in by_image else 1) for t in self.tasks)
+        work = sum(task.seconds * (share if task.what in _BY_IMAGE else 1) for task in self.tasks)
         return self.start + work + self.finish
+
+    def decided_at_once(self) -> tuple[int, int, int, float]:
+        """Images, passes forward and backward, and seconds where `--decide` leaves off everything at its first look.
+
+        Nothing takes less. What takes most, as where methods are alike, is the whole suite.
+        """
+        images = look_counts(self.images)[0] if self.images else 0
+        share = images / max(self.images, 1)
+        forward = sum(task.forward * (share if task.what in _BY_IMAGE else 1) for task in self.tasks)
+        backward = sum(task.backward * (share if task.what in _BY_IMAGE else 1) for task in self.tasks)
+        return images, round(forward), round(backward), self.with_images(share)
 
     def record(self) -> dict[str, Any]:
         """Everything for programs."""
@@ -100,6 +112,9 @@ class Plan:
             "minutes": {workers: self.seconds_of(workers) / 60 for workers in sorted({1, self.workers})},
             "dearest": [asdict(task) for task in self.dearest],
             "adaptive": saved and {"tolerance": TOLERANCE, "forward": saved[0], "minutes": saved[1] / 60},
+            "decided_at_once": dict(
+                zip(("images", "forward", "backward", "seconds"), self.decided_at_once(), strict=True)
+            ),
             "quarter_of_the_images": {"minutes": self.with_images(0.25) / 60},
             "tasks": [asdict(task) for task in self.tasks],
         }

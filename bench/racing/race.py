@@ -21,6 +21,7 @@ from bench.runner.sample_heatmaps import gallery_of
 from bench.sequential.looks import image_order, look_counts
 from bench.statistics.build import entry_board
 from bench.statistics.paired_tests import ALPHA
+from bench.suites.load import Suite
 
 KINDS = ("methods", "protocols")
 
@@ -111,6 +112,14 @@ def race_blocks(run: Run, group: list[Trained]) -> list[Block]:
     return [block for look in range(len(race.looks)) for block in race.blocks(look)]
 
 
+def check_places(suite: Suite) -> None:
+    """Raises HeatmarkError for a suite whose question is none of methods: it has no places to decide."""
+    if suite.table.question not in KINDS:
+        raise HeatmarkError(
+            f"--decide: suite {suite.table.name} asks about {suite.table.question}; expected one about methods"
+        )
+
+
 def run_decided(run: Run, *, half_width: float | None = None, retrain: bool = False) -> Results:
     """Compute what it takes to decide the places of the methods, store it, and gather it as a result set.
 
@@ -119,10 +128,7 @@ def run_decided(run: Run, *, half_width: float | None = None, retrain: bool = Fa
     suite whose question is none of methods.
     """
     suite = run.suite
-    if suite.table.question not in KINDS:
-        raise HeatmarkError(
-            f"--decide: suite {suite.table.name} asks about {suite.table.question}; expected one about methods"
-        )
+    check_places(suite)
     sweep(run.store.root)
     race = Race.of(run, [ready_networks(run, number, retrain=retrain) for number in range(len(suite.recipes))])
     run.progress.advance(CELLS, 0, race.left(0))

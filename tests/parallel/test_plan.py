@@ -19,6 +19,7 @@ from bench.parallel.plan import Plan, plan_of
 from bench.parallel.throughput import Throughput, Timing, measured
 from bench.parallel.units import Job
 from bench.progress import silent
+from bench.racing.race import run_decided
 from bench.results.cell_store import Store
 from bench.runner import run as running
 from bench.runner.blocks import blocks_of
@@ -184,6 +185,36 @@ def test_what_threads_compute_is_no_waiting() -> None:
     assert throughput.waited(1.0, 2.0, 2) == 1.0
     assert throughput.waited(10.0, 2.0, 2) == pytest.approx(10.0)
     assert throughput.waited(1.0, 5.0, 2) == 1.0
+
+
+def test_a_race_takes_no_less_than_its_plan_and_no_more_than_the_whole_suite(
+    tmp_path: Path, counted: dict[str, int]
+) -> None:
+    few = FEW | {"dataset": FEW["dataset"] | {"images": 12}}
+    only = {"attributions": ["simple_gradient", "random_map"], "metrics": ["relevance_mass", "gini"]}
+    job = job_of("embedded", tmp_path, few, only)
+    planned = plan_of(job, run_of(job), GIVEN)
+    images, forward, backward, seconds = planned.decided_at_once()
+    counted.update(forward=0, backward=0)
+    run_decided(run_of(job))
+    assert images == 8
+    assert forward <= counted["forward"] <= planned.forward
+    assert backward <= counted["backward"] <= planned.backward
+    assert counted["forward"] < planned.forward
+    assert planned.start < seconds < planned.seconds
+
+
+def test_a_plan_says_how_few_passes_deciding_takes(tmp_path: Path) -> None:
+    job = job_of("embedded", tmp_path, FEW)
+    found = CliRunner().invoke(
+        app, ["plan", "embedded", "--quick", "--decide", "--throughput", "1000,300", "--store", str(job.store)]
+    )
+    assert found.exit_code == 0, found.output
+    assert "where all is decided by 8 of 16 images; at most all" in " ".join(found.output.split())
+    refused = CliRunner().invoke(app, ["plan", "embedded", "--decide", "--workers", "2"])
+    assert "--decide looks at all scores before it goes on, in one process; expected no --workers" in str(
+        refused.exception
+    )
 
 
 def test_adaptive_curves_save_their_share(tmp_path: Path) -> None:
