@@ -14,11 +14,16 @@ from bench.errors import HeatmarkError, exits_refused
 
 
 class _Commands(TyperGroup):
-    """Commands in which nobody else's code ends the process."""
+    """Commands in which nobody else's code ends the process, and a wrong value is refused in one line."""
 
     def invoke(self, ctx: Any) -> Any:
         with exits_refused():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except typer.BadParameter as error:
+                said = error.format_message().replace("Value error, ", "").rstrip(".")
+                command = error.ctx.command_path if error.ctx else "heatmark"
+                raise HeatmarkError(f"{said}; `{command} --help` says what is expected") from error
 
 
 BOARDS, RESULTS, PLUGINS = "Boards", "Results", "Plug-ins"
@@ -72,7 +77,7 @@ def main() -> NoReturn:
     Of an error that nobody foresaw the line says so, and how to see where it came from.
     """
     try:
-        app()
+        app(prog_name="heatmark")
     except (HeatmarkError, OSError) as error:
         if "--debug" in sys.argv:
             raise

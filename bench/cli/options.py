@@ -20,7 +20,8 @@ AllowCode = Annotated[
     bool, typer.Option("--allow-code", help="Run code that the suite names for its networks; read it first.")
 ]
 Download = Annotated[bool, typer.Option("--download", help="Let libraries fetch weights that are not here.")]
-Names = Annotated[str | None, typer.Option(help="Only these, comma-separated.")]
+Names = Annotated[str | None, typer.Option(help="Only these by name, as `heatmark list` has them, comma-separated.")]
+_COMMA = re.compile(r",(?![^(]*\))")  # not between the settings of a label
 
 
 def sender_named(sender: str) -> str:
@@ -31,14 +32,14 @@ def sender_named(sender: str) -> str:
 
 
 def names_of(names: str | None) -> list[str] | None:
-    """Names with commas between them; None for none."""
-    return [name.strip() for name in names.split(",") if name.strip()] if names else None
+    """Names or labels with commas between them; None for none."""
+    return [name.strip() for name in _COMMA.split(names) if name.strip()] if names else None
 
 
 def weights_of(said: str | None) -> dict[str, float]:
     """Weights of metrics by label; a label may hold `=` and commas in brackets, its weight comes last."""
     found = {}
-    for part in re.split(r",(?![^(]*\))", said) if said else []:
+    for part in _COMMA.split(said) if said else []:
         label, _, value = part.strip().rpartition("=")
         try:
             weight = float(value)

@@ -7,7 +7,7 @@ import typer
 
 from bench.cli.console import console, say, write
 from bench.cli.failures import end_with, failure_lines
-from bench.cli.options import AllowCode, Folder, Names, device_of, names_of, weights_of
+from bench.cli.options import AllowCode, Folder, device_of, names_of, weights_of
 from bench.errors import HeatmarkError
 
 
@@ -20,8 +20,17 @@ def report(
             help="Print one table instead of the whole report: terminal, markdown, latex, csv or json.",
         ),
     ] = None,
-    metrics: Annotated[str | None, typer.Option("--metrics", "--columns", help="Only these, comma-separated.")] = None,
-    entries: Names = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            "--columns",
+            help="Only these columns, comma-separated: names or labels, as --table csv has them.",
+        ),
+    ] = None,
+    entries: Annotated[
+        str | None, typer.Option(help="Only these rows, comma-separated: names or labels, as --table csv has them.")
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Weights of metrics in the order over all, as deletion=2,gini=1; others 0.")
     ] = None,

@@ -14,14 +14,13 @@ USAGE = [
     [],
     ["--no-such-option"],
     ["nosuch"],
-    ["run", "--images", "0"],
-    ["run", "--images", "-1"],
-    ["run", "--images", "1.5"],
-    ["run", "--images", "x"],
     ["run", "--images"],
+    ["run", "a", "b"],
+]
+REFUSED = [
+    *(["run", "--images", text] for text in ("0", "-1", "1.5", "x", "\x1b[1m")),
     ["run", "--workers", "0"],
     ["run", "--limit", "0"],
-    ["run", "a", "b"],
     ["report"],
     ["report", BOARD, "--table", "html"],
     ["check"],
@@ -34,8 +33,9 @@ USAGE = [
     ["verify", BOARD, "--share", "-1"],
     ["verify", BOARD, "--seed", "-1"],
     ["figure", BOARD],
-]
-REFUSED = [
+    *(["figure", BOARD, "place", option, "x"] for option in ("--width", "--format")),
+    ["compare", BOARD, BOARD, "--table", "html"],
+    ["new", "attribute", "mine"],
     *(["run", name] for name in ("nosuch", "", ".", "..", "/", "a.toml", "embeded", "\x1b[31m", "a[/b]", "[red]x")),
     *(["run", "embedded", "--metrics", name] for name in ("x", "deletionn", "a,b", "..", "\x1b[1m", "a:b", "[/b]")),
     *(["run", "embedded", "--attributions", name] for name in ("x", "a,b", "random_mup", "captum:x", "nolib:x", "=1")),
@@ -82,6 +82,13 @@ def test_what_cannot_be_meant_is_one_line(
     arguments: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     refused(arguments, tmp_path, capfd)
+
+
+def test_a_wrong_value_is_refused_with_the_right_ones(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = refused(["report", BOARD, "--table", "html"], tmp_path, capfd)
+    right = "'terminal', 'markdown', 'latex', 'csv', 'json'"
+    hint = "`heatmark report --help` says what is expected"
+    assert said == f"heatmark: Invalid value for '--table': 'html' is not one of {right}; {hint}\n"
 
 
 @pytest.mark.parametrize("arguments", USAGE, ids=range(len(USAGE)))
