@@ -24,7 +24,7 @@ _log = logging.getLogger("heatmark")
 def file_hash(path: Path) -> str:
     """The SHA-256 of a file of weights; HeatmarkError where there is none."""
     if not path.is_file():
-        raise HeatmarkError(f"no weights at {path}")
+        raise HeatmarkError(f"no weights at {path.absolute()}")
     return checksum(path)
 
 

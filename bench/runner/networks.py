@@ -34,7 +34,7 @@ from bench.training.architectures import OURS, SMALL, build, call, code_of_calla
 from bench.training.checkpoints import read_trained, write_trained
 from bench.training.distributed import rank, wait
 from bench.training.loop import TrainingJob, train, training_identity, with_weights_of
-from bench.training.weight_files import about_beside, network_from, outputs_of, weights_hash
+from bench.training.weight_files import about_beside, filled, outputs_of, weights_hash
 
 Missing = Literal["train", "refuse", "leave"]
 LOOK = pa.schema([("promise", pa.string())])
@@ -117,8 +117,10 @@ class NetworkLoader:
                 module = call(table.architecture, str(path))
         else:
             make = partial(build, table.architecture, download=table.download)
+            with blamed(f"{self.where}.architecture"):
+                module = make(self._outputs)
             with blamed(f"{self.where}.weights"):
-                module = network_from(path, make, self._outputs, read_outputs=table.outputs is None)
+                module = filled(module, path, make if table.outputs is None else None)
         about = about_beside(path)
         log = about.get("log")
         trained = replace(self._ready(seed, module, json.dumps(log) if log else ""), source=path.name)

@@ -23,14 +23,13 @@ _SLIPS = 4
 _PREFIXES = ("module.", "model.", "_orig_mod.")
 
 
-def network_from(path: Path, make: Callable[[int], nn.Module], outputs: int, *, read_outputs: bool) -> nn.Module:
-    """The network that `make` makes for a number of outputs, filled from a file of weights.
+def filled(module: nn.Module, path: Path, make: Callable[[int], nn.Module] | None = None) -> nn.Module:
+    """The network, filled from a file of weights.
 
-    With `read_outputs` the number is that of the last layer in the file, where it is another than `outputs`.
-    HeatmarkError naming the file and the first name that does not fit.
+    With `make` it is the one that this makes for as many outputs as the last layer in the file has, where they are
+    others. HeatmarkError naming the file and the first name that does not fit.
     """
-    module = make(outputs)
-    if read_outputs:
+    if make is not None:
         expected, state = module.state_dict(), _named_as(read_weights(path), module.state_dict())
         pairs = [(values.shape, expected[name].shape) for name, values in state.items() if name in expected]
         other = {given[0] for given, own in pairs if given != own and given[1:] == own[1:]}
@@ -84,7 +83,7 @@ def _check_architecture(path: Path, missing: int, unknown: int, expected: int) -
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The state dict in a file; HeatmarkError where it is missing or is not one."""
     if not path.is_file():
-        raise HeatmarkError(f"no weights at {path}")
+        raise HeatmarkError(f"no weights at {path.absolute()}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of protocols and layouts, which are read right or refused

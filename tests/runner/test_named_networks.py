@@ -86,6 +86,25 @@ def test_weights_that_are_not_here_are_one_line_and_nothing_is_fetched(
         loaded(suite_of(tmp_path, 'architecture = "small_resnet"'), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "weights", "message"),
+    [
+        ("resnet19", "mine.pth", r"networks\[0\].architecture: no architecture 'resnet19'; did you mean 'resnet1"),
+        ("resnet18", "nope.pth", r"networks\[0\].weights: no weights at FOLDER/nope.pth$"),
+        ("resnet18", "sub/nope.pth", r"networks\[0\].weights: no weights at FOLDER/sub/nope.pth$"),
+        ("small_plain", "mine.pth", r"networks\[0\].weights: mine.pth lacks"),
+    ],
+)
+def test_of_a_file_and_an_architecture_the_wrong_one_is_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, weights: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save(untrained("squeezenet1_1", 3).state_dict(), "mine.pth")
+    suite = suite_of(tmp_path, f'architecture = "{architecture}"\nweights = "{weights}"')
+    with pytest.raises(HeatmarkError, match=message.replace("FOLDER", str(tmp_path))):
+        loaded(suite, tmp_path)
+
+
 def test_a_file_of_a_thousand_outputs_is_taken_for_imagenet_s(tmp_path: Path) -> None:
     from bench.training.architectures import build
 

@@ -7,7 +7,7 @@ import torch
 
 from bench.errors import HeatmarkError
 from bench.training.architectures import build
-from bench.training.weight_files import load_weights, network_from, outputs_of, read_weights
+from bench.training.weight_files import filled, load_weights, outputs_of, read_weights
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "model.", "module.model.", "_orig_mod."])
@@ -27,9 +27,9 @@ def test_a_state_dict_is_found_inside_a_checkpoint_and_whatever_its_names_begin_
 def test_outputs_are_read_from_the_last_layer_of_a_file(tmp_path: Path) -> None:
     torch.save(build("resnet18", 12).state_dict(), tmp_path / "weights.pt")
     make = partial(build, "resnet18")
-    assert outputs_of(network_from(tmp_path / "weights.pt", make, 3, read_outputs=True)) == 12
+    assert outputs_of(filled(make(3), tmp_path / "weights.pt", make)) == 12
     with pytest.raises(HeatmarkError, match=r"fc.weight has the shape \(12, 512\), the network's is \(3, 512\)"):
-        network_from(tmp_path / "weights.pt", make, 3, read_outputs=False)
+        filled(make(3), tmp_path / "weights.pt")
 
 
 @pytest.mark.parametrize(("file", "network"), [("resnet18", "resnet50"), ("resnet34", "resnet18")])
