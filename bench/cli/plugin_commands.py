@@ -66,7 +66,7 @@ def check(
     from bench.suites.read import shipped_suites
 
     is_suite = name in shipped_suites() or name.endswith(".toml")
-    broken = 0
+    broken: dict[str, str] = {}
     for promise, trial in _suite_trials(name, store, allow_code=allow_code) if is_suite else _trials(name, settings):
         words = promise.replace("_", " ")
         if trial is None:
@@ -75,13 +75,14 @@ def check(
         try:
             trial()
         except AssertionError as breach:
-            broken += 1
-            say(f"broken  {words}: {breach}")
+            reason = str(breach)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever fails has broken its promise, and the others are tried
-            broken += 1
-            say(f"broken  {words}: {type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
         else:
             say(f"kept    {words}")
+            continue
+        first = broken.setdefault(reason, words)
+        say(f"broken  {words}: {reason if first == words else f'the same as in {first!r}'}")
     if broken:
         raise typer.Exit(1)
 

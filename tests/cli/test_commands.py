@@ -224,3 +224,22 @@ def test_a_reader_that_stops_reading_ends_nothing_badly(command: list[str], tmp_
         process.stdout.close()
         said = process.stderr.read()
     assert (process.returncode, said) == (0, "")
+
+
+@dataclass(frozen=True)
+class WrongShape(Attribution):
+    """Maps with a row too many."""
+
+    def attribute(self, network: Network, request: Request) -> Tensor:
+        return torch.zeros(len(request), 1, request.images.shape[2] + 1, request.images.shape[3])
+
+
+def test_one_reason_why_several_promises_are_broken_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.suites.make.make_plugin", lambda *_: WrongShape())
+    done = CliRunner().invoke(app, ["check", "random_map"])
+    assert done.exit_code == 1
+    broken = [line for line in done.stdout.splitlines() if line.startswith("broken")]
+    first = broken[0].removeprefix("broken  ").partition(":")[0]
+    assert len(broken) > 3
+    assert sum("expected" in line for line in broken) == 1
+    assert all(line.endswith(f": the same as in {first!r}") for line in broken[1:])
