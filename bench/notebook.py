@@ -93,7 +93,7 @@ def leaderboard(frame: pd.DataFrame, weights: Mapping[str, float] | None = None)
         "metrics": _cards("metrics", scores["metric"], known),
     }
     empty = {name: pd.DataFrame(columns=SCHEMAS[name].names) for name in ("curves", "heatmaps")}
-    networks = scores[["suite", "dataset", "network", "recipe", "seed"]].drop_duplicates()
+    networks = scores[["suite", "dataset", "network", "recipe", "seed"]].drop_duplicates().assign(accuracy=np.nan)
     return Leaderboard(view_of(Results(scores=scores, networks=networks, manifest=manifest, **empty), weights))
 
 

@@ -66,7 +66,7 @@ def page(results: Results, view: View, drawn: Sequence[Shown]) -> str:
     environment.filters["linked"] = linked
     pictures = gallery(results, view)
     return environment.get_template("page.html.j2").render(
-        **_files(), **_answer(results, view, drawn, pictures), **_board(view), **_rest(results, view, drawn, pictures)
+        **_files(), **_answer(view, drawn, pictures), **_board(view), **_rest(results, view, drawn, pictures)
     )
 
 
@@ -76,13 +76,13 @@ def _files() -> dict[str, Any]:
     return {"style": Markup(read["page.css"]), "script": Markup(script), "ramp": ramp()}  # noqa: S704, our own files
 
 
-def _answer(results: Results, view: View, drawn: Sequence[Shown], pictures: dict[str, Any]) -> dict[str, Any]:
+def _answer(view: View, drawn: Sequence[Shown], pictures: dict[str, Any]) -> dict[str, Any]:
     manifest, verdict = view.board.manifest, view.verdict
     recipes = view.kind == "recipes"
     return {
         "title": view.board.question.asks,
         "kind": view.kind,
-        "facts": facts(results, view),
+        "facts": facts(view),
         "finding": verdict.sentence,
         "badge": verdict.badge.text,
         "meaning": verdict.badge.meaning,

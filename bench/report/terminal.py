@@ -12,7 +12,7 @@ from bench.report.heat_table import MINUS, two
 from bench.report.short_names import parted, shortened
 from bench.report.tables import TIED, images_come, number
 from bench.report.view import Line, View
-from bench.report.words import counts_nothing, left_off
+from bench.report.words import counts_nothing, left_off, networks_and_accuracy
 from bench.statistics.finding import control_of, most_telling, trained_on
 from bench.statistics.names import listed
 from bench.statistics.paired_tests import ALPHA
@@ -59,7 +59,7 @@ def _show_places(view: View, console: Console) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("method", no_wrap=True)
-    table.add_column("place", justify="right", no_wrap=True)
+    table.add_column("place" if view.placed else "wins", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for family in shortened(list(families), wide):
         table.add_column(family, justify="right", no_wrap=True)
@@ -69,9 +69,10 @@ def _show_places(view: View, console: Console) -> None:
         cells = [_family_cell(view, line, columns) for columns in families.values()]
         table.add_row(str(line.rank or ""), escape(name), place, _bar(line), *cells, style=style)
     console.print(table, highlight=False)
-    scale = "place: random = 0, truth = 1" if view.placed else "place: share of comparisons won"
-    images, over = len(view.board.images), view.verdict.over
-    console.print(f"{images:,} images; {scale}; 95% intervals over {over}; dim: controls.", style="dim")
+    scale = "place: random = 0, truth = 1" if view.placed else "wins: share of comparisons won"
+    said = [f"{len(view.board.images):,} images", *networks_and_accuracy(view), scale]
+    said += [f"95% intervals, in the report, over {view.verdict.over}", "dim: controls"]
+    console.print(f"{'; '.join(said)}.", style="dim", markup=False, highlight=False)
     _say_metrics(view, families, console)
     _say_alike(view, console)
 
@@ -85,12 +86,15 @@ def _say_metrics(view: View, families: Mapping[str, Sequence[int]], console: Con
     if behind:
         said = f"Columns are means over metrics: {'; '.join(behind)}."
         console.print(said, style="dim", markup=False, highlight=False)
-    judging = [view.columns[place] for places in families.values() for place in places]
-    blank = [column.name for column in judging if not view.can_place(column)]
-    if blank:
-        said = f"Left out of these means: {listed(blank, _MOST_NAMED)}, under which random and the best control cannot"
-        console.print(f"{said} be told apart, or are missing.", markup=False, highlight=False)
     nothing = counts_nothing(view)
+    uncounted = {name for names in nothing.values() for name in names}
+    judging = [view.columns[place] for places in families.values() for place in places]
+    blank = [column.name for column in judging if not view.can_place(column) and column.name not in uncounted]
+    if blank:
+        said = (
+            f"Counts in the comparisons, but not in these means: {listed(blank, _MOST_NAMED)}, under which random and"
+        )
+        console.print(f"{said} the best control cannot be told apart, or are missing.", markup=False, highlight=False)
     if nothing:
         said = "; ".join(f"{', '.join(names)} ({why})" for why, names in nothing.items())
         console.print(f"Counts nothing in the order: {said}.", markup=False, highlight=False)

@@ -69,12 +69,14 @@ class Column:
 class View:
     """A board as it is shown: lines best first and controls last, columns by family.
 
-    `networks` are the boards of each network by itself, where there are several.
+    `networks` are the boards of each network by itself, where there are several; `accuracy` is the mean of each
+    network's, in [0, 1], NaN where there are no labels.
     """
 
     board: Board
     verdict: Verdict
     audit: list[Finding]
+    accuracy: Mapping[str, float]
     networks: Mapping[str, Board] = field(default_factory=dict)
 
     @property
@@ -161,7 +163,9 @@ def view_of(
     whole = metrics is None and entries is None and bool(board.blocks) and kind != "recipes"
     several = network_boards(results, weights) if whole else {}
     boards = {name: own.distrusting(board.distrusted) for name, own in several.items()}
-    return View(board, verdict_of(board), findings(board), boards)
+    accuracy = results.networks.astype({"network": str}).groupby("network", sort=False).accuracy.mean()
+    shares = {str(name): float(share) for name, share in accuracy.items()}
+    return View(board, verdict_of(board), findings(board), shares, boards)
 
 
 def entry_names(board: Board, row: int) -> tuple[str, str]:

@@ -28,18 +28,20 @@ _TEST = "paired t-test corrected for skewness, Holm over all pairs"
 _MOST_NETWORKS = 3
 
 
-def facts(results: Results, view: View) -> list[str]:
+def facts(view: View) -> list[str]:
     """One line: data, networks with their accuracy, the class explained, images, date, version."""
-    manifest, networks = view.board.manifest, results.networks.astype({"network": str})
+    manifest = view.board.manifest
     said = [f"{len(view.board.images):,} images of {data_set(manifest)}"]
-    accuracy = networks.groupby("network", sort=False).accuracy.mean()
-    told: list[str] = [
-        f"{name} ({share:.0%} accuracy)" if share == share else str(name) for name, share in accuracy.items()
-    ]
-    said += [listed(told)] if len(told) <= _MOST_NETWORKS else [f"{len(told)} networks"] if told else []
+    said += networks_and_accuracy(view)
     said += [f"explaining the {manifest['target'].partition(',')[0]} class".replace("label class", "labelled class")]
     said += [str(manifest["created"])] if manifest.get("created") else []
     return [*said, f"heatmark {manifest['versions'].get('heatmark', '?')}"]
+
+
+def networks_and_accuracy(view: View) -> list[str]:
+    """The networks of a board, each with its accuracy where it has one, as one text; how many where they are many."""
+    told = [f"{name} ({share:.0%} accuracy)" if share == share else name for name, share in view.accuracy.items()]
+    return [listed(told)] if len(told) <= _MOST_NETWORKS else [f"{len(told)} networks"] if told else []
 
 
 def test_of(manifest: Mapping[str, Any]) -> str:

@@ -175,6 +175,8 @@ def _finding(board: Board, metric: int) -> Finding:
     }
     many = [c for c in told if c in floors.difference(best_beaten) and 2 * len(beaten[c]) >= count]
     distrust += [told[control] for control in many]
+    inverted = [pair for pair in _inverted(board, metric) if pair[0] not in best_beaten]
+    distrust += [f"{shown[floor]} significantly beats {shown[oracle]}" for floor, oracle in inverted]
     if np.nanmin(own) == np.nanmax(own):
         distrust.append("all scores are the same")
     care = [text for control, text in told.items() if control not in (*best_beaten, *many)]
@@ -221,6 +223,18 @@ def _beaten(board: Board, metric: int) -> tuple[dict[str, list[str]], list[str]]
             named.setdefault(name, []).extend(labels[row] for row in victims)
             over_best += [name] if any(row in victims for row in best if row is not None) else []
     return named, list(dict.fromkeys(over_best))
+
+
+def _inverted(board: Board, metric: int) -> list[tuple[str, str]]:
+    """Floor and oracle where the metric puts the first above the second, significantly over all networks (Holm)."""
+    pairs, names = board.pairs[metric], board.entries.attribution
+    asked = np.zeros(pairs.p.shape, bool)
+    for rows in runs_of(board.entries):
+        floor, oracle = only(rows, board.entries.floor), only(rows, board.entries.control & board.entries.needs_truth)
+        if floor is not None and oracle is not None:
+            asked[floor, oracle] = asked[oracle, floor] = True
+    sure = asked & (holm(pairs.p, asked) < ALPHA) & (pairs.difference > 0) & board.entries.floor.to_numpy(bool)[:, None]
+    return list(dict.fromkeys((names[floor], names[oracle]) for floor, oracle in np.argwhere(sure)))
 
 
 def _first_and_last(board: Board, metric: int) -> tuple[float | None, float | None]:

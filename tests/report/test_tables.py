@@ -85,7 +85,8 @@ def test_the_terminal_shows_what_networks_get_right() -> None:
 def test_the_terminal_shows_one_table_that_fits_and_cuts_nothing_that_tells_rows_apart(width: int) -> None:
     methods = [f"a_method_with_a_very_long_name(setting={n}, other=quite_long_too)" for n in range(3)]
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    show(view_of(result_set(methods=methods)), console)
+    results = result_set(methods=methods)
+    show(view_of(results), console)
     lines = console.file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     rows = [line for line in lines if line[:2].strip() in {"1", "2", "3"}]
@@ -119,8 +120,8 @@ def test_the_terminal_names_every_metric_and_says_why_one_counts_nothing(width: 
 
 def test_the_terminal_says_why_a_metric_that_counts_has_no_place() -> None:
     text = _terminal(result_set(controls=()))
-    assert "Left out of these means: Deletion, Insertion and Pointing game, under which random" in text
-    assert "Left out of these means" not in _terminal(result_set(200))
+    assert "but not in these means: Deletion, Insertion and Pointing game, under which random" in text
+    assert "not in these means" not in _terminal(result_set(200))
 
 
 def test_the_terminal_names_what_was_measured_of_recipes_beside_the_table() -> None:

@@ -55,6 +55,21 @@ def test_a_metric_that_puts_random_above_others_is_to_be_distrusted() -> None:
     assert finding.random_last == 0
 
 
+def test_a_metric_that_puts_random_above_the_truth_is_to_be_distrusted() -> None:
+    results = result_set(100)
+    own = results.scores.metric.eq("deletion")
+    others = own & ~results.scores.attribution.isin(["random_map", "oracle"])
+    results.scores.loc[others, "score"] -= 10
+    oracle, random = (own & results.scores.attribution.eq(name) for name in ("oracle", "random_map"))
+    results.scores.loc[oracle, "score"] = (
+        results.scores.score[random].to_numpy() + 0.5 + 0.1 * np.arange(random.sum()) % 3
+    )
+    finding = _finding(results, "deletion")
+    assert finding.verdict == "distrust"
+    assert finding.reasons[0] == "Random map significantly beats Oracle"
+    assert finding.beaten == {}
+
+
 def test_one_method_behind_random_speaks_against_the_method_and_calls_for_care() -> None:
     results = result_set(100)
     lost = results.scores.attribution.eq("smooth_grad") & results.scores.metric.eq("deletion")
