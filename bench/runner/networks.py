@@ -270,6 +270,7 @@ def suite_trials(run: Run) -> Iterator[tuple[str, Callable[[], None] | None]]:
 
     Networks that the suite trains are trained by `heatmark run` or `train`, and looked at there.
     """
+    check_readable(run.dataset, f"{run.suite.file}: dataset")
     for number, table in enumerate(run.table.networks):
         if table.weights is None:
             yield f"network {table.name or table.architecture} by {run.suite.recipes[number].label}", None

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
+from bench.data.label_map import check_readable
 from bench.engine.allocator import keep_large_blocks
 from bench.errors import HeatmarkError
 from bench.files import sweep
@@ -35,6 +36,7 @@ def run_suite(run: Run, *, retrain: bool = False) -> Results:
     sweep(run.store.root)
     parts: list[Part] = []
     networks, shown = [], []
+    check_readable(run.dataset, f"{suite.file}: dataset")
     expected = [expected_work(run, number) for number in range(len(suite.recipes))]
     run.progress.advance(CELLS, 0, sum(expected))
     for number in range(len(suite.recipes)):

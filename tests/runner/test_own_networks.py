@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import bench
+from bench.cli import app
 from bench.data.batches import load
 from bench.errors import HeatmarkError
 from bench.progress import progress
@@ -115,6 +117,27 @@ def test_a_folder_of_the_data_set_that_is_not_there_is_what_is_blamed(tmp_path: 
         pytest.raises(HeatmarkError, match=r"^own.toml: dataset.root: no folder nowhere; expected"),
     ):
         NetworkLoader.of(suite, 0, tmp_path, torch.device("cpu"), bars).load()
+
+
+@pytest.mark.parametrize("command", ["run", "check", "plan"])
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        ("nowhere", "dataset.root: no folder nowhere; expected"),
+        ("flat", "dataset: images lie directly in flat; expected"),
+    ],
+)
+def test_a_folder_that_is_none_for_a_data_set_is_blamed_by_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, root: str, message: str
+) -> None:
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "flat" / "cat.png").touch()
+    text = SUITE.replace('name = "planted"', f'name = "image_folder"\nroot = "{root}"')
+    text = text.replace('"$SUITE/made.py:make"\nweights = "$SUITE/weights.pt"', '"efficientnet_lite0"')
+    (tmp_path / "own.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HeatmarkError, match=f"^own.toml: {message}"):
+        CliRunner().invoke(app, [command, "own.toml", "--store", "st"], catch_exceptions=False)
 
 
 def test_in_a_call_the_images_are_what_is_blamed() -> None:
