@@ -44,7 +44,8 @@ class NewPlugin:
         modules = [source.module for own in sources("metrics").values() for source in own]
         families = {module.split(".")[2] for module in modules if module.startswith(_METRICS)}
         if self.kind == "metric" and self.family not in families:
-            raise HeatmarkError(f"--family {self.family!r} is no question of metrics; {nearest(self.family, families)}")
+            given = f"no family {self.family!r}" if self.family else "a metric belongs to a family"
+            raise HeatmarkError(f"--family: {given}; {nearest(self.family, families)}")
         known = {} if self.kind == "suite" else sources(self.group)
         if self.name in known:
             raise HeatmarkError(

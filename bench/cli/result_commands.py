@@ -35,7 +35,7 @@ def report(
         str | None, typer.Option(help="Weights of metrics in the order over all, as deletion=2,gini=1; others 0.")
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="A LaTeX table without intervals.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="In the terminal every score with its interval.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print the terminal's table and every score.")] = False,
     store: Folder = Path(".heatmark"),
     allow_code: AllowCode = False,
 ) -> None:
@@ -44,6 +44,8 @@ def report(
     Given a suite, first gathers what its shards have left in the store; exit status 3 where a method or metric failed.
     """
     chosen_weights = weights_of(weights)
+    if full and table is None:
+        table = "terminal"
     if table is None and (metrics or entries):
         raise HeatmarkError("--metrics and --entries choose what a table shows; expected --table with them")
     from bench.results.result_set import read_results

@@ -205,15 +205,15 @@ def _pixels(image: Any, position: int) -> tuple[bool, Tensor]:
     if not isinstance(image, Tensor) or image.ndim not in (2, 3) or image.is_complex() or image.layout != torch.strided:
         given = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise HeatmarkError(f"{where}: {EXPECTED}; got {given}")
+    if image.ndim == 3 and image.shape[2] == _COLOURS and image.shape[0] > _COLOURS:
+        raise HeatmarkError(
+            f"{where}: {tuple(image.shape)} looks like (height, width, channel); expected (channel, height, width)"
+        )
     if image.dtype == torch.uint8:
         levels = image[None] if image.ndim == 2 else image
         return False, levels.expand(3 if len(levels) == 1 else len(levels), -1, -1).float() / 255
     if not image.is_floating_point() or image.ndim != 3 or image.device.type == "meta":
         raise HeatmarkError(f"{where}: {EXPECTED}; got {image.dtype} {tuple(image.shape)} on {image.device.type}")
-    if image.shape[2] == _COLOURS and image.shape[0] > _COLOURS:
-        raise HeatmarkError(
-            f"{where}: {tuple(image.shape)} looks like (height, width, channel); expected (channel, height, width)"
-        )
     return True, image.detach().to(torch.promote_types(image.dtype, torch.float32))
 
 

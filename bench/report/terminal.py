@@ -11,7 +11,7 @@ from rich.table import Table
 from bench.report.heat_table import MINUS, two
 from bench.report.short_names import parted, shortened
 from bench.report.tables import TIED, images_come, number
-from bench.report.view import Line, View
+from bench.report.view import Column, Line, View
 from bench.report.words import counts_nothing, left_off, networks_and_accuracy
 from bench.statistics.finding import control_of, most_telling, trained_on
 from bench.statistics.names import listed
@@ -77,29 +77,30 @@ def _show_places(view: View, console: Console) -> None:
     _say_alike(view, console)
 
 
-def _say_metrics(view: View, families: Mapping[str, Sequence[int]], console: Console) -> None:
+def _say_metrics(view: View, families: Mapping[str, Sequence[Column]], console: Console) -> None:
     """Where each metric of the board is: under which column, or in no column and why."""
-    behind = [
-        f"{family} {listed([view.columns[place].name for place in places], _MOST_NAMED)}"
-        for family, places in families.items()
-    ]
+    behind = [f"{family} {listed([own.name for own in columns], _MOST_NAMED)}" for family, columns in families.items()]
     if behind:
         said = f"Columns are means over metrics: {'; '.join(behind)}."
         console.print(said, style="dim", markup=False, highlight=False)
     nothing = counts_nothing(view)
     uncounted = {name for names in nothing.values() for name in names}
-    judging = [view.columns[place] for places in families.values() for place in places]
-    blank = [column.name for column in judging if not view.can_place(column) and column.name not in uncounted]
+    blank = [column.name for column in _judging(view) if not view.can_place(column) and column.name not in uncounted]
     if blank:
-        said = (
-            f"Counts in the comparisons, but not in these means: {listed(blank, _MOST_NAMED)}, under which random and"
-        )
-        console.print(f"{said} the best control cannot be told apart, or are missing.", markup=False, highlight=False)
+        said = f"Counted, but not placed: {listed(blank, _MOST_NAMED)}: {_why_not_placed(view)}."
+        console.print(said, markup=False, highlight=False)
     if nothing:
         said = "; ".join(f"{', '.join(names)} ({why})" for why, names in nothing.items())
         console.print(f"Counts nothing in the order: {said}.", markup=False, highlight=False)
     if blank or nothing:
         console.print(_ALL_SCORES, markup=False, highlight=False)
+
+
+def _why_not_placed(view: View) -> str:
+    controls = view.board.entries[view.board.entries.control]
+    if controls.floor.any() and not controls.floor.all():
+        return "the random map and the best other control cannot be told apart"
+    return "a place lies between the random map and another control, and both are not here"
 
 
 def _say_others(effects: Sequence[Effect], console: Console) -> None:
@@ -175,17 +176,22 @@ def show_networks(networks: pd.DataFrame, console: Console) -> None:
     console.print(table)
 
 
-def _families(view: View) -> dict[str, list[int]]:
-    """The columns of each family that judges, folded protocols by their parent alone."""
-    found: dict[str, list[int]] = {}
-    for place, column in enumerate(view.columns):
-        if not column.is_property and column.parent is None:
-            found.setdefault(column.family, []).append(place)
+def _judging(view: View) -> list[Column]:
+    """The columns that judge, folded protocols by their parent alone."""
+    return [column for column in view.columns if not column.is_property and column.parent is None]
+
+
+def _families(view: View) -> dict[str, list[Column]]:
+    """The columns under which methods are placed, by family."""
+    found: dict[str, list[Column]] = {}
+    for column in _judging(view):
+        if view.can_place(column):
+            found.setdefault(column.family, []).append(column)
     return found
 
 
-def _family_cell(view: View, line: Line, columns: list[int]) -> str:
-    places = [view.cell(line, view.columns[place]) for place in columns]
+def _family_cell(view: View, line: Line, columns: list[Column]) -> str:
+    places = [view.cell(line, column) for column in columns]
     known = [place for place in places if np.isfinite(place)]
     return two(float(np.mean(known))) if known else "—"
 

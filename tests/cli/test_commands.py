@@ -67,7 +67,7 @@ def ran(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_run_ends_with_a_leaderboard_and_a_result_set(ran: subprocess.CompletedProcess[str], folder: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "Truth" in ran.stdout
-    assert "agreement" in ran.stdout
+    assert "Pointing game" in ran.stdout
     assert ran.stderr == ""
     assert ran.stdout.splitlines()[-1] == f"Result set and report: {Path('board') / 'index.html'}"
     scores = pd.read_parquet(folder / "board" / "scores.parquet")

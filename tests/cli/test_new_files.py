@@ -51,7 +51,7 @@ def test_a_new_plug_in_of_a_checkout_lies_beside_the_others(tmp_path: Path, monk
     assert "from bench.metrics.sparsity.mass_at_the_top import MassAtTheTop" in list(files.values())[1]
     with pytest.raises(HeatmarkError, match="did you mean 'sparsity'"):
         NewPlugin("metric", "other", "sparse")
-    with pytest.raises(HeatmarkError, match=r"--family '' is no question of metrics; .*sparsity"):
+    with pytest.raises(HeatmarkError, match=r"--family: a metric belongs to a family; known: .*sparsity"):
         NewPlugin("metric", "other")
 
 

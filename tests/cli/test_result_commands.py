@@ -37,6 +37,13 @@ def test_a_table_of_some_metrics_and_entries(folder: Path, table: str) -> None:
     assert "pointing" not in said
 
 
+def test_every_score_is_printed_when_it_is_asked_for(folder: Path) -> None:
+    printed = heatmark("report", folder, "--full")
+    assert printed.exit_code == 0
+    assert "In brackets 95% intervals" in printed.stdout
+    assert printed.stdout == heatmark("report", folder, "--full", "--table", "terminal").stdout
+
+
 def test_weights_decide_the_order_over_all_metrics(folder: Path) -> None:
     printed = heatmark("report", folder, "--table", "json", "--weights", "deletion=3, pointing_game=1")
     rows = pd.DataFrame(json.loads(printed.stdout))

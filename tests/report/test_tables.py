@@ -120,8 +120,11 @@ def test_the_terminal_names_every_metric_and_says_why_one_counts_nothing(width: 
 
 def test_the_terminal_says_why_a_metric_that_counts_has_no_place() -> None:
     text = _terminal(result_set(controls=()))
-    assert "but not in these means: Deletion, Insertion and Pointing game, under which random" in text
-    assert "not in these means" not in _terminal(result_set(200))
+    assert "Counted, but not placed: Deletion, Insertion and Pointing game: a place lies between" in text
+    assert "Columns are means" not in text
+    alike = _terminal(result_set(3))
+    assert "the random map and the best other control cannot be told apart" in alike
+    assert "not placed" not in _terminal(result_set(200))
 
 
 def test_the_terminal_names_what_was_measured_of_recipes_beside_the_table() -> None:

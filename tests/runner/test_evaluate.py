@@ -224,7 +224,15 @@ def test_pictures_without_a_preprocess_are_told_of_once(
     assert not caplog.records
 
 
-@pytest.mark.parametrize("images", [torch.zeros(2, 64, 64, 3), np.zeros((2, 64, 64, 3)), [torch.zeros(64, 64, 3)]])
+@pytest.mark.parametrize(
+    "images",
+    [
+        torch.zeros(2, 64, 64, 3),
+        torch.zeros(2, 64, 64, 3, dtype=torch.uint8),
+        np.zeros((2, 64, 64, 3)),
+        [torch.zeros(64, 64, 3)],
+    ],
+)
 def test_channels_that_stand_last_are_told_of(network: Network, images: object) -> None:
     with pytest.raises(HeatmarkError, match=r"^images\[0\]: \(64, 64, 3\) looks like \(height, width, channel\);"):
         bench.explain(network.module.float(), images, attributions=["random_map"])
