@@ -28,7 +28,7 @@ MOST_NAMES = 50
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """The end of an error message: the closest valid name, or all of them when none is close, but no more than fit."""
-    known = sorted(choices)
+    known = sorted(set(choices))
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]!r}?"

@@ -13,6 +13,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 CELLS = "images x cells"  # what the whole of a run is counted in
+CELLS_AGAIN = "cells computed again"
 EVERY = 30.0  # seconds between lines where there is no terminal
 _NAME = 26  # characters of a bar's name at 80 columns, the other _BESIDE are for what stands beside it
 _BESIDE = 54
@@ -73,6 +74,11 @@ class Progress:
 
     bars: Bars
     lines: Lines | None = None
+
+    def work_on(self, name: str, stage: str) -> None:
+        """Say what the work of this name is at now; nothing where nobody has spoken of it."""
+        if any(task.description == name for task in self.bars.tasks):
+            self.advance(name, 0, stage=stage)
 
     def advance(self, name: str, done: int, more: int = 0, *, known: bool = False, stage: str = "") -> None:
         """Move the bar of this name on by `done`, and let `more` be still to come.

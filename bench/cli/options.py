@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -56,6 +57,13 @@ def device_of(name: str) -> "torch.device":
     from bench.engine.devices import device_named
 
     return device_named(name, "--device")
+
+
+def check_decides_alone(others: Mapping[str, object]) -> None:
+    """Raises HeatmarkError where --decide stands beside an option, given by name, that is not None."""
+    for name, value in others.items():
+        if value is not None:
+            raise HeatmarkError(f"--decide looks at all scores before it goes on, in one process; expected no {name}")
 
 
 def writable(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import write
-from bench.cli.options import AllowCode, Download, Folder, Names, SuiteName, device_of, names_of
+from bench.cli.options import AllowCode, Download, Folder, Names, SuiteName, check_decides_alone, device_of, names_of
 from bench.errors import HeatmarkError
 
 
@@ -44,8 +44,8 @@ def plan(
         allow_code=allow_code,
     )
     given = _given(throughput)
-    if decide and workers > 1:
-        raise HeatmarkError("--decide looks at all scores before it goes on, in one process; expected no --workers")
+    if decide:
+        check_decides_alone({"--workers": workers if workers > 1 else None})
     from bench.cli import run_to_board  # noqa: F401 - all that a run imports, for the seconds that it takes
     from bench.cli.plan_table import show, show_decided
     from bench.parallel.carry_out import threads_of

@@ -91,6 +91,7 @@ def train(
 
     file = read_suite(suite, quick=quick, allow_code=allow_code)
     from bench.progress import progress
+    from bench.report.heat_table import percent
     from bench.results.cell_store import Store
     from bench.runner.records import Run
     from bench.runner.run import train_one
@@ -101,8 +102,8 @@ def train(
         run = Run(loaded, Store(store), device_of(device), bars)
         row = train_one(run, loaded.number_of(network, recipe), out)
     say(
-        f"{row['network']} by {row['recipe']}: accuracy {row['accuracy']:.1%} on {row['images']} images, "
-        f"{row['robust_accuracy']:.1%} under attack"
+        f"{row['network']} by {row['recipe']}: accuracy {percent(row['accuracy'])} on {row['images']} images, "
+        f"{percent(row['robust_accuracy'])} under attack"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.cli.console import console, say
 from bench.cli.failures import failure_lines
-from bench.cli.options import device_of, writable
+from bench.cli.options import check_decides_alone, device_of, writable
 from bench.errors import HeatmarkError
 from bench.parallel.carry_out import carried_out, one_shard
 from bench.parallel.units import Job, shard_of
@@ -45,8 +45,8 @@ class How:
             raise HeatmarkError(f"--half-width {self.half_width}: expected a share between 0 and 1, as 0.05")
         others = {"--executor": self.executor, "--shard": self.shard, "--limit": self.limit}
         others["--workers"] = self.workers if self.workers > 1 else None
-        for name in (name for name, value in others.items() if self.decide and value is not None):
-            raise HeatmarkError(f"--decide looks at all scores before it goes on, in one process; expected no {name}")
+        if self.decide:
+            check_decides_alone(others)
 
 
 def carry_out(file: SuiteFile, how: How) -> list[str]:

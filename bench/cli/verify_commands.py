@@ -105,12 +105,12 @@ def _tried(
 
     results = read_results(folder)
     say("checksums: right" if has_checksums(folder) else "checksums: none in the manifest, so none checked")
-    from bench.progress import progress
+    from bench.progress import CELLS_AGAIN, progress
     from bench.results.cell_store import Store
     from bench.runner.records import Run
     from bench.suites.load import with_plugins
     from bench.suites.read import suite_of_settings
-    from bench.verification.recompute import drawn, origin, recomputed
+    from bench.verification.recompute import cells_of, origin, recomputed, sample_of, sample_of_few_networks
     from bench.verification.submission import refusals
 
     manifest = results.manifest
@@ -125,9 +125,12 @@ def _tried(
         if found["refused"]:
             raise typer.Exit(1)
         say(origin(manifest, device))
-        entries = drawn(results, run, sample.share, sample.seed, among_few=sample.train)
+        draw = sample_of_few_networks if sample.train else sample_of
+        entries = draw(cells_of(results, run), sample.share, sample.seed)
+        bars.advance(CELLS_AGAIN, 0, len(entries))
         for finding in recomputed(results, run, entries, folder, "train" if sample.train else "refuse"):
             found[finding.verdict] += 1
+            bars.advance(CELLS_AGAIN, 1)
             say(f"{finding.verdict:<8}{finding.entry}: {finding.reason}")
     say(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))
     if found["differs"]:

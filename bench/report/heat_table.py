@@ -118,6 +118,11 @@ def _marks(view: View, line: Line, metric: int) -> tuple[bool, bool, bool]:
     return place == 0, tied, equal
 
 
+def percent(share: float) -> str:
+    """A share as a percentage with one digit after the point; a dash where it is unknown."""
+    return "—" if np.isnan(share) else f"{share:.1%}"
+
+
 def two(place: float) -> str:
     """A place to two decimals: .82, 1.0, 1.19, or .05 below zero."""
     text = f"{abs(place):.2f}".removeprefix("0").replace("1.00", "1.0")

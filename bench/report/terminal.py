@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.report.heat_table import MINUS, two
+from bench.report.heat_table import MINUS, percent, two
 from bench.report.short_names import parted, shortened
 from bench.report.tables import TIED, images_come, number
 from bench.report.view import Column, Line, View
@@ -171,7 +171,7 @@ def show_networks(networks: pd.DataFrame, console: Console) -> None:
     for name in ("seeds", "accuracy", "under attack"):
         table.add_column(name, justify="right")
     for (network, recipe), own in networks.groupby(["network", "recipe"], sort=False, observed=True):
-        shares = [f"{own[column].mean():.1%}" for column in ("accuracy", "robust_accuracy")]
+        shares = [percent(own[column].mean()) for column in ("accuracy", "robust_accuracy")]
         table.add_row(escape(str(network)), escape(str(recipe)), str(len(own)), *shares)
     console.print(table)
 

@@ -1,13 +1,15 @@
 """What a network gets right, so that no recipe wins by destroying accuracy unseen."""
 
+import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 import pyarrow as pa
 import torch
+from scipy.stats import binomtest
 
 from bench.api import ImageRandom, Network
 from bench.data.batches import Batch, batches, worked_on
@@ -19,6 +21,10 @@ from bench.runner.identity import identity
 from bench.runner.records import Run, Trained
 from bench.suites.schema import AttackTable
 from bench.training.attacks import pgd
+
+# So likely must as many right answers be by chance for them to be no sign of knowledge.
+_GUESSED = 0.01
+_log = logging.getLogger("heatmark")
 
 ACCURACY = pa.schema([("image", pa.string()), ("correct", pa.bool_()), ("correct_among_classes", pa.bool_())])
 ROBUST_ACCURACY = pa.schema([("image", pa.string()), ("correct", pa.bool_())])
@@ -45,6 +51,20 @@ def robust_accuracy_of(network: Network, batch: Batch, attack: AttackTable, seed
     images = pgd(network, batch.images, batch.outputs, attack.epsilon, attack.step, attack.steps, rng)
     right = predictions(clean_logits(network, images)) == batch.outputs
     return pd.DataFrame({"image": list(batch.ids), "correct": right.cpu().numpy()})
+
+
+def warn_of_guessing(name: str, right: Sequence[bool], classes: int) -> None:
+    """One line of the log where no more images are right than may be by guessing among so many classes.
+
+    Then the network is not trained, or is shown the images otherwise than it was trained on them, or its outputs stand
+    for the classes in another order: whatever is explained is not what the label says.
+    """
+    if right and classes > 1 and binomtest(sum(right), len(right), 1 / classes, "greater").pvalue > _GUESSED:
+        _log.warning(
+            "%s gets %d of %d images right, no more than guessing among %d classes may: "
+            "are its weights, its preprocessing and the order of its classes those it was trained with?",
+            *(name, sum(right), len(right), classes),
+        )
 
 
 def network_row(run: Run, trained: Trained, *, told: bool = True) -> dict[str, object]:
@@ -80,16 +100,20 @@ def _asked(run: Run, trained: Trained) -> bool:
 
 def _shares(run: Run, trained: Trained) -> dict[str, float]:
     """How many images were asked about, and the shares of them that are right."""
-    attack = run.table.attack
+    network, attack = trained.network, run.table.attack
     untouched, attacked = _questions(run)
-    accuracy = _of_images(run, trained, untouched, partial(accuracy_of, trained.network))
-    under = partial(robust_accuracy_of, trained.network, attack=attack, seed=run.table.seed)
-    robust = _of_images(run, trained, attacked, under)
+    accuracy = _of_images(run, trained, untouched, partial(accuracy_of, network))
+    classes = len({output for output in network.label_map or () if output >= 0}) or len(run.dataset.classes)
+    warn_of_guessing(f"{network.name} by {trained.recipe}", accuracy.correct_among_classes.tolist(), classes)
+    share = math.nan
+    if attack.images:
+        under = partial(robust_accuracy_of, network, attack=attack, seed=run.table.seed)
+        share = _of_images(run, trained, attacked, under).correct.mean()
     return {
         "images": len(accuracy),
         "accuracy": accuracy.correct.mean(),
         "accuracy_among_classes": accuracy.correct_among_classes.mean(),
-        "robust_accuracy": robust.correct.mean(),
+        "robust_accuracy": share,
     }
 
 

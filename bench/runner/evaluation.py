@@ -1,5 +1,6 @@
 """The arguments of `evaluate` and `explain`, carried out batch by batch."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -30,14 +31,20 @@ from bench.engine.allocator import keep_large_blocks
 from bench.engine.devices import device_of_network
 from bench.engine.predict import usual_chunk
 from bench.errors import HeatmarkError, nearest
+from bench.functional.outputs import predictions
 from bench.pretrained.record import unsaid_preprocess
 from bench.progress import progress as progress_bars
+from bench.runner.accuracy import warn_of_guessing
 from bench.runner.explain import attempt, measure_each
 from bench.scoring.measure import explained_by, measure
 from bench.scoring.network_state import forget_states
 from bench.settings import KINDS, LARGEST
 from bench.suites.make import make_plugin, several
 from bench.suites.read import preprocess_settings
+
+# So many times as much as the brightest pixel of a picture, as the network takes it, was not made from one.
+_FAR_BEYOND = 10.0
+_log = logging.getLogger("heatmark")
 
 OnError = Literal["raise", "status"]
 Targets = Tensor | Sequence[int] | Sequence[str] | str | None
@@ -87,19 +94,24 @@ class Evaluation:
         forget_states()
         device = device_of_network(network.module)
         seen: Counter[str] = Counter()
+        right: list[bool] = []
         keep_large_blocks()
         with progress_bars() if progress else nullcontext() as bars:
             self._check_targets()
             for batch in self.images.batches(network, self.batch, device):
                 if not seen:
+                    _warn_of_levels(batch.images, network.preprocess)
                     look_before(network, batch.images, methods, self.metrics)
                 seen.update(batch.ids)
                 _check_ids(seen)
                 request, clean = self._request(network, batch, sum(seen.values()) - len(batch.ids))
+                right += (predictions(clean) == batch.outputs).tolist()
                 yield request, {method: self._explained(method, network, batch, request, clean) for method in methods}
                 if bars is not None:
                     total = (self.images.count or 0) if sum(seen.values()) == len(batch.ids) else 0
                     bars.advance("images", len(batch.ids), total)
+        if isinstance(self.targets, str) and network.output != "number":
+            warn_of_guessing(network.name, right, len(network.known_outputs(clean.shape[1])))
 
     def scored(
         self, explanations: dict[Attribution, Explained | str]
@@ -108,7 +120,8 @@ class Evaluation:
         scorers = self.metrics
         pairs = [(m, s, own) for m, own in explanations.items() for s in scorers if isinstance(own, Explained)]
         together = [(scorer, own) for _, scorer, own in pairs]
-        results: Sequence[Scored | str] = measure(together) if self.on_error == "raise" else measure_each(together)
+        raises = self.on_error == "raise"
+        results: Sequence[Scored | str] = measure(together) if raises else measure_each(together, lambda _: None)
         for (method, scorer, _), scored in zip(pairs, results, strict=True):
             yield method, scorer, scored
         for method, own in explanations.items():
@@ -222,6 +235,18 @@ def _attribution(plugin: str | Attribution) -> Attribution:
     if not isinstance(made, Attribution):
         raise HeatmarkError(f"attributions: {plugin!r} is not one; expected a name or an instance")
     return made
+
+
+def _warn_of_levels(images: Tensor, preprocess: Preprocess) -> None:
+    """One line of the log where images are as if the levels of pictures, 0 to 255, had been given as numbers."""
+    usual = max((1 - mean) / std for mean, std in zip(preprocess.mean, preprocess.std, strict=True))
+    largest = float(images.amax())
+    if largest > _FAR_BEYOND * max(usual, 1.0):
+        _log.warning(
+            "images: floating point is taken as the network takes it, and reaches %g, where pictures in [0, 1] reach "
+            "%.3g; 8-bit arrays (batch, height, width, 3) are brought to the network",
+            *(largest, usual),
+        )
 
 
 def _check_ids(seen: Counter[str]) -> None:

@@ -13,6 +13,7 @@ from bench.api import Attribution, Explained, ImageMetric, ImageRandom, Network,
 from bench.data.batches import Batch
 from bench.engine import clean_logits
 from bench.errors import HeatmarkError, UnsupportedError, printable
+from bench.progress import CELLS
 from bench.runner.records import Run, Trained
 from bench.scoring.measure import Planned, curve_scores, explained_by, prepared
 
@@ -37,6 +38,10 @@ class Explainer:
         """The pool of images that are not scored."""
         return self.run.references(self.network)
 
+    def work_on(self, what: str) -> None:
+        """Say what is computed on this network now, which may take long."""
+        self.run.progress.work_on(CELLS, f"{self.network.name}: {what}")
+
     def request_for(self, batch: Batch) -> tuple[Request, Tensor]:
         """The request for a batch under the suite's target rule, and the logits of the untouched images."""
         clean = clean_logits(self.network, batch.images)
@@ -53,6 +58,7 @@ class Explainer:
         others = None if pool is None or pool.fixations is None else torch.cat(pool.fixations)
         outcome: dict[Attribution, Explained | str] = {}
         for method in methods:
+            self.work_on(method.label)
             own = attempt(partial(explained_by, method, self.network, request, clean))
             if isinstance(own, Explained):
                 own = replace(own, fixations=batch.fixations, fixation_pool=others)
@@ -75,14 +81,19 @@ def attempt(work: Callable[[], T]) -> T | str:
         return f"failed: {type(error).__name__}: {printable(error)}"
 
 
-def measure_each(pairs: Sequence[tuple[ImageMetric, Explained]]) -> list[Scored | str]:
+def measure_each(pairs: Sequence[tuple[ImageMetric, Explained]], work_on: Callable[[str], None]) -> list[Scored | str]:
     """The score of each explanation by its metric, or the line of the one that fails.
 
     Curves go through the network together, without those whose metric has failed: the others are as if it were not
-    there, to the last bit.
+    there, to the last bit. `work_on` is told what is computed next.
     """
-    ready = [attempt(partial(prepared, *pair)) for pair in pairs]
+    ready: list[Scored | Planned | str] = []
+    for metric, explained in pairs:
+        work_on(f"{metric.label} of {explained.method.label}")
+        ready.append(attempt(partial(prepared, metric, explained)))
     curves = [own for own in ready if isinstance(own, Planned)]
+    if curves:
+        work_on(f"{len(curves)} curves of each image")
     together = attempt(partial(curve_scores, curves))
     if isinstance(together, str):
         alone = [attempt(partial(curve_scores, [own])) for own in curves]

@@ -36,7 +36,8 @@ def score_one(
     scored: dict[tuple[Attribution, ImageMetric], Scored] = {}
     ready = {method: own.select(kept) for method, own in explained.items() if isinstance(own, Explained)}
     tried = [pair for pair in pairs if pair[0] in ready]
-    measured = dict(zip(tried, measure_each([(metric, ready[method]) for method, metric in tried]), strict=True))
+    asked = [(metric, ready[method]) for method, metric in tried]
+    measured = dict(zip(tried, measure_each(asked, explainer.work_on), strict=True))
     for pair in pairs:
         result = measured.get(pair, explained[pair[0]])
         scored[pair] = result if isinstance(result, Scored) else Scored.none([str(result)] * len(kept))
@@ -56,6 +57,7 @@ def score_across(
         explained.append(explainer.explanations(replace(request, targets=first.targets), clean, batch, methods))
     scored = {}
     for method, metric in pairs:
+        explainers[0].work_on(f"{metric.label} of {method.label}")
         own = [part[method] for part in explained]
         failed = next((part for part in own if isinstance(part, str)), None)
         ready = tuple(part.select(kept) for part in own if isinstance(part, Explained))

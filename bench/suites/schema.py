@@ -138,12 +138,12 @@ class AttackTable(_Table):
     """The attack under which accuracy is measured as well: projected gradient descent from a random start.
 
     `epsilon`: the largest change of a pixel of [0, 1]; each of `steps` is 2.5 epsilon / steps long, as Madry et al.
-    (2018, arXiv:1706.06083) evaluate. `images`: how many, evenly spaced over the split.
+    (2018, arXiv:1706.06083) evaluate. `images`: how many, evenly spaced over the split; 0 attacks none.
     """
 
     epsilon: Annotated[float, Field(gt=0, le=1)] = 2 / 255
     steps: Positive = 10
-    images: Positive = 64
+    images: Annotated[int, Field(ge=0)] = 64
 
     @property
     def step(self) -> float:

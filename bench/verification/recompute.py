@@ -78,32 +78,38 @@ def made_here(manifest: Mapping[str, Any], device: torch.device) -> bool:
     return same and manifest.get("machine") == machine(device)
 
 
-def drawn(results: Results, run: Run, share: float, seed: int, *, among_few: bool = False) -> list[Entry]:
-    """A random sample of the cells of a set, one at least, so that those of a network and shard follow each other.
-
-    With `among_few` it is drawn from as few networks, chosen at random, as have so many cells: others are not trained.
-    """
+def cells_of(results: Results, run: Run) -> pd.DataFrame:
+    """The cells of a set, so that those of a network and shard follow each other."""
     positions, images = _positions(run), results.scores["image"].astype(str)
     unknown = sorted(set(images) - positions.keys())
     if unknown:
         raise HeatmarkError(f"{run.dataset.name} {run.split!r} has no image {unknown[0]} here")
     table = results.scores.assign(shard=images.map(positions) // SHARD)
     columns = ["network", "recipe", "seed", "shard", "attribution", "metric"]
-    cells = table[columns].astype({"shard": int}).drop_duplicates().sort_values(columns)
-    count = max(1, round(share * len(cells)))
-    chance = np.random.default_rng(seed)
-    if among_few:
-        cells = _of_few_networks(cells, count, chance)
-    chosen = np.sort(chance.choice(len(cells), count, replace=False))
-    return [Entry(*row) for row in cells.iloc[chosen].itertuples(index=False)]
+    return table[columns].astype({"shard": int}).drop_duplicates().sort_values(columns)
 
 
-def _of_few_networks(cells: pd.DataFrame, count: int, chance: np.random.Generator) -> pd.DataFrame:
-    """The cells of as few networks, with all their seeds, as have `count` cells, in random order."""
+def sample_of(cells: pd.DataFrame, share: float, seed: int) -> list[Entry]:
+    """A random share of some cells, one at least, in their order."""
+    return _sampled(cells, _count(cells, share), np.random.default_rng(seed))
+
+
+def sample_of_few_networks(cells: pd.DataFrame, share: float, seed: int) -> list[Entry]:
+    """As many cells, of as few networks, with all their seeds, as have so many: others need not be trained."""
+    count, chance = _count(cells, share), np.random.default_rng(seed)
     numbers = cells.groupby(["network", "recipe"], observed=True).ngroup()
     order = chance.permutation(numbers.max() + 1)
     held = numbers.value_counts()[order].cumsum()
-    return cells[numbers.isin(order[: held.searchsorted(count) + 1])]
+    return _sampled(cells[numbers.isin(order[: held.searchsorted(count) + 1])], count, chance)
+
+
+def _count(cells: pd.DataFrame, share: float) -> int:
+    return max(1, round(share * len(cells)))
+
+
+def _sampled(cells: pd.DataFrame, count: int, chance: np.random.Generator) -> list[Entry]:
+    chosen = np.sort(chance.choice(len(cells), count, replace=False))
+    return [Entry(*row) for row in cells.iloc[chosen].itertuples(index=False)]
 
 
 def recomputed(

@@ -9,7 +9,7 @@ import torch
 from bench.api import Network
 from bench.data.batches import Batch, load
 from bench.progress import progress
-from bench.runner.accuracy import accuracy_of, robust_accuracy_of
+from bench.runner.accuracy import accuracy_of, robust_accuracy_of, warn_of_guessing
 from bench.runner.networks import NetworkLoader
 from bench.suites.load import load_suite
 from bench.suites.schema import AttackTable
@@ -52,3 +52,16 @@ def test_what_holds_for_an_image_does_not_depend_on_its_batch(shipped: tuple[Net
 def test_the_steps_together_reach_beyond_the_ball() -> None:
     attack = AttackTable(epsilon=0.04, steps=10)
     assert attack.step * attack.steps == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("right", "of", "said"), [(1, 40, True), (11, 40, False), (1, 1, False), (0, 1, True)])
+def test_no_more_right_than_by_guessing_is_said(right: int, of: int, said: bool, caplog) -> None:
+    warn_of_guessing("resnet by standard", [True] * right + [False] * (of - right), 101)
+    line = f"resnet by standard gets {right} of {of} images right, no more than guessing among 101 classes may: "
+    assert [message.startswith(line) for message in caplog.messages] == [True] * said
+
+
+def test_without_classes_to_guess_among_nothing_is_said(caplog) -> None:
+    warn_of_guessing("resnet by standard", [], 10)
+    warn_of_guessing("resnet by standard", [False], 1)
+    assert not caplog.messages

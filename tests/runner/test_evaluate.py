@@ -269,6 +269,24 @@ def test_targets_by_name_and_by_label(network: Network, request_of) -> None:
         bench.evaluate(network.module, images, ["bee"] * 3, **names)
 
 
+def test_labels_that_the_network_does_not_find_are_said(network: Network, request_of, caplog) -> None:
+    images, names = request_of(12).images, {"attributions": ["random_map"], "metrics": ["gini"]}
+    found = network.logits(images).argmax(1)
+    for labels, said in ((found, False), ((found + 1) % 5, True)):
+        caplog.clear()
+        bench.evaluate(network.module, TensorDataset(images, labels), "labels", batch=5, **names)
+        line = "network gets 0 of 12 images right, no more than guessing among 5 classes may: "
+        assert [message.startswith(line) for message in caplog.messages if "images right" in message] == [True] * said
+
+
+def test_levels_of_pictures_given_as_numbers_are_said(network: Network, request_of, caplog) -> None:
+    images = request_of(2).images.clamp(0, 1)
+    for given, said in ((images, False), (images * 255, True)):
+        caplog.clear()
+        bench.evaluate(network.module, given, attributions=["random_map"], metrics=["gini"])
+        assert ["8-bit arrays (batch, height, width, 3)" in message for message in caplog.messages] == [True] * said
+
+
 def test_a_data_set_of_the_suite_brings_truth_and_labels() -> None:
     planted = make_plugin("datasets", {"name": "planted", "test_images": 3}, "datasets")
     scores = bench.evaluate(

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from rich.progress import Progress as Bars
 from torch import Tensor
 
 from bench.api import Attribution, Explained, Metric, Network, PerturbationMetric, Plan, Request, Scored
 from bench.errors import HeatmarkError, UnsupportedError
-from bench.progress import progress
+from bench.progress import Lines, Progress, progress
 from bench.results.cell_store import Store
 from bench.results.result_set import Results
 from bench.runner import run as running
@@ -98,6 +99,32 @@ def test_the_oracle_hits_and_the_curve_gives_the_score(results: Results) -> None
     areas = [np.trapezoid(curve, dx=1 / 8) for curve in results.curves.curve]
     scores = results.scores.query("metric == 'deletion(step=512)'").score
     np.testing.assert_allclose(areas, scores, atol=1e-6)
+
+
+def test_what_is_computed_within_a_batch_is_said(suite: Suite, tmp_path: Path) -> None:
+    stages = []
+    with Bars(disable=True) as bars:
+        lines = Lines()
+        lines.heed = lambda *said: stages.append(said[-1])  # type: ignore[method-assign]
+        running.run_suite(Run(suite, Store(tmp_path), torch.device("cpu"), Progress(bars, lines)))
+    first = stages.index("small_plain: deletion(step=512) of simple_gradient") - 3
+    assert stages[first : first + 10] == [
+        *(f"small_plain: {method}" for method in ("simple_gradient", "random_map", "oracle")),
+        "small_plain: deletion(step=512) of simple_gradient",
+        "small_plain: pointing_game of simple_gradient",
+        "small_plain: deletion(step=512) of random_map",
+        "small_plain: pointing_game of random_map",
+        "small_plain: deletion(step=512) of oracle",
+        "small_plain: pointing_game of oracle",
+        "small_plain: 3 curves of each image",
+    ]
+
+
+def test_without_images_to_attack_nothing_is_attacked(suite: Suite, kept: Path, results: Results) -> None:
+    quiet = suite.table.model_copy(update={"attack": suite.table.attack.model_copy(update={"images": 0})})
+    own = carry_out(replace(suite, table=quiet), kept)
+    assert own.networks.robust_accuracy.isna().all()
+    pd.testing.assert_frame_equal(own.scores, results.scores)
 
 
 def test_a_second_run_computes_nothing_and_gives_the_same(

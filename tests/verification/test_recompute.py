@@ -18,7 +18,7 @@ from bench.results.result_set import Results, read_results, write_results
 from bench.runner.records import Run
 from bench.suites.load import with_plugins
 from bench.suites.read import suite_of_settings
-from bench.verification.recompute import Entry, drawn, recomputed
+from bench.verification.recompute import Entry, cells_of, recomputed, sample_of, sample_of_few_networks
 from tests.support.small_suites import pin_chunk, write_suite
 
 CELLS = 2 * 2 * 3
@@ -162,10 +162,11 @@ def test_a_sample_for_training_is_of_as_few_networks_as_have_so_many_cells(tmp_p
     results = read_results(folder)
     suite = with_plugins(suite_of_settings(results.manifest["settings"], results.manifest["command"], folder))
     run = Run(suite, Store(tmp_path), torch.device("cpu"), silent())
-    few = [drawn(results, run, 0.02, seed, among_few=True) for seed in (0, 0, 1)]
-    assert len(few[0]) == len(drawn(results, run, 0.02, 0))
+    cells = cells_of(results, run)
+    few = [sample_of_few_networks(cells, 0.02, seed) for seed in (0, 0, 1)]
+    assert len(few[0]) == len(sample_of(cells, 0.02, 0))
     assert few[0] == few[1]
     recipes = [{entry.recipe for entry in entries} for entries in few]
     assert recipes[0] != recipes[2]
     assert all(len(own) == 2 for own in recipes)  # each of the 59 has 1.7% of the cells
-    assert len(drawn(results, run, 1, 0, among_few=True)) == len(drawn(results, run, 1, 0))
+    assert sample_of_few_networks(cells, 1, 0) == sample_of(cells, 1, 0)
