@@ -42,6 +42,10 @@ def run(
     half_width: Annotated[
         float | None, typer.Option(help="With --decide: stop a method whose share of wins is known within this.")
     ] = None,
+    keep_heatmaps: Annotated[
+        bool,
+        typer.Option("--keep-heatmaps", help="Keep all heatmaps in the store, for metrics asked for later."),
+    ] = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Carry out a suite and show its leaderboard; finished cells are not computed again.
@@ -67,11 +71,11 @@ def run(
         said = {"--images": images, "--attributions": attributions, "--metrics": metrics, "--half-width": half_width}
         options = [part for name, value in said.items() if value is not None for part in (name, str(value))]
         on = {"--quick": quick, "--retrain": retrain, "--allow-code": allow_code, "--download": download}
-        on["--decide"] = decide
+        on |= {"--decide": decide, "--keep-heatmaps": keep_heatmaps}
         command = shlex.join([*shlex.split(file.command), *options, *(name for name, wanted in on.items() if wanted)])
         from bench.cli.run_to_board import How, carry_out
 
-        how = How(device, store, out, workers, executor, limit, shard, retrain, decide, half_width)
+        how = How(device, store, out, workers, executor, limit, shard, retrain, decide, half_width, keep_heatmaps)
         failures = carry_out(replace(file, command=command), how)
     end_with(failures)
 

@@ -36,6 +36,7 @@ class How:
     retrain: bool
     decide: bool = False
     half_width: float | None = None
+    keep_heatmaps: bool = False
 
     def check(self) -> None:
         """Raises HeatmarkError where options do not go together."""
@@ -59,8 +60,8 @@ def carry_out(file: SuiteFile, how: How) -> list[str]:
     if how.shard is None:
         _tell_of_replaced(folder, file)
     with progress() as bars:
-        job = Job(file, how.store, place.type, how.workers, how.retrain)
-        run = Run(with_plugins(file), Store(how.store), place, bars)
+        job = Job(file, how.store, place.type, how.workers, how.retrain, how.keep_heatmaps)
+        run = Run(with_plugins(file), Store(how.store), place, bars, keep_heatmaps=how.keep_heatmaps)
         if how.shard is not None:
             said, failures = one_shard(job, run, *shard_of(how.shard))
             say(said)

@@ -36,14 +36,15 @@ def check(store: Folder = Path(".heatmark")) -> None:
 @app.command()
 def prune(
     suites: Annotated[
-        list[str] | None, typer.Argument(help="Keep the cells of these suites, as written and as --quick, alone.")
+        list[str] | None,
+        typer.Argument(help="Keep what these suites need, as written and as --quick, alone."),
     ] = None,
     store: Folder = Path(".heatmark"),
     device: Annotated[str, typer.Option(help="The torch device whose cells the suites keep.")] = "auto",
     allow_code: AllowCode = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
 ) -> None:
-    """Remove cells of other code or of none of the suites, what is damaged, and what dead runs have left.
+    """Remove cells and heatmaps of other code or of none of the suites, what is damaged, and what dead runs have left.
 
     Trained networks and result sets stay. What is removed is computed again when a suite asks for it.
     """

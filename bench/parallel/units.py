@@ -30,7 +30,7 @@ _ALONE = Lock()
 class Job:
     """What every unit of a run shares: the suite as it was read, the store, the device, how many processes.
 
-    Each process has an equal share of the cores, or a GPU.
+    Each process has an equal share of the cores, or a GPU. `keep_heatmaps` as in `Run`.
     """
 
     suite: SuiteFile
@@ -38,6 +38,7 @@ class Job:
     device: str
     processes: int = 1
     retrain: bool = False
+    keep_heatmaps: bool = False
 
     @property
     def threads(self) -> int:
@@ -51,14 +52,15 @@ class Job:
         return key_of({"suite": said, "store": str(self.store.resolve()), "device": self.device})
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Job) and self.key == other.key
+        return isinstance(other, Job) and (self.key, self.keep_heatmaps) == (other.key, other.keep_heatmaps)
 
     def __hash__(self) -> int:
         return hash(self.key)
 
     def run(self) -> Run:
         """The run in this process."""
-        return Run(with_plugins(self.suite), Store(self.store), self._own_device(), silent())
+        suite = with_plugins(self.suite)
+        return Run(suite, Store(self.store), self._own_device(), silent(), keep_heatmaps=self.keep_heatmaps)
 
     def _own_device(self) -> torch.device:
         """The device; where there are several GPUs each process of a pool takes another."""

@@ -89,6 +89,7 @@ class Workload:
 
         Where networks are compared all of them predict and explain, and the `first` is asked for its targets before.
         """
+        explained: Counter[tuple[tuple[Pair, ...], Attribution, int]] = Counter()
         compares = any(isinstance(block.pairs[0][1], NetworkMetric) for block in blocks)
         batches: Counter[tuple[tuple[Pair, ...], int]] = Counter()
         missing: dict[tuple[Pair, ...], list[int]] = {}
@@ -97,6 +98,7 @@ class Workload:
             for part, pairs in block.todo():
                 batches[pairs, len(part)] += 1
                 own[pairs] += len(part)
+                explained.update((pairs, method, len(part)) for method in block.unexplained(self.trained, part, pairs))
             for pairs, images in own.items():
                 missing.setdefault(pairs, []).append(images)
         for pairs, in_cells in missing.items():
@@ -104,7 +106,9 @@ class Workload:
             for _ in range(2 if compares and first else 1):
                 yield self._predictions(pairs, sizes)
             for method in dict.fromkeys(method for method, _ in pairs):
-                yield self._explanations(method, sum(in_cells), sizes)
+                lacking = {size: explained[pairs, method, size] for size in sizes}
+                if any(lacking.values()):
+                    yield self._explanations(method, lacking)
             for method, metric in pairs if first else ():
                 yield self._scores(method, metric, in_cells, sum(sizes.values()))
 
@@ -130,7 +134,8 @@ class Workload:
         seconds = images * (self.speed.plain + self.speed.load) + ends * self.speed.forward
         return Task(self.name, "predictions", images, images + ends, 0, seconds)
 
-    def _explanations(self, method: Attribution, images: int, sizes: dict[int, int]) -> Task:
+    def _explanations(self, method: Attribution, sizes: dict[int, int]) -> Task:
+        images = sum(size * count for size, count in sizes.items())
         if method in self.speed.unsupported:
             return Task(self.name, "explanations", images, 0, 0, 0.0, method.label)
         cost, seconds = self.costs.explanation(method), self.explanation_seconds(method)

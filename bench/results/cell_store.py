@@ -1,4 +1,4 @@
-"""The store of finished cells: one immutable, checksummed Parquet file each."""
+"""The store of finished cells, and of heatmaps: one immutable, checksummed Parquet file each."""
 
 import hashlib
 import io
@@ -23,9 +23,13 @@ _BLANK = b"0" * 64
 
 @dataclass(frozen=True)
 class Store:
-    """Finished cells under a folder, found by key. A cell is written once and never changed."""
+    """Finished cells under a folder, found by key. A cell is written once and never changed.
+
+    They lie in `folder` of the root; `heatmaps` is the same store with heatmaps in the place of cells.
+    """
 
     root: Path
+    folder: str = "cells"
 
     def read(self, key: str, schema: pa.Schema = CELL, images: Sequence[str] | None = None) -> pd.DataFrame | None:
         """The cell, or None where there is none; what is damaged is set aside with one line of the log.
@@ -42,9 +46,9 @@ class Store:
             return None
         return None if table is None else table.to_pandas()
 
-    def write(self, key: str, cell: pd.DataFrame, schema: pa.Schema = CELL, code: str = "") -> None:
-        """Keep a finished cell; `code` says what computed it."""
-        write_table(self.path(key), key, cell, schema, code)
+    def write(self, key: str, cell: pd.DataFrame, schema: pa.Schema = CELL, code: str = "", level: int = 15) -> None:
+        """Keep a finished cell; `code` says what computed it, `level` how hard it is compressed."""
+        write_table(self.path(key), key, cell, schema, code, level)
 
     def has(self, key: str) -> bool:
         """Whether there is a cell of this key, as far as its name tells: it is not read."""
@@ -52,7 +56,12 @@ class Store:
 
     def path(self, key: str) -> Path:
         """Where the cell of this key is kept."""
-        return self.root / "cells" / key[:2] / f"{key}.parquet"
+        return self.root / self.folder / key[:2] / f"{key}.parquet"
+
+    @property
+    def heatmaps(self) -> "Store":
+        """Where heatmaps are kept."""
+        return Store(self.root, "heatmaps")
 
     @property
     def networks(self) -> Path:

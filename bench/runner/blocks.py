@@ -1,7 +1,7 @@
 """The cells of one network, or of a group that is compared, on one shard of images: listed, computed, gathered."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -70,6 +70,18 @@ class Block:
     def lock_name(self) -> str:
         """What is said while another run works on it."""
         return f"{self.label}, images {self.ids[0]} to {self.ids[-1]}"
+
+    def heatmap_keys(self) -> Iterator[str]:
+        """The keys under which the store may keep the heatmaps of its batches."""
+        for part in self.batches:
+            for explainer in self.explainers:
+                yield from explainer.keys(self.run.ids(part), _methods(self.pairs)).values()
+
+    def unexplained(self, trained: Trained, part: Sequence[int], pairs: Sequence[Pair]) -> list[Attribution]:
+        """The methods of these pairs that still have to explain a batch of this network, by the names of files."""
+        (explainer,) = [own for own in self.explainers if own.trained is trained]
+        keys = explainer.keys(self.run.ids(part), _methods(pairs))
+        return [method for method, key in keys.items() if not self.run.store.heatmaps.has(key)]
 
     def stored(self) -> dict[Pair, pd.DataFrame]:
         """The cells that are in the store."""
@@ -183,31 +195,43 @@ class Block:
             run.progress.advance(CELLS, len(scored) * len(batch.ids), stage=self.label)
 
 
+def _methods(pairs: Sequence[Pair]) -> list[Attribution]:
+    return [*dict.fromkeys(method for method, _ in pairs)]
+
+
+def for_first_targets(explainers: tuple[Explainer, ...]) -> tuple[Explainer, ...]:
+    """The same, each for the targets of the first one's network."""
+    first, *others = explainers
+    return (first, *(replace(own, kept_of=(first.trained, own.trained)) for own in others))
+
+
 def blocks_of(run: Run, group: Sequence[Trained]) -> Iterator[Block]:
     """The blocks of the networks of one entry: of each by itself, and of all together for metrics that compare them."""
     methods, metrics = run.suite.attributions, run.suite.metrics
     single = tuple((method, metric) for method in methods for metric in metrics if isinstance(metric, ImageMetric))
     across = tuple((method, metric) for method in methods for metric in metrics if isinstance(metric, NetworkMetric))
-    explainers = tuple(Explainer(run, trained) for trained in group)
+    explainers = tuple(Explainer(run, trained, (trained,)) for trained in group)
     positions = [run.chosen(trained.network, run.table.dataset.images) for trained in group]
     for explainer, chosen in zip(explainers, positions, strict=True):
         for shard in shards(chosen) if single else []:
             yield Block((explainer,), tuple(shard), single, score_one)
+    compared = for_first_targets(explainers)
     for shard in shards(positions[0]) if across else []:
-        yield Block(explainers, tuple(shard), across, score_across)
+        yield Block(compared, tuple(shard), across, score_across)
 
 
 def blocks_on(run: Run, group: Sequence[Trained], positions: Sequence[int], pairs: Sequence[Pair]) -> Iterator[Block]:
     """The blocks of some cells of the networks of one entry, on these images in this order."""
     single = tuple(pair for pair in pairs if isinstance(pair[1], ImageMetric))
     across = tuple(pair for pair in pairs if isinstance(pair[1], NetworkMetric))
-    explainers = tuple(Explainer(run, trained) for trained in group)
+    explainers = tuple(Explainer(run, trained, (trained,)) for trained in group)
+    compared = for_first_targets(explainers)
     parts = [tuple(positions[start : start + SHARD]) for start in range(0, len(positions), SHARD)]
     for part in parts:
         if single:
             yield from (Block((explainer,), part, single, score_one) for explainer in explainers)
         if across:
-            yield Block(explainers, part, across, score_across)
+            yield Block(compared, part, across, score_across)
 
 
 def expected_work(run: Run, number: int) -> int:

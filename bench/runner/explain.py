@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
@@ -14,8 +15,10 @@ from bench.data.batches import Batch
 from bench.engine import clean_logits
 from bench.errors import HeatmarkError, UnsupportedError, printable
 from bench.progress import CELLS
+from bench.results.kept_heatmaps import HEATMAPS, attributions_of, rows_of
+from bench.runner.identity import code_hash, keys_of
 from bench.runner.records import Run, Trained
-from bench.scoring.measure import Planned, curve_scores, explained_by, prepared
+from bench.scoring.measure import Planned, curve_scores, explained_by, explanation_of, prepared
 
 _log = logging.getLogger("heatmark")
 T = TypeVar("T")
@@ -23,10 +26,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
-    """Explains batches on one network of a run, for the targets of the suite's rule."""
+    """Explains batches on one network of a run, for the targets of the suite's rule.
+
+    `kept_of` are the networks that decide its heatmaps in the store: the one that is explained, and before it the one
+    whose targets are explained where that is another. Without them it explains everything itself.
+    """
 
     run: Run
     trained: Trained
+    kept_of: tuple[Trained, ...] = ()
 
     @property
     def network(self) -> Network:
@@ -57,13 +65,35 @@ class Explainer:
         pool = self.references
         others = None if pool is None or pool.fixations is None else torch.cat(pool.fixations)
         outcome: dict[Attribution, Explained | str] = {}
-        for method in methods:
+        for method, key in self.keys(batch.ids, methods).items():
             self.work_on(method.label)
-            own = attempt(partial(explained_by, method, self.network, request, clean))
+            own = self._explained(method, request, clean, key)
             if isinstance(own, Explained):
                 own = replace(own, fixations=batch.fixations, fixation_pool=others)
             outcome[method] = own
         return outcome
+
+    def keys(self, ids: Sequence[str], methods: Iterable[Attribution]) -> dict[Attribution, str]:
+        """The key of each method's heatmaps of a batch in the store; empty where it takes none from there."""
+        own = list(methods)
+        known = keys_of(self.run, self.kept_of, ids, [(method,) for method in own]) if self.kept_of else [""] * len(own)
+        return dict(zip(own, known, strict=True))
+
+    def _explained(self, method: Attribution, request: Request, clean: Tensor, key: str) -> Explained | str:
+        """The batch as the store has it explained, or explained here, and kept there where the run is to."""
+        compute = partial(attempt, partial(explained_by, method, self.network, request, clean))
+        if not key:
+            return compute()
+        store, ids, keep = self.run.store.heatmaps, request.rng.image_ids, self.run.keep_heatmaps
+        with store.lock(key, f"heatmaps by {method.label}") if keep else nullcontext():
+            rows = store.read(key, HEATMAPS, ids)
+            if rows is not None:
+                known = attributions_of(rows).to(self.run.device)
+                return explanation_of(method, self.network, request, clean, known)
+            own = compute()
+            if keep and isinstance(own, Explained):
+                store.write(key, rows_of(ids, own.attributions), HEATMAPS, code_hash(), level=1)
+            return own
 
 
 def attempt(work: Callable[[], T]) -> T | str:

@@ -52,7 +52,8 @@ class Run:
 
     `given_up`: by the key of a cell, why some of its images could not be had from other processes; `untold`: by the
     number of an entry, why the accuracy and the pictures of its networks could not. A run that `gathers` takes what
-    failed in other processes as their answer; else it is tried again.
+    failed in other processes as their answer; else it is tried again. One that is to `keep_heatmaps` keeps those that
+    it computes; what is kept is read by every run.
     """
 
     suite: Suite
@@ -62,6 +63,7 @@ class Run:
     given_up: dict[str, dict[str, str]] = field(default_factory=dict)
     untold: dict[int, str] = field(default_factory=dict)
     gathers: bool = False
+    keep_heatmaps: bool = False
 
     @property
     def dataset(self) -> Dataset:

@@ -43,8 +43,15 @@ def explained_by(method: Attribution, network: Network, request: Request, clean:
     copied, given = request_to_give(network, own, method)
     with unchanged(f"attribution {method.name!r}", given):
         attributions = method.explain(network, copied)
-        heatmaps = method.heatmaps(attributions)
-    return Explained(network, own, method, attributions, heatmaps, clean, request.rng)
+        return explanation_of(method, network, request, clean, attributions)
+
+
+def explanation_of(
+    method: Attribution, network: Network, request: Request, clean: Tensor, attributions: Tensor
+) -> Explained:
+    """The explanation of a batch whose attributions by the method are known."""
+    own = replace(request, rng=request.rng.of(method.label))
+    return Explained(network, own, method, attributions, method.heatmaps(attributions), clean, request.rng)
 
 
 def measure(pairs: Sequence[tuple[ImageMetric, Explained]]) -> list[Scored]:

@@ -37,6 +37,8 @@ def checked(store: Store) -> Iterator[File]:
     """Every file of a store, read and checked; nothing is changed."""
     for path in sorted((store.root / "cells").rglob("*.parquet")):
         yield File(path, "cells", _damage(_check_cell_file, path))
+    for path in sorted((store.root / "heatmaps").rglob("*.parquet")):
+        yield File(path, "batches of heatmaps", _damage(_check_table_file, path))
     for path in sorted((store.root / "finished_images").glob("*.parquet")):
         yield File(path, "finished images", _damage(_check_table_file, path))
     for path in sorted(store.networks.glob("*.safetensors")):
@@ -56,8 +58,8 @@ def checked(store: Store) -> Iterator[File]:
 def prune(store: Store, reachable: set[str] | None, *, dry: bool) -> Iterator[tuple[Path, str, int]]:
     """Remove what is of no use: each file, why, and its bytes; with `dry` only what would go.
 
-    Cells and finished images of other code; with `reachable` also cells of other keys; what was set aside; what dead
-    runs have left.
+    Cells, heatmaps and finished images of other code; with `reachable` also cells and heatmaps of other keys; what was
+    set aside; what dead runs have left.
     """
     if not dry:
         for path in _result_sets(store):
@@ -72,7 +74,7 @@ def prune(store: Store, reachable: set[str] | None, *, dry: bool) -> Iterator[tu
 
 def _useless(store: Store, reachable: set[str] | None) -> Iterator[tuple[Path, str]]:
     here = code_hash()
-    for path in sorted((store.root / "cells").rglob("*.parquet")):
+    for path in sorted(path for folder in ("cells", "heatmaps") for path in (store.root / folder).rglob("*.parquet")):
         if code_of(path) != here:
             yield path, "of other code"
         elif reachable is not None and path.stem not in reachable:
@@ -99,7 +101,10 @@ class Survey(Run):
 
 
 def reachable(runs: Iterable[Survey]) -> tuple[set[str], list[str]]:
-    """The keys of all cells of these runs with the networks that are here, and a line for each entry without them."""
+    """The keys of all cells and heatmaps of these runs with the networks that are here.
+
+    And a line for each entry whose networks are not.
+    """
     asked, missing = set[str](), []
     for run in runs:
         for number in range(len(run.suite.recipes)):
@@ -113,7 +118,7 @@ def reachable(runs: Iterable[Survey]) -> tuple[set[str], list[str]]:
                     network_row(run, trained)
                     gallery_of(run, trained)
                 for block in (*blocks_of(run, group), *race_blocks(run, group)):
-                    asked.update(block.keys.values())
+                    asked.update(block.keys.values(), block.heatmap_keys())
         asked |= run.asked
     return asked, missing
 

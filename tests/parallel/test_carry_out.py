@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,9 +24,12 @@ def test_two_workers_give_the_same_bits_and_leave_nothing_to_do(
 ) -> None:
     fixed_chunk(folder / "alone", folder / "workers")
     job = job_of(folder, SUITE.format(weights=TRAINED), "workers", processes=2)
+    job = replace(job, keep_heatmaps=True)
     forbid_computing(monkeypatch)
     assert_same(carried_out(job, run_of(job), None, None), alone)
     assert not list((folder / "workers" / "finished_images").glob("*.parquet"))
+    # Two networks, two methods, three batches.
+    assert len(list((folder / "workers" / "heatmaps").rglob("*.parquet"))) == 12
 
 
 def test_shards_together_are_the_whole(folder: Path, alone: Results, monkeypatch: pytest.MonkeyPatch) -> None:

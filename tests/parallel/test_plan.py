@@ -151,6 +151,20 @@ def test_part_of_a_run_that_was_killed_is_not_planned_again(tmp_path: Path, coun
     assert counted == passes(planned)
 
 
+def test_heatmaps_that_are_kept_are_not_planned_again(tmp_path: Path, counted: dict[str, int]) -> None:
+    (tmp_path / "parts.toml").write_text(PARTS.replace("epochs = 2", "epochs = 1"))
+    before = job_of(str(tmp_path / "parts.toml"), tmp_path, {}, {"metrics": ["gini"]})
+    run_suite(replace(run_of(before), keep_heatmaps=True))
+    counted.update(forward=0, backward=0)
+    job = job_of(str(tmp_path / "parts.toml"), tmp_path, {})
+    planned = plan_of(job, run_of(job), GIVEN)
+    # Of the second network, for the targets of the first.
+    explained = [(task.method, task.images) for task in planned.tasks if task.what == "explanations"]
+    assert explained == [("simple_gradient", 5), ("smooth_grad(samples=3)", 5)]
+    run_suite(run_of(job))
+    assert counted == passes(planned)
+
+
 def test_only_what_is_still_to_do_is_timed_and_a_busy_machine_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ def heatmark(*arguments: object, status: int = 0) -> str:
 
 
 def carry_out(folder: Path) -> None:
-    heatmark("run", folder / "tiny.toml", "--store", folder / "store")
+    heatmark("run", folder / "tiny.toml", "--store", folder / "store", "--keep-heatmaps")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def check_same(first: Path, second: Path) -> None:
 def test_a_whole_store_is_whole(original: Path) -> None:
     said = heatmark("store", "check", "--store", original / "store")
     assert "2 networks" in said
+    assert "12 batches of heatmaps" in said  # of two networks by two methods
     assert "1 result sets" in said
     assert said.endswith("all whole\n")
 
@@ -111,10 +112,10 @@ def test_prune_keeps_what_suites_need_and_says_bytes(original: Path, place: Path
     (place / "smaller.toml").write_text(smaller)
     would = heatmark("store", "prune", place / "smaller.toml", "--store", store, "--dry-run")
     assert files(store) == before
-    # Two networks, two metrics; and what depends on all methods: the pictures of each network.
-    assert would.startswith("6 files of none of these suites: ")
+    # Two networks, two metrics, three batches; and what depends on all methods: the pictures of each network.
+    assert would.startswith("12 files of none of these suites: ")
     assert would.replace("would go", "removed") == heatmark("store", "prune", place / "smaller.toml", "--store", store)
-    assert len(files(store)) == len(before) - 6
+    assert len(files(store)) == len(before) - 12
     carry_out(place)
     check_same(original, place)
 
@@ -123,10 +124,11 @@ def test_prune_removes_cells_of_other_code_and_what_dead_runs_left(place: Path) 
     store = place / "store"
     cell = pd.DataFrame({"image": ["a"], "score": [0.5], "status": ["ok"], "curve": [None]})
     Store(store).write("0" * 64, cell, code="of yesterday")
+    Store(store).heatmaps.write("0" * 64, cell, code="of yesterday")
     for name in ("cells/.x.tmp", "networks/.y.lock", "results/tiny/.staged"):
         (store / name).mkdir() if name.endswith("staged") else (store / name).write_bytes(b"12345")
     said = heatmark("store", "prune", "--store", store)
-    assert "1 files of other code: " in said
+    assert "2 files of other code: " in said
     assert "2 files left by a dead run: 10 bytes" in said
     assert not (store / "results" / "tiny" / ".staged").exists()
 
