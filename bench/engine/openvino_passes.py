@@ -44,6 +44,7 @@ class Converted(nn.Module):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
+        self.graphs: dict[torch.Size, Any] = {}
         self.passes: dict[tuple[Any, ...], Pass] = {}
 
     def forward(self, images: Tensor) -> Tensor:
@@ -52,7 +53,9 @@ class Converted(nn.Module):
         precision = "bf16" if torch.is_autocast_enabled(images.device.type) else "f32"
         key = (images.shape, precision, torch.get_num_threads())
         if key not in self.passes:
-            self.passes[key] = _checked_pass(self.module, images, precision)
+            if images.shape not in self.graphs:
+                self.graphs[images.shape] = _graph(self.module, images.shape)
+            self.passes[key] = _checked_pass(self.module, self.graphs[images.shape], images, precision)
         return _outputs(self.passes[key], images)
 
 
@@ -61,12 +64,10 @@ def _outputs(one_pass: Pass, images: Tensor) -> Tensor:
     return torch.from_numpy(one_pass(images.permute(0, 2, 3, 1).contiguous().numpy())[0])
 
 
-def _checked_pass(module: nn.Module, images: Tensor, precision: str) -> Pass:
-    """A pass for images of this shape; HeatmarkError where it answers otherwise than the module."""
+def _checked_pass(module: nn.Module, graph: Any, images: Tensor, precision: str) -> Pass:
+    """A pass through the graph of a module; HeatmarkError where it answers otherwise than the module."""
+    one_pass = _compiled(graph, precision)
     with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
-        # A graph holds what the network does with noise; it must be right for images too.
-        noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
-        one_pass = _compiled(_graph(module, noise), precision)
         expected = module(images.clone())
         off = (_outputs(one_pass, images) - expected).abs().max() / expected.abs().max()
     if not off <= _ROUNDING[precision]:
@@ -74,8 +75,11 @@ def _checked_pass(module: nn.Module, images: Tensor, precision: str) -> Pass:
     return one_pass
 
 
-def _graph(module: nn.Module, example: Tensor) -> Any:
-    """What the module does with images of this shape, as OpenVINO's graph that takes them with channels last."""
+def _graph(module: nn.Module, shape: torch.Size) -> Any:
+    """What the module does with images of this shape, as OpenVINO's graph that takes them with channels last.
+
+    It holds what the network does with noise, and must be right for images too.
+    """
     from openvino import Layout
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
@@ -83,11 +87,13 @@ def _graph(module: nn.Module, example: Tensor) -> Any:
 
     # What `openvino.convert_model` does, without the report that it sends to its makers.
     reader = FrontEndManager().load_by_framework("pytorch")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tracing, whose answer is checked
-        decoder = TorchScriptPythonDecoder(module, example_input=example)  # read from until it is converted
-        graph = reader.convert(reader.load(decoder))
-    graph.reshape(list(example.shape))
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
+        warnings.simplefilter("ignore")  # of tracing, whose answer is checked by ours instead of by passes of its own
+        traced = {"check_trace": False}
+        decoder = TorchScriptPythonDecoder(module, example_input=noise, trace_kwargs=traced)
+        graph = reader.convert(reader.load(decoder))  # which reads from the decoder until then
+    graph.reshape(list(shape))
     around = PrePostProcessor(graph)
     around.input().tensor().set_layout(Layout("NHWC"))
     around.input().model().set_layout(Layout("NCHW"))

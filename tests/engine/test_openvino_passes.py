@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Network
+from bench.engine import openvino_passes
 from bench.engine.autotune import remembered_compiler
 from bench.engine.compiled import candidates, libraries
+from bench.engine.mixed_precision import is_quick_in_bf16
 from bench.engine.predict import logits_in_chunks
 from bench.methods.attributions.random_map import RandomMap
 from bench.metrics.faithfulness.deletion import Deletion
@@ -53,11 +55,26 @@ def test_openvino_gives_the_same_logits_and_scores(single: Network, request_of) 
 
 
 @pytest.mark.usefixtures("openvino")
+def test_a_shape_is_converted_once_for_both_precisions(single: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = []
+    convert = openvino_passes._graph
+    monkeypatch.setattr(openvino_passes, "_graph", lambda module, shape: shapes.append(shape) or convert(module, shape))
+    own = openvino_passes.Converted(single.module)
+    for images in (torch.rand(2, 3, 12, 10), torch.rand(3, 3, 12, 10), torch.rand(2, 3, 12, 10)):
+        own(images)
+        with torch.autocast("cpu", torch.bfloat16):
+            own(images)
+    assert shapes == [(2, 3, 12, 10), (3, 3, 12, 10)]
+
+
+@pytest.mark.usefixtures("openvino")
 def test_openvino_follows_weights_and_precision(single: Network) -> None:
     images = torch.randn(2, 3, 12, 10)
     before = logits_in_chunks(single, images)
     low = logits_in_chunks(replace(single, precision="bf16"), images)
-    assert 0 < (low - before).abs().max() < 0.05
+    assert (low - before).abs().max() < 0.05
+    # A processor that does not compute in bfloat16 is left to compute in fp32.
+    assert torch.equal(low, before) == (not is_quick_in_bf16(CPU))
     with torch.no_grad():
         for weight in single.module.parameters():
             weight.mul_(0.5)
