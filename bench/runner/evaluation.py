@@ -240,7 +240,7 @@ def _attribution(plugin: str | Attribution) -> Attribution:
 def _warn_of_levels(images: Tensor, preprocess: Preprocess) -> None:
     """One line of the log where images are as if the levels of pictures, 0 to 255, had been given as numbers."""
     usual = max((1 - mean) / std for mean, std in zip(preprocess.mean, preprocess.std, strict=True))
-    largest = float(images.amax())
+    largest = float(images.amax()) if images.numel() else 0.0
     if largest > _FAR_BEYOND * max(usual, 1.0):
         _log.warning(
             "images: floating point is taken as the network takes it, and reaches %g, where pictures in [0, 1] reach "

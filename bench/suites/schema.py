@@ -143,7 +143,7 @@ class AttackTable(_Table):
 
     epsilon: Annotated[float, Field(gt=0, le=1)] = 2 / 255
     steps: Positive = 10
-    images: Annotated[int, Field(ge=0)] = 64
+    images: Annotated[int, Field(ge=0, le=LARGEST)] = 64
 
     @property
     def step(self) -> float:

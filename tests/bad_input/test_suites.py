@@ -168,9 +168,11 @@ def wrong_shapes() -> list[str]:
     return found
 
 
-ATTACKS = [f"epsilon = {value}" for value in ("0", "-1", "nan", "inf", "2", '"x"', "[]")] + [
-    f"{key} = {value}" for key in ("steps", "images") for value in ("0", "-1", "1.5", '"x"', str(2**70))
-]
+ATTACKS = (
+    [f"epsilon = {value}" for value in ("0", "-1", "nan", "inf", "2", '"x"', "[]")]
+    + ["steps = 0"]
+    + [f"{key} = {value}" for key in ("steps", "images") for value in ("-1", "1.5", '"x"', str(2**70))]
+)
 ENGINES = [
     *('precision = "fp16"', "precision = 16", "tolerance = 0", "tolerance = -1", "tolerance = nan", "tolerance = inf"),
     *(

@@ -67,6 +67,12 @@ def test_what_is_no_number_in_low_precision_is_computed_again() -> None:
     assert not np.isnan(rechecked(low, full, plan, 5e-4)[1][[20, 70]]).any()
 
 
+@pytest.fixture(autouse=True)
+def every_processor_is_quick_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are not compute the same numbers slowly."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "x86_64", "avx512_bf16": True})
+
+
 @pytest.fixture
 def sure(network: Network) -> Network:
     """In float32, of large logits, so that most probabilities are near 0 or 1."""
