@@ -65,7 +65,7 @@ def _one_pass() -> Callable[..., Tensor] | None:
     if not torch.backends.mkldnn.is_available():
         return None
     try:
-        call: Callable[..., Tensor] = torch.ops.mkldnn._convolution_pointwise
+        call: Callable[..., Tensor] = torch.ops.mkldnn._convolution_pointwise.default
         call(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 1, 1), None, (0, 0), (1, 1), (1, 1), 1, "relu", [], "")
     except (AttributeError, RuntimeError) as error:
         _log.debug("no convolution with ReLU in one pass: %s", error)
