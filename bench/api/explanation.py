@@ -1,6 +1,6 @@
 """What metrics see, explanations of a batch, and what they return, a score per image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -71,6 +71,12 @@ class Explained:
             rng=self.rng.select(positions),
             fixations=None if self.fixations is None else tuple(self.fixations[i] for i in positions),
         )
+
+    def split(self) -> Iterator["Explained"]:
+        """Parts of at most as many images as go through the network at once, in order."""
+        count, chunk = len(self.request), self.network.chunk
+        for start in range(0, count, chunk):
+            yield self.select(list(range(start, min(start + chunk, count))))
 
 
 @dataclass(frozen=True)

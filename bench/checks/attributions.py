@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bench.api import Attribution, Network, Request
 from bench.checks.common import close, explained_on, state
 from bench.checks.fixtures import small_network, small_request, small_transformer
+from bench.checks.full_passes import PAIRS, largest_pass
 from bench.errors import UnsupportedError
 from bench.scoring.passes import passes_of
 
@@ -89,6 +90,14 @@ def costs_what_it_declares(method: Attribution, network: Network, request: Reque
     assert counted == expected, f"{method.name} declares {expected} passes forward and backward, counted {counted}"
 
 
+def shows_no_more_than_its_chunk(method: Attribution, network: Network, request: Request) -> None:
+    """No more images go through the network at once than its chunk, each with its reference at most."""
+    method.explain(network, request)  # what fails here too is said as by the other promises
+    own = replace(network, chunk=1)
+    shown = largest_pass(own, lambda: method.explain(own, request))
+    assert shown <= PAIRS, f"{method.name} shows {shown} images at once to a network that takes 1 (`network.chunk`)"
+
+
 def explains_twice_the_same(method: Attribution, network: Network, request: Request) -> None:
     """The same request gives the same attributions, whatever the state of torch's own random numbers."""
     first = method.explain(network, request)
@@ -151,6 +160,7 @@ ATTRIBUTION_CHECKS: tuple[Callable[[Attribution, Network, Request], None], ...] 
     explains_channels_last_alike,
     explains_its_target,
     explains_twice_the_same,
+    shows_no_more_than_its_chunk,
     costs_what_it_declares,
     leaves_everything_as_it_was,
 )

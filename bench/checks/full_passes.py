@@ -27,6 +27,17 @@ def inputs_at_once(
     return min(most, max(max(1, each) * len(images), curves))
 
 
+def largest_pass(network: Network, work: Callable[[], object]) -> int:
+    """The most images that go through the network at once while some work is done."""
+    seen = [0]
+    handle = network.module.register_forward_hook(lambda _, images, __: seen.append(len(images[0])))
+    try:
+        work()
+    finally:
+        handle.remove()
+    return max(seen)
+
+
 def _cost(declared: Callable[[], Cost | None]) -> Cost | None:
     try:
         return declared()

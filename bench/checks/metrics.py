@@ -7,12 +7,15 @@ import torch
 
 from bench.api import Attribution, ImageMetric, Network, PerturbationMetric, Request
 from bench.checks.common import TOLERANCE, close, explained_on, state
+from bench.checks.full_passes import PAIRS, largest_pass
 from bench.engine.perturbation_curves import end_passes
 from bench.scoring.measure import measure
 from bench.scoring.passes import passes_of
 
 # They ask as often as the image has superpixels.
 DIFFERING = ("irof",)
+# They show the cells of an image at once, which take the place of one.
+IN_CELLS = ("difull",)
 
 
 def scores_each_image(metric: ImageMetric, network: Network, request: Request, method: Attribution) -> None:
@@ -40,6 +43,15 @@ def scores_alone_as_in_company(metric: ImageMetric, network: Network, request: R
         close(whole.score[row : row + 1], alone.score, f"{metric.name} depends on the other images of the batch")
     (chunked,) = measure([(metric, replace(explained, network=replace(network, chunk=1)))])
     close(whole.score, chunked.score, f"{metric.name} depends on the chunk size")
+
+
+def shows_no_more_than_its_chunk(metric: ImageMetric, network: Network, request: Request, method: Attribution) -> None:
+    """No more images go through the network at once than its chunk, each with its reference at most."""
+    if metric.name in IN_CELLS:
+        return
+    explained = explained_on(replace(network, chunk=1), request, method)
+    shown = largest_pass(explained.network, lambda: measure([(metric, explained)]))
+    assert shown <= PAIRS, f"{metric.name} shows {shown} images at once to a network that takes 1 (`network.chunk`)"
 
 
 def refuses_a_map_that_is_not_finite(
@@ -86,6 +98,7 @@ def costs_what_it_declares(metric: ImageMetric, network: Network, request: Reque
 METRIC_CHECKS: tuple[Callable[[ImageMetric, Network, Request, Attribution], None], ...] = (
     scores_each_image,
     scores_alone_as_in_company,
+    shows_no_more_than_its_chunk,
     refuses_a_map_that_is_not_finite,
     leaves_everything_as_it_was,
     costs_what_it_declares,

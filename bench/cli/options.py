@@ -21,6 +21,10 @@ AllowCode = Annotated[
     bool, typer.Option("--allow-code", help="Run code that the suite names for its networks; read it first.")
 ]
 Download = Annotated[bool, typer.Option("--download", help="Let libraries fetch weights that are not here.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(help="What a process, or its GPU, may take at most, as 3GB; fewer images go through at once."),
+]
 Names = Annotated[str | None, typer.Option(help="Only these by name, as `heatmark list` has them, comma-separated.")]
 _COMMA = re.compile(r",(?![^(]*\))")  # not between the settings of a label
 

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import write
-from bench.cli.options import AllowCode, Download, Folder, Names, SuiteName, check_decides_alone, device_of, names_of
+from bench.cli.options import (
+    AllowCode,
+    Download,
+    Folder,
+    Memory,
+    Names,
+    SuiteName,
+    check_decides_alone,
+    device_of,
+    names_of,
+)
 from bench.errors import HeatmarkError
 
 
@@ -29,6 +39,7 @@ def plan(
     decide: Annotated[
         bool, typer.Option("--decide", help="How few passes `run --decide` can take, and how many it may.")
     ] = False,
+    memory: Memory = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything for programs, on standard output.")] = False,
     download: Download = False,
     allow_code: AllowCode = False,
@@ -48,6 +59,7 @@ def plan(
         check_decides_alone({"--workers": workers if workers > 1 else None})
     from bench.cli import run_to_board  # noqa: F401 - all that a run imports, for the seconds that it takes
     from bench.cli.plan_table import show, show_decided
+    from bench.engine.memory_limit import memory_of
     from bench.parallel.carry_out import threads_of
     from bench.parallel.plan import plan_of
     from bench.parallel.throughput import Throughput
@@ -58,14 +70,14 @@ def plan(
     from bench.runner.records import Run
     from bench.suites.load import with_plugins
 
-    place = device_of(device)
-    job = Job(file, store, place.type, workers, retrain)
+    place, limit = device_of(device), memory_of(memory, "--memory")
+    job = Job(file, store, place.type, workers, retrain, memory=limit)
     speed = None if given is None else Throughput(1 / given[0], 1 / given[0], 1 / given[1])
     ready = with_plugins(file)
     if decide:
         check_places(ready)
     with progress() as bars, threads_of(job) if workers > 1 else nullcontext():
-        planned = plan_of(job, Run(ready, Store(store), place, bars), speed)
+        planned = plan_of(job, Run(ready, Store(store), place, bars, memory=limit), speed)
     if as_json:
         write(json.dumps(planned.record(), indent=2) + "\n")
     else:

@@ -24,7 +24,11 @@ def show(planned: Plan) -> None:
     say(f"Passes: {planned.forward:,} forward, {planned.backward:,} backward")
     around = f"{duration(planned.start)} of it to start, {duration(planned.finish)} to keep cells and report"
     say(f"Time: {duration(planned.seconds)} in one process{_with_workers(planned)}, {around}")
-    say(f"Memory: {_size(planned.memory)} a process, at least; the store grows by about {_size(planned.store_bytes)}")
+    most = "" if planned.limit is None else f" and {_size(planned.limit)} at most"
+    say(
+        f"Memory: {_size(planned.memory)} a process, at least{most}; "
+        f"the store grows by about {_size(planned.store_bytes)}"
+    )
     _show_dearest(planned)
     saved = planned.with_adaptive_curves()
     if saved is not None:

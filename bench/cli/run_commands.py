@@ -10,7 +10,7 @@ import typer
 from bench.cli.console import say
 from bench.cli.failures import end_with
 from bench.cli.interruption import interruptible, kept_in
-from bench.cli.options import AllowCode, Download, Folder, Names, SuiteName, device_of, names_of
+from bench.cli.options import AllowCode, Download, Folder, Memory, Names, SuiteName, device_of, names_of
 from bench.errors import HeatmarkError
 
 
@@ -46,6 +46,7 @@ def run(
         bool,
         typer.Option("--keep-heatmaps", help="Keep all heatmaps in the store, for metrics asked for later."),
     ] = False,
+    memory: Memory = None,
     allow_code: AllowCode = False,
 ) -> None:
     """Carry out a suite and show its leaderboard; finished cells are not computed again.
@@ -75,7 +76,10 @@ def run(
         command = shlex.join([*shlex.split(file.command), *options, *(name for name, wanted in on.items() if wanted)])
         from bench.cli.run_to_board import How, carry_out
 
-        how = How(device, store, out, workers, executor, limit, shard, retrain, decide, half_width, keep_heatmaps)
+        how = How(
+            *(device, store, out, workers, executor, limit, shard, retrain, decide, half_width),
+            *(keep_heatmaps, memory),
+        )
         failures = carry_out(replace(file, command=command), how)
     end_with(failures)
 

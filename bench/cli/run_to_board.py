@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.cli.console import console, say
 from bench.cli.failures import failure_lines
 from bench.cli.options import check_decides_alone, device_of, writable
+from bench.engine.memory_limit import memory_of
 from bench.errors import HeatmarkError
 from bench.parallel.carry_out import carried_out, one_shard
 from bench.parallel.units import Job, shard_of
@@ -37,6 +38,7 @@ class How:
     decide: bool = False
     half_width: float | None = None
     keep_heatmaps: bool = False
+    memory: str | None = None
 
     def check(self) -> None:
         """Raises HeatmarkError where options do not go together."""
@@ -53,15 +55,16 @@ class How:
 def carry_out(file: SuiteFile, how: How) -> list[str]:
     """Run a suite, write and show its board, or carry out one of its shards; a line for each failure."""
     how.check()
-    place = device_of(how.device)
+    place, memory = device_of(how.device), memory_of(how.memory, "--memory")
     folder = how.out or how.store / "results" / file.table.name
     for path in (folder, how.store):
         writable(path)
     if how.shard is None:
         _tell_of_replaced(folder, file)
     with progress() as bars:
-        job = Job(file, how.store, place.type, how.workers, how.retrain, how.keep_heatmaps)
-        run = Run(with_plugins(file), Store(how.store), place, bars, keep_heatmaps=how.keep_heatmaps)
+        job = Job(file, how.store, place.type, how.workers, how.retrain, how.keep_heatmaps, memory)
+        suite, store = with_plugins(file), Store(how.store)
+        run = Run(suite, store, place, bars, keep_heatmaps=how.keep_heatmaps, memory=memory)
         if how.shard is not None:
             said, failures = one_shard(job, run, *shard_of(how.shard))
             say(said)

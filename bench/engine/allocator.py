@@ -23,3 +23,10 @@ def keep_large_blocks() -> None:
         return
     for option, value in _OPTIONS.items():
         library.mallopt(option, value)
+
+
+def give_back_free_blocks() -> None:
+    """Give the kernel what is free now, as far as the C library can: what the process takes then is what it holds."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)

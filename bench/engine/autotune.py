@@ -11,7 +11,8 @@ from torch import Tensor
 
 from bench.api import Compiler, Network
 from bench.engine.compiled import candidates, works
-from bench.engine.predict import fastest_chunk, forwards_only, logits_in_chunks, seconds_of
+from bench.engine.memory_limit import MemoryLimit
+from bench.engine.predict import fastest_chunk, forwards_only, logits_in_chunks, seconds_of, usual_most
 from bench.files import locked, sealed, set_aside, unsealed, write_whole
 
 T = TypeVar("T")
@@ -19,10 +20,19 @@ _NOISE = 8
 _MOST = 2**16
 
 
-def remembered_chunk(network: Network, architecture: str, device: torch.device, file: Path) -> int:
-    """The chunk size for this architecture, input size and device; measured when `file` does not know it."""
-    name = _name(network, architecture, device)
-    return _remembered(file, name, lambda: fastest_chunk(replace(network, compiler="none"), _noise(network, device)))
+def remembered_chunk(
+    network: Network, architecture: str, device: torch.device, file: Path, limit: MemoryLimit | None = None
+) -> int:
+    """The chunk size for this architecture, input size and device; measured when `file` does not know it.
+
+    It keeps within the limit, and is measured once for each size that one leaves room for.
+    """
+    name, plain = _name(network, architecture, device), replace(network, compiler="none")
+    if limit is None:
+        return _remembered(file, name, lambda: fastest_chunk(plain, _noise(network, device)))
+    image = _noise(network, device)[:1]
+    most = min(limit.most_at_once(plain, image), usual_most(plain, image))
+    return _remembered(file, f"{name} up to {most}", lambda: fastest_chunk(plain, _noise(network, device), most))
 
 
 def remembered_compiler(

@@ -13,6 +13,7 @@ from bench.api import Network, Precision
 from bench.api.module_state import convolutions, evaluating
 from bench.engine.compiled import compiled, constant_weights, full_chunk
 from bench.engine.folding import folded
+from bench.engine.memory_limit import kept_for_gradients
 from bench.errors import HeatmarkError
 
 _log = logging.getLogger("heatmark")
@@ -117,13 +118,18 @@ def usual_chunk(network: Network, device: torch.device) -> int:
     return min(max(_PIXELS // (height * width), _FEWEST), _MOST) if device.type == "cpu" else network.chunk
 
 
-def fastest_chunk(network: Network, images: Tensor) -> int:
+def usual_most(network: Network, image: Tensor) -> int:
+    """The largest chunk where nobody says how much memory it may take: what its gradients have room for, 4 at least."""
+    return max(room(image.device) // max(1, kept_for_gradients(network, image)), _CANDIDATES[0])
+
+
+def fastest_chunk(network: Network, images: Tensor, most: int | None = None) -> int:
     """The smallest chunk that is nearly as fast as the fastest, measured on images (any, channel, height, width).
 
-    Only of those whose gradients there is room for, which take many times the memory of predictions.
+    None has more images than `most`, by default than the usual memory has room for.
     """
-    most = room(images.device) // max(1, kept_for_gradients(network, images[:1]))
-    sizes = [size for size in _CANDIDATES if size <= max(most, _CANDIDATES[0])]
+    most = usual_most(network, images[:1]) if most is None else most
+    sizes = [size for size in _CANDIDATES if size <= most] or [most]
     with forwards_only(network, images) as ready:
         seconds = _each(ready, images, sizes)
         for _ in range(_ROUNDS - 1):
@@ -131,7 +137,7 @@ def fastest_chunk(network: Network, images: Tensor) -> int:
             seconds = {size: min(own, again.get(size, own)) for size, own in seconds.items()}
     least = min(seconds.values(), default=0.0)
     # Where not even the smallest fits, the queue halves it.
-    return next((chunk for chunk, each in seconds.items() if each * _WORTHWHILE <= least), _CANDIDATES[0])
+    return next((chunk for chunk, each in seconds.items() if each * _WORTHWHILE <= least), sizes[0])
 
 
 def _each(network: Network, images: Tensor, sizes: Sequence[int]) -> dict[int, float]:
@@ -151,26 +157,6 @@ def _each(network: Network, images: Tensor, sizes: Sequence[int]) -> dict[int, f
 def room(device: torch.device) -> int:
     """The bytes that a chunk may keep for its gradients."""
     return int(torch.cuda.get_device_properties(device).total_memory * _SHARE) if device.type == "cuda" else _ROOM
-
-
-def kept_for_gradients(network: Network, images: Tensor) -> int:
-    """Bytes that the layers keep of these images until the gradient of them is taken; 0 where there is none."""
-    kept: dict[int, int] = {}
-    weights = {own.untyped_storage().data_ptr() for own in (*network.module.parameters(), *network.module.buffers())}
-
-    def keep(own: Tensor) -> Tensor:
-        storage = own.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return own
-
-    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda own: own)
-    with evaluating(network.module), torch.inference_mode(False), torch.enable_grad(), hooks:
-        try:
-            network.logits(images.clone().requires_grad_())
-        except RuntimeError as error:
-            _log.debug("no gradient of %s: %s", network.name, error)
-    return sum(kept.values())
 
 
 def seconds_of(network: Network, inputs: Tensor, trials: int = _TRIALS, enough: float = _ENOUGH) -> float:

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from bench.api import NetworkMetric
+from bench.engine.memory_limit import peak_memory
 from bench.parallel.bookkeeping import keeping_seconds, report_seconds
 from bench.parallel.costs import Costs
-from bench.parallel.throughput import BUSY, TOLERANCE, Throughput, measured, passes_measured, peak_memory
+from bench.parallel.throughput import BUSY, TOLERANCE, Throughput, measured, passes_measured
 from bench.parallel.training_cost import training_task
 from bench.parallel.units import Job
 from bench.parallel.workload import Task, Workload, name_of
@@ -35,8 +36,8 @@ class Plan:
     """The tasks of a run, and what it needs beside passes.
 
     `cells` of which so many are `stored`; `start` seconds until a process has its networks, `finish` those that keeping
-    its cells and the report take, in one process; `memory` bytes that a process takes at least; `images` the most of
-    one network; `notes` what was assumed or could not be known.
+    its cells and the report take, in one process; `memory` bytes that a process takes at least, of a `limit` where it
+    has one; `images` the most of one network; `notes` what was assumed or could not be known.
     """
 
     suite: str
@@ -50,6 +51,7 @@ class Plan:
     start: float
     finish: float
     memory: int
+    limit: int | None
     store_bytes: int
     notes: tuple[str, ...] = ()
 
@@ -158,6 +160,7 @@ def plan_of(job: Job, run: Run, given: Throughput | None = None) -> Plan:
         *(found.cells, found.stored, found.images),
         *(found.start, found.finish),
         peak_memory(run.device),
+        run.memory,
         sum(_bytes(run, task) for task in found.tasks),
         tuple(found.notes),
     )

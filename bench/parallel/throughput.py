@@ -1,7 +1,5 @@
 """How fast this device is: seconds of passes, methods and metrics on the real network, measured in seconds."""
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -227,13 +225,6 @@ def _timed(work: Callable[[], object], device: torch.device) -> Timing:
 def waited(took: float, computed: float, threads: int) -> float:
     """How many times as long work took as `threads` need that computed so many seconds together."""
     return max(took * threads / max(computed, 1e-9), 1.0) if took > 0 else 1.0
-
-
-def peak_memory(device: torch.device) -> int:
-    """Bytes that this process has taken at most: of the GPU, or else of main memory."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _scored(metric: ImageMetric, explained: Explained, count: int) -> list[Scored] | str:

@@ -30,7 +30,8 @@ _ALONE = Lock()
 class Job:
     """What every unit of a run shares: the suite as it was read, the store, the device, how many processes.
 
-    Each process has an equal share of the cores, or a GPU. `keep_heatmaps` as in `Run`.
+    Each process has an equal share of the cores, or a GPU, and `memory` bytes where that is limited. `keep_heatmaps` as
+    in `Run`.
     """
 
     suite: SuiteFile
@@ -39,6 +40,7 @@ class Job:
     processes: int = 1
     retrain: bool = False
     keep_heatmaps: bool = False
+    memory: int | None = None
 
     @property
     def threads(self) -> int:
@@ -52,15 +54,18 @@ class Job:
         return key_of({"suite": said, "store": str(self.store.resolve()), "device": self.device})
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Job) and (self.key, self.keep_heatmaps) == (other.key, other.keep_heatmaps)
+        if not isinstance(other, Job):
+            return False
+        mine, theirs = ((own.key, own.keep_heatmaps, own.memory) for own in (self, other))
+        return mine == theirs
 
     def __hash__(self) -> int:
         return hash(self.key)
 
     def run(self) -> Run:
         """The run in this process."""
-        suite = with_plugins(self.suite)
-        return Run(suite, Store(self.store), self._own_device(), silent(), keep_heatmaps=self.keep_heatmaps)
+        suite, store, place = with_plugins(self.suite), Store(self.store), self._own_device()
+        return Run(suite, store, place, silent(), keep_heatmaps=self.keep_heatmaps, memory=self.memory)
 
     def _own_device(self) -> torch.device:
         """The device; where there are several GPUs each process of a pool takes another."""

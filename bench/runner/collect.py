@@ -155,6 +155,7 @@ def _manifest(
         },
         "device": run.device.type,
         "machine": machine(run.device),
+        "memory": run.memory,
         **_of_networks(shown),
         "retrained": retrained,
         "seed": table.seed,

@@ -28,6 +28,7 @@ from bench.data.batches import evenly_spaced, usable
 from bench.data.folders import class_folders, image_files
 from bench.data.given_images import ChosenImages, GivenImages
 from bench.engine.devices import check_place, device_named
+from bench.engine.memory_limit import memory_of
 from bench.errors import HeatmarkError, exits_refused
 from bench.plugins.sources import source_of
 from bench.progress import progress as progress_bars
@@ -145,6 +146,7 @@ def evaluate(
     on_error: OnError = "raise",
     progress: bool = False,
     seed: int = 0,
+    memory: str | int | None = None,
 ) -> pd.DataFrame:
     """Scores of attributions on a network: one row per image, attribution and metric; `bench.leaderboard` ranks them.
 
@@ -162,7 +164,8 @@ def evaluate(
     predicted ones. `truth`: a map (height, width) in [0, 1] for each
     image, `fixations`: (count, 4) for each; `references` (any, channel, height, width) as the model takes them.
     `output`: what the model returns, "logits" of classes unless told otherwise (`bench.api.Network`).
-    Plug-ins are given as instances, or by name with their default settings. Images go through `batch` at a time.
+    Plug-ins are given as instances, or by name with their default settings. Images go through `batch` at a time, so
+    few of them at once that the process, or a GPU, takes no more than `memory`, as "3GB", where that is said.
 
     A plug-in that fails raises, or gives its rows a status with `on_error="status"`; an image that cannot be scored
     has a status. HeatmarkError where something does not fit.
@@ -174,7 +177,7 @@ def evaluate(
     names = named.classes if classes is None else classes
     work = Evaluation(
         *(named.model, given, targets, attributions, references, preprocess, output, names),
-        *(batch, on_error, seed, scorers),
+        *(batch, on_error, seed, memory_of(memory, "memory"), scorers),
     )
     rows: list[tuple[Any, ...]] = []
     with torch.inference_mode(False), exits_refused():
@@ -207,6 +210,7 @@ def explain(
     device: torch.device | str | None = None,
     progress: bool = False,
     seed: int = 0,
+    memory: str | int | None = None,
 ) -> dict[str, Tensor]:
     """Signed attributions (images, channel | 1, height, width) on the CPU, by the label of each method.
 
@@ -217,7 +221,8 @@ def explain(
     given = GivenImages(named.images, truth, None, image_ids, labelled=isinstance(targets, str))
     names = named.classes if classes is None else classes
     work = Evaluation(
-        named.model, given, targets, attributions, references, preprocess, output, names, batch, "raise", seed
+        *(named.model, given, targets, attributions, references, preprocess, output, names),
+        *(batch, "raise", seed, memory_of(memory, "memory")),
     )
     maps: dict[str, list[Tensor]] = {method.label: [] for method in work.methods}
     with torch.inference_mode(False), exits_refused():

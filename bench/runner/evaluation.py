@@ -29,6 +29,7 @@ from bench.data.given_images import GivenImages, check_references
 from bench.engine import clean_logits
 from bench.engine.allocator import keep_large_blocks
 from bench.engine.devices import device_of_network
+from bench.engine.memory_limit import MemoryLimit
 from bench.engine.predict import usual_chunk
 from bench.errors import HeatmarkError, nearest
 from bench.functional.outputs import predictions
@@ -66,6 +67,7 @@ class Evaluation:
     batch: int
     on_error: OnError
     seed: int
+    memory: int | None = None
     metrics: Sequence[ImageMetric] = ()
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Evaluation:
             for batch in self.images.batches(network, self.batch, device):
                 if not seen:
                     _warn_of_levels(batch.images, network.preprocess)
+                    network = self._within_memory(network, batch.images[:1])
                     look_before(network, batch.images, methods, self.metrics)
                 seen.update(batch.ids)
                 _check_ids(seen)
@@ -142,6 +145,13 @@ class Evaluation:
             )
         preprocess = self._preprocess(self._own_size())
         return in_usual_chunks(Network(self.model, preprocess=preprocess, output=self.output or "logits"))
+
+    def _within_memory(self, network: Network, image: Tensor) -> Network:
+        """The network with no more inputs at once than the memory has room for, of images like this one."""
+        if self.memory is None:
+            return network
+        limit = MemoryLimit(self.memory, self.batch, len(self.methods))
+        return replace(network, chunk=min(network.chunk, limit.most_at_once(network, image)))
 
     def _own_size(self) -> Preprocess:
         """Images in [0, 1] of the size that they have; said in the log where they are pictures and nothing is known."""

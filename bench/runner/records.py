@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.api import Dataset, Network, Recipe
 from bench.data.batches import Batch, evenly_spaced, load, usable
+from bench.engine.memory_limit import MemoryLimit
 from bench.files import key_of
 from bench.progress import Progress
 from bench.results.cell_store import Store
@@ -53,7 +54,7 @@ class Run:
     `given_up`: by the key of a cell, why some of its images could not be had from other processes; `untold`: by the
     number of an entry, why the accuracy and the pictures of its networks could not. A run that `gathers` takes what
     failed in other processes as their answer; else it is tried again. One that is to `keep_heatmaps` keeps those that
-    it computes; what is kept is read by every run.
+    it computes; what is kept is read by every run. `memory`: bytes that each process may take.
     """
 
     suite: Suite
@@ -64,6 +65,7 @@ class Run:
     untold: dict[int, str] = field(default_factory=dict)
     gathers: bool = False
     keep_heatmaps: bool = False
+    memory: int | None = None
 
     @property
     def dataset(self) -> Dataset:
@@ -79,6 +81,13 @@ class Run:
     def split(self) -> str:
         """The split that is scored: the suite's, or else the data set's last."""
         return self.table.dataset.split or self.dataset.splits[-1]
+
+    @property
+    def memory_limit(self) -> MemoryLimit | None:
+        """The memory of a process, and what it holds of a batch; None where nobody limits it."""
+        if self.memory is None:
+            return None
+        return MemoryLimit(self.memory, self.table.batch, len(self.suite.attributions))
 
     @property
     def shares_its_pool(self) -> bool:

@@ -86,7 +86,8 @@ def set_up(run: Run, trained: Trained) -> Trained:
 
 def with_chunk(run: Run, trained: Trained) -> Trained:
     """The network with the chunk that is fastest with its compiler and precision."""
-    chunk = remembered_chunk(trained.network, trained.architecture, run.device, run.store.chunks)
+    notes, limit = run.store.chunks, run.memory_limit
+    chunk = remembered_chunk(trained.network, trained.architecture, run.device, notes, limit)
     return replace(trained, network=replace(trained.network, chunk=chunk))
 
 

@@ -1,5 +1,6 @@
 """Attacks on accuracy, in pixel space: what adversarial training learns to withstand and the board reports."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -46,8 +47,13 @@ def pgd(
     as it was, and an image's attack does not depend on its batch.
     """
     start = epsilon * (2 * rng.uniform(images.shape[1:], images) - 1)
+    parts = zip(*(given.split(network.chunk) for given in (images, labels, start)), strict=True)
     with frozen_for_evaluation(network.module):
-        return pixel_ascent(network, cross_entropy_of(network, labels), images, start, epsilon, step, steps)
+        moved = [
+            pixel_ascent(network, cross_entropy_of(network, outputs), own, at, epsilon, step, steps)
+            for own, outputs, at in parts
+        ]
+    return torch.cat(moved)
 
 
 def cross_entropy_of(network: Network, labels: Tensor) -> Objective:

@@ -31,7 +31,7 @@ class GradientPenalty(Metric):
         images = explained.images.detach()
         match self.regulariser:
             case "datagrad" | "spectreg":
-                return Scored(self._of_network(explained).detach().double())
+                return Scored(torch.cat([self._of_network(part).double() for part in explained.split()]))
             case _:
                 maps = explained.attributions.expand_as(images)
                 return Scored(map_penalty(self.regulariser, maps, images).double())
@@ -41,6 +41,6 @@ class GradientPenalty(Metric):
             images = explained.images.detach().requires_grad_()
             logits = explained.network.logits(images)
             if self.regulariser == "datagrad":
-                return datagrad(logits, explained.targets, images)
+                return datagrad(logits, explained.targets, images).detach()
             draws = explained.rng.normal(tuple(logits.shape[1:]), logits)
-            return spectreg(logits, draws, images)
+            return spectreg(logits, draws, images).detach()

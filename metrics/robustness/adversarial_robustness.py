@@ -38,9 +38,7 @@ class AdversarialRobustness(Metric):
 
     def score(self, explained: Explained) -> Scored:
         """What is left of each heatmap."""
-        chunk, count = explained.network.chunk, len(explained.images)
-        parts = [list(range(start, min(start + chunk, count))) for start in range(0, count, chunk)]
-        images, sloped = zip(*(self._attacked(explained.select(rows)) for rows in parts), strict=True)
+        images, sloped = zip(*map(self._attacked, explained.split()), strict=True)
         after = explained.explain_again(torch.cat(images))
         status = tuple(OK if slope else "no gradient to attack" for slope in torch.cat(sloped).tolist())
         left = similarity(explained.heatmaps, after, self.similarity, self.top)

@@ -46,7 +46,9 @@ class Difull(Metric):
         cells = grid_cells(whole, self.rows)
         seen = group_sums(whole, cells).argmax(1)
         module = Separated(network.module, self.rows, (height, width), self.size)
-        own = replace(network, module=module, label_map=None, compiler="none")
+        # Enlarged cells take as much memory as images, all others as much as their image together.
+        chunk = max(1, network.chunk // self.rows**2) if self.size else network.chunk
+        own = replace(network, module=module, label_map=None, compiler="none", chunk=chunk)
         heads = replace(request, targets=seen * explained.clean.shape[1] + request.targets)
         positive = self._maps(explained, own, heads).double().sum(1).clamp_min(0)
         inside = positive[:, : self.rows * height, : self.rows * width] * (cells == seen[:, None, None])
