@@ -32,7 +32,9 @@ class FullGrad(Attribution):
         for term in of_biases:
             layout = FIRST if term.ndim == 4 else _layout_of_tokens(term, seen)
             if layout is not None:
-                found = found + enlarged(min_max(layout.maps(term.abs())), request.images).sum(1, keepdim=True)
+                # Enlarging is linear: enlarged one by one, a layer's maps would take gigabytes.
+                together = min_max(layout.maps(term.abs())).sum(1, keepdim=True)
+                found = found + enlarged(together, request.images)
         return found
 
     def cost(self, network: Network, request: Request) -> Cost:
