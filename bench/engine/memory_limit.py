@@ -73,8 +73,8 @@ def memory_of(said: str | int | None, where: str) -> int | None:
 
 
 def written(size: int) -> str:
-    """Bytes as `memory_of` reads them, rounded up to megabytes."""
-    return f"{size / 10**9:.2f}GB" if size >= 10**9 else f"{-(-size // 10**6)}MB"
+    """Bytes as `memory_of` reads them, rounded up, so that what is said to be enough is."""
+    return f"{-(-size // 10**7) / 100}GB" if size >= 10**9 else f"{-(-size // 10**6)}MB"
 
 
 def taken(device: torch.device) -> int:

@@ -60,10 +60,14 @@ def test_twice_the_memory_holds_more_images_and_a_batch_and_its_maps_fewer(netwo
     assert fewer == 4
 
 
-def test_an_image_that_does_not_fit_is_one_line_with_how_much_it_takes(network: Network, idle: int) -> None:
+@pytest.mark.parametrize("held", [ROOM, 1_234_567_891])
+def test_an_image_that_does_not_fit_is_one_line_with_how_much_it_takes(
+    network: Network, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_limit, "taken", lambda _: held)
     image = torch.zeros(1, 3, 8, 8, dtype=torch.float64)
     with pytest.raises(HeatmarkError) as refused:
-        MemoryLimit(idle, 8, 12).most_at_once(network, image)
+        MemoryLimit(held, 8, 12).most_at_once(network, image)
     said = str(refused.value)
     assert "\n" not in said
     assert "network 'small'" in said
