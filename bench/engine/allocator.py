@@ -27,6 +27,8 @@ def keep_large_blocks() -> None:
 
 def give_back_free_blocks() -> None:
     """Give the kernel what is free now, as far as the C library can: what the process takes then is what it holds."""
+    if sys.platform != "linux":
+        return
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)

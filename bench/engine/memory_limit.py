@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +90,8 @@ def peak_memory(device: torch.device) -> int:
     """Bytes that this process has taken at most: of the GPU, or else of main memory."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    import resource  # which not every system has
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
