@@ -1,11 +1,10 @@
-"""Batch normalisation and ReLU folded into the convolutions before them: the same in fewer passes over memory."""
+"""Batch normalisation folded into the convolutions before it: the same function in fewer passes over memory."""
 
 import logging
 from collections import Counter
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TypeGuard
 
 import torch
@@ -40,49 +39,14 @@ class _Folding:
         self.both.weight, self.both.bias = fuse_conv_bn_weights(own.weight, own.bias, *statistics)
 
 
-class _Rectified(nn.Module):
-    """A convolution and the ReLU behind it: one pass over memory where no gradient is taken, the same to rounding."""
-
-    def __init__(self, convolution: nn.Conv2d) -> None:
-        super().__init__()
-        self.convolution = convolution
-
-    def forward(self, images: Tensor) -> Tensor:
-        """What both make of images (batch, channel, height, width)."""
-        own = self.convolution
-        plain = type(own) is nn.Conv2d and images.device.type == "cpu" and images.dtype == torch.float32
-        call = _one_pass()
-        if call is None or torch.is_grad_enabled() or not plain or torch.is_autocast_enabled("cpu"):
-            convolved: Tensor = own(images)
-            return convolved.relu_()
-        settings = own.padding, own.stride, own.dilation, own.groups
-        return call(images, own.weight, own.bias, *settings, "relu", [], "")
-
-
-@cache
-def _one_pass() -> Callable[..., Tensor] | None:
-    """A convolution of oneDNN with what follows it, as torch's own compiler calls it; None where torch lacks it."""
-    if not torch.backends.mkldnn.is_available():
-        return None
-    try:
-        call: Callable[..., Tensor] = torch.ops.mkldnn._convolution_pointwise.default
-        call(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 1, 1), None, (0, 0), (1, 1), (1, 1), 1, "relu", [], "")
-    except (AttributeError, RuntimeError) as error:
-        _log.debug("no convolution with ReLU in one pass: %s", error)
-        return None
-    return call
-
-
 def folded(network: Network, images: Tensor) -> Network:
-    """The network for evaluation, with the weights that it has now, with what follows convolutions folded where safe.
-
-    That is batch normalisation and, where no gradient is taken, ReLU.
+    """The network for evaluation, with the weights that it has now, its batch normalisation folded where that is safe.
 
     `images` (any, channel, height, width) are of the kind that it will be given. A network with parts of no known
     library, with hooks, that cannot be traced, or whose graph gives another answer is left as it is.
     """
     parts = tuple(network.module.modules())
-    if not any(isinstance(part, nn.BatchNorm2d | nn.ReLU) for part in parts) or not all(map(_only_computes, parts)):
+    if not any(isinstance(part, nn.BatchNorm2d) for part in parts) or not all(map(_only_computes, parts)):
         return network
     dtype = next((own.dtype for own in network.module.parameters() if own.is_floating_point()), images.dtype)
     if dtype in (torch.float16, torch.bfloat16):
@@ -109,7 +73,7 @@ def _is_convolution(part: nn.Module) -> TypeGuard[nn.Conv2d]:
 
 
 def _only_computes(part: nn.Module) -> bool:
-    made_here = type(part).__module__.startswith("bench.engine")  # folded before, or with a way back of its own
+    made_here = type(part).__module__.startswith("bench.engine")  # such as a way back that tracing would lose
     pure = type(part).__module__.split(".")[0] in _PURE and not made_here
     return pure and not any(getattr(part, kind) for kind in HOOKS)
 
@@ -130,7 +94,6 @@ def _traced(
         _log.debug("not folded: %s", error)
         return None
     foldings = _fold(graph)
-    _rectify(graph)
     for folding in foldings:
         folding.update()
     noise = torch.randn(2, *shape, dtype=dtype, generator=torch.Generator().manual_seed(0)).to(device)
@@ -156,31 +119,3 @@ def _fold(graph: fx.GraphModule) -> list[_Folding]:
     graph.delete_all_unused_submodules()
     graph.recompile()
     return foldings
-
-
-def _rectify(graph: fx.GraphModule) -> None:
-    """Let each ReLU that follows a convolution, where nothing else does, be carried out with it."""
-    for number, node in enumerate(graph.graph.nodes):
-        before = node.args[0] if _is_relu(graph, node) else None
-        if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) > 1:
-            continue
-        convolution = graph.get_submodule(str(before.target))
-        if type(convolution) is not nn.Conv2d or convolution.padding_mode != "zeros":
-            continue
-        if isinstance(convolution.padding, str):
-            continue
-        name = f"rectified_{number}"
-        graph.add_submodule(name, _Rectified(convolution))
-        with graph.graph.inserting_before(node):
-            both = graph.graph.call_module(name, before.args, before.kwargs)
-        node.replace_all_uses_with(both)
-        graph.graph.erase_node(node)
-        graph.graph.erase_node(before)
-    graph.delete_all_unused_submodules()
-    graph.recompile()
-
-
-def _is_relu(graph: fx.GraphModule, node: fx.Node) -> bool:
-    if node.op == "call_module":
-        return type(graph.get_submodule(str(node.target))) is nn.ReLU
-    return node.op == "call_function" and node.target in (nn.functional.relu, torch.relu, torch.relu_)

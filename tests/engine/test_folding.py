@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Network
-from bench.engine import folding
-from bench.engine.folding import _one_pass, folded
+from bench.engine import bf16_backward
+from bench.engine.folding import folded
 from bench.training.architectures import build
 
 IMAGES = torch.randn(3, 3, 33, 40, generator=torch.Generator().manual_seed(0))
@@ -111,59 +111,19 @@ def test_a_normalisation_that_cannot_be_folded_stays(change) -> None:
     assert norms(graph) == 1
 
 
-class Functions(nn.Module):
-    """ReLU as a function, after a convolution of its own, after one whose output is used twice, after a shared one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 8, 3, padding=1, groups=4)
-        self.last, self.relu = nn.Conv2d(8, 5, 1, bias=False), nn.ReLU(inplace=True)
-
-    def forward(self, images: Tensor) -> Tensor:
-        seen = torch.relu(self.first(images))
-        twice = self.second(seen)
-        seen = nn.functional.relu(twice, inplace=False) + twice
-        seen = self.second(self.relu(self.second(seen)))
-        return self.relu(self.last(seen)).mean((2, 3))
-
-
-def rectified(module: nn.Module) -> int:
-    return sum(type(part).__name__ == "_Rectified" for part in module.modules())
-
-
-def networks() -> dict[str, nn.Module]:
-    torch.manual_seed(0)
-    return {"functions": Functions().eval(), **{name: lived_in(build(name, 7)) for name in ("squeezenet1_1", "vgg11")}}
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize(("name", "fused"), [("functions", 3), ("squeezenet1_1", 26), ("vgg11", 8)])
-def test_relu_is_carried_out_with_its_convolution(
-    name: str, fused: int, layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(folding, "_PURE", {"torch", "torchvision", "tests"})
-    module = networks()[name].to(memory_format=layout)
-    images = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(1)).to(memory_format=layout)
-    with torch.no_grad():
-        graph = folded(Network(module), images).module
-        assert rectified(graph) == fused
-        torch.testing.assert_close(graph(images), module(images), rtol=1e-5, atol=1e-6)
-        with torch.autocast("cpu", torch.bfloat16):
-            assert torch.equal(graph(images), module(images))
-    gradients = []
-    for own in (module, graph):
-        given = images.clone().requires_grad_()
-        gradients += torch.autograd.grad(own(given).square().sum(), given)
-    assert torch.equal(*gradients)
+@torch.no_grad()
+def test_what_the_engine_has_made_is_not_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bf16_backward, "is_quick_in_bf16", lambda _: True)
+    low = bf16_backward.with_bf16_backward(Network(lived_in(build("small_resnet", 7))), IMAGES)
+    normed = Network(
+        nn.Sequential(low.module, nn.Unflatten(1, (7, 1, 1)), nn.Conv2d(7, 7, 1), nn.BatchNorm2d(7)).eval()
+    )
+    assert folded(normed, IMAGES) is normed
 
 
 @torch.no_grad()
-def test_relu_is_left_where_torch_has_no_convolution_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "_PURE", {"torch", "tests"})
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    _one_pass.cache_clear()
-    module = networks()["functions"]
-    graph = folded(Network(module), IMAGES).module
-    _one_pass.cache_clear()
-    assert rectified(graph) == 3
-    assert torch.equal(graph(IMAGES), module(IMAGES))
+def test_what_is_no_number_stays_none() -> None:
+    module, images = lived_in(build("small_resnet", 7)), IMAGES.clone()
+    images[1, 0, 3, 3] = torch.nan
+    outputs = folded(Network(module), IMAGES).module(images)
+    assert outputs.isnan().all(1).tolist() == [False, True, False]
