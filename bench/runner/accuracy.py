@@ -57,9 +57,12 @@ def warn_of_guessing(name: str, right: Sequence[bool], classes: int) -> None:
     """One line of the log where no more images are right than may be by guessing among so many classes.
 
     Then the network is not trained, or is shown the images otherwise than it was trained on them, or its outputs stand
-    for the classes in another order: whatever is explained is not what the label says.
+    for the classes in another order: whatever is explained is not what the label says. Nothing is said of so few images that
+    all might be right by chance.
     """
-    if right and classes > 1 and binomtest(sum(right), len(right), 1 / classes, "greater").pvalue > _GUESSED:
+    if classes < 1 or classes ** -len(right) > _GUESSED:
+        return
+    if binomtest(sum(right), len(right), 1 / classes, "greater").pvalue > _GUESSED:
         _log.warning(
             "%s gets %d of %d images right, no more than guessing among %d classes may: "
             "are its weights, its preprocessing and the order of its classes those it was trained with?",

@@ -64,4 +64,6 @@ def test_no_more_right_than_by_guessing_is_said(right: int, of: int, said: bool,
 def test_without_classes_to_guess_among_nothing_is_said(caplog) -> None:
     warn_of_guessing("resnet by standard", [], 10)
     warn_of_guessing("resnet by standard", [False], 1)
+    warn_of_guessing("resnet by standard", [True], 8)
+    warn_of_guessing("resnet by standard", [False], 8)
     assert not caplog.messages
