@@ -57,8 +57,8 @@ def warn_of_guessing(name: str, right: Sequence[bool], classes: int) -> None:
     """One line of the log where no more images are right than may be by guessing among so many classes.
 
     Then the network is not trained, or is shown the images otherwise than it was trained on them, or its outputs stand
-    for the classes in another order: whatever is explained is not what the label says. Nothing is said of so few images that
-    all might be right by chance.
+    for the classes in another order: whatever is explained is not what the label says. Nothing is said of so few
+    images that all might be right by chance.
     """
     if classes < 1 or classes ** -len(right) > _GUESSED:
         return
