@@ -28,11 +28,11 @@ def remembered_chunk(
     It keeps within the limit, and is measured once for each size that one leaves room for.
     """
     name, plain = _name(network, architecture, device), replace(network, compiler="none")
-    if limit is None:
-        return _remembered(file, name, lambda: fastest_chunk(plain, _noise(network, device)))
-    image = _noise(network, device)[:1]
-    most = min(limit.most_at_once(plain, image), usual_most(plain, image))
-    return _remembered(file, f"{name} up to {most}", lambda: fastest_chunk(plain, _noise(network, device), most))
+    images, most = _noise(network, device), None
+    if limit is not None:
+        most = min(limit.most_at_once(plain, images[:1]), usual_most(plain, images[:1]))
+        name += f" up to {most}"
+    return _remembered(file, name, lambda: fastest_chunk(plain, images, most))
 
 
 def remembered_compiler(

@@ -97,6 +97,7 @@ class Evaluation:
         device = device_of_network(network.module)
         seen: Counter[str] = Counter()
         right: list[bool] = []
+        by_label = isinstance(self.targets, str) and network.output != "number"
         keep_large_blocks()
         with progress_bars() if progress else nullcontext() as bars:
             self._check_targets()
@@ -108,12 +109,13 @@ class Evaluation:
                 seen.update(batch.ids)
                 _check_ids(seen)
                 request, clean = self._request(network, batch, sum(seen.values()) - len(batch.ids))
-                right += (predictions(clean) == batch.outputs).tolist()
+                if by_label:
+                    right += (predictions(clean) == batch.outputs).tolist()
                 yield request, {method: self._explained(method, network, batch, request, clean) for method in methods}
                 if bars is not None:
                     total = (self.images.count or 0) if sum(seen.values()) == len(batch.ids) else 0
                     bars.advance("images", len(batch.ids), total)
-        if isinstance(self.targets, str) and network.output != "number":
+        if by_label:
             warn_of_guessing(network.name, right, len(network.known_outputs(clean.shape[1])))
 
     def scored(
