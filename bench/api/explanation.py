@@ -74,9 +74,8 @@ class Explained:
 
     def split(self) -> Iterator["Explained"]:
         """Parts of at most as many images as go through the network at once, in order."""
-        count, chunk = len(self.request), self.network.chunk
-        for start in range(0, count, chunk):
-            yield self.select(list(range(start, min(start + chunk, count))))
+        for positions in self.request.positions(self.network.chunk):
+            yield self.select(positions)
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,13 @@ class Request:
 
     def split(self, chunk: int) -> Iterator["Request"]:
         """Parts of at most `chunk` images, in order."""
+        for positions in self.positions(chunk):
+            yield self.select(positions)
+
+    def positions(self, chunk: int) -> Iterator[list[int]]:
+        """The positions of at most `chunk` images at a time, in order."""
         for start in range(0, len(self), chunk):
-            yield self.select(list(range(start, min(start + chunk, len(self)))))
+            yield list(range(start, min(start + chunk, len(self))))
 
 
 @dataclass(frozen=True)
