@@ -37,7 +37,7 @@ def benchmark(session: nox.Session) -> None:
 
 
 # One thread each: two workers that both use all cores wait for each other more than they compute.
-PARALLEL = ("-n", "2", "-p", "no:benchmark", "--ignore", "tests/perf")
+PARALLEL = ("-n", "2", "--dist", "worksteal", "-p", "no:benchmark", "--ignore", "tests/perf")
 THREADS = {"OMP_NUM_THREADS": "1"}
 
 

@@ -29,6 +29,10 @@ from bench.statistics.place_stability import depends_on
 from bench.statistics.recipe_effects import ACCURACY, Effect, Row, recipe_table
 
 _HERE = Path(__file__).parent / "templates"
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_TEMPLATES.filters["linked"] = linked
 _SCRIPTS = ("page.js", "weights.js", "gallery.js")
 _MOST_ROWS = 200
 _WIDE = ("answer", "networks", "order", "training")
@@ -60,12 +64,8 @@ def shown(drawing: Drawing) -> Shown:
 
 def page(results: Results, view: View, drawn: Sequence[Shown]) -> str:
     """The whole page."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["linked"] = linked
     pictures = gallery(results, view)
-    return environment.get_template("page.html.j2").render(
+    return _TEMPLATES.get_template("page.html.j2").render(
         **_files(), **_answer(view, drawn, pictures), **_board(view), **_rest(results, view, drawn, pictures)
     )
 

@@ -3,13 +3,13 @@
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
-import torchvision
 
 from bench._version import version
 from bench.api import OK, Attribution, ImageMetric, NetworkMetric
@@ -150,7 +150,7 @@ def _manifest(
             "heatmark": version,
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
+            "torchvision": metadata.version("torchvision"),
             **libraries(t.network.compiler for t, _ in shown),
         },
         "device": run.device.type,

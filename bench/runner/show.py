@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from bench.api import Explained, Request, Sample
 from bench.checks.network_promises import look_before
-from bench.data.batches import Batch, batch_of, load
+from bench.data.batches import batch_of, load
 from bench.data.transforms import read_image
 from bench.errors import HeatmarkError
 from bench.files import write_whole
@@ -30,11 +31,24 @@ def draw(run: Run, image: str, network: str | None, out: Path) -> str:
     """Write a picture of the image and its heatmap by each attribution of the suite; what is explained, in words.
 
     `image` is a file or an image id of the suite's data set; `network` a name of the suite, None for its first.
-    HeatmarkError for a file where the network knows only images that are made.
+    HeatmarkError for a file where the network knows only images that are made. What can be refused is before the
+    network is loaded, which may take its training.
     """
     number = run.suite.number_of(network)
+    _check_suffix(out)
+    found = _found(run, image)
+    known = not (isinstance(found, Sample) and run.dataset.made)
+    table = run.table.networks[number]
+    if not known and table.training is not None and table.weights is None:
+        raise _unknown(run, number, image)
     trained = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress).load()[0]
-    batch = _batch(run, trained, image)
+    if not known and not trained.categories:
+        raise _unknown(run, number, image)
+    if isinstance(found, Sample):
+        batch = batch_of([found], trained.network, run.device)
+    else:
+        split, position = found
+        batch = load(run.dataset, split, [position], trained.network, run.device)
     look_before(trained.network, batch.images, run.suite.attributions)
     explainer = Explainer(run, trained)
     request, clean = explainer.request_for(batch)
@@ -71,19 +85,29 @@ def _class(run: Run, trained: Trained, output: int) -> str:
     return names.get(output, f"output {output}")
 
 
-def _batch(run: Run, trained: Trained, image: str) -> Batch:
+def _check_suffix(out: Path) -> None:
+    """HeatmarkError where a picture of this kind cannot be drawn."""
+    kinds = sorted(FigureCanvasBase.get_supported_filetypes())
+    if out.suffix.removeprefix(".") not in ("", *kinds):
+        raise HeatmarkError(f"--out {out}: expected a file that ends in one of {', '.join(f'.{own}' for own in kinds)}")
+
+
+def _found(run: Run, image: str) -> Sample | tuple[str, int]:
+    """The photograph in a file, or the split and position of an image id; HeatmarkError where it is neither."""
     for split in run.dataset.present:
         ids = run.dataset.ids(split)
         if image in ids:
-            return load(run.dataset, split, [ids.index(image)], trained.network, run.device)
+            return split, ids.index(image)
     if not Path(image).is_file():
         raise HeatmarkError(f"{image} is neither an image file nor an image id of {run.dataset.name}")
-    if run.dataset.made and not trained.categories:
-        raise HeatmarkError(
-            f"{trained.network.name} knows the images of {run.dataset.name}, not photographs such as {image}; "
-            "expected `--network resnet50` or another by name, or `--suite photographs`"
-        )
-    return batch_of([Sample(Path(image).stem, read_image(Path(image)), 0)], trained.network, run.device)
+    return Sample(Path(image).stem, read_image(Path(image)), 0)
+
+
+def _unknown(run: Run, number: int, image: str) -> HeatmarkError:
+    return HeatmarkError(
+        f"{run.table.networks[number].label} knows the images of {run.dataset.name}, not photographs such as {image}; "
+        "expected `--network resnet50` or another by name, or `--suite photographs`"
+    )
 
 
 def _picture(panels: Sequence[tuple[str, Tensor | str]], suffix: str) -> bytes:
@@ -98,10 +122,7 @@ def _picture(panels: Sequence[tuple[str, Tensor | str]], suffix: str) -> bytes:
         axes.set_title(textwrap.fill(title, 30), fontsize=9)
         _draw(axes, panel, first if isinstance(first, Tensor) else None)
     file = io.BytesIO()
-    try:
-        figure.savefig(file, format=suffix, dpi=150)
-    except ValueError as error:
-        raise HeatmarkError(f"--out: {error}") from error
+    figure.savefig(file, format=suffix, dpi=150)
     return file.getvalue()
 
 

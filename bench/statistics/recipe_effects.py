@@ -190,6 +190,7 @@ def effects_of(board: Board) -> list[Effect]:
     table = board.effects
     if table is None:
         return []
+    names = display_names(board.manifest, "recipes"), display_names(board.manifest, "attributions")
     found = []
     for _, own in table.groupby("network", sort=False):
         effects = own[own.attribution.ne("") & own.recipe.ne(own.control)]
@@ -198,25 +199,32 @@ def effects_of(board: Board) -> list[Effect]:
         tested = np.isfinite(p)
         p[tested] = adjusted_by_holm(p[tested])
         prices = own[own.metric.eq(ACCURACY["accuracy"])].set_index("recipe")
+        tests = max(int(tested.sum()), 1)
         for row, one, chance in zip(effects.to_dict("records"), points, p, strict=True):
-            found.append(_effect(board, row, one, float(chance), prices.loc[row["recipe"]], max(int(tested.sum()), 1)))
+            found.append(_effect(board, names, row, one, float(chance), prices.loc[row["recipe"]], tests))
     return found
 
 
 def _effect(
-    board: Board, row: dict[Any, Any], points: np.ndarray, p: float, price: "pd.Series[Any]", tests: int
+    board: Board,
+    names: tuple[Mapping[str, str], Mapping[str, str]],
+    row: dict[Any, Any],
+    points: np.ndarray,
+    p: float,
+    price: "pd.Series[Any]",
+    tests: int,
 ) -> Effect:
     at = int(np.flatnonzero(board.metrics.metric.eq(row["metric"]))[0])
     sign = -1.0 if board.metrics.direction[at] == "lower" else 1.0
     way = board.height[at]
     effect = float(row["difference"])
-    names = {kind: display_names(board.manifest, kind) for kind in ("recipes", "attributions")}
+    recipes, attributions = names
     deviation = float(points.std(ddof=1)) if len(points) > 1 else np.nan
     return Effect(
         network=str(row["network"]),
-        recipe=names["recipes"].get(row["recipe"], row["recipe"]),
+        recipe=recipes.get(row["recipe"], row["recipe"]),
         recipe_code=str(row["recipe"]),
-        attribution=names["attributions"].get(row["attribution"], row["attribution"]),
+        attribution=attributions.get(row["attribution"], row["attribution"]),
         metric=str(board.metrics.shown[at]),
         code=str(row["metric"]),
         effect=effect,

@@ -35,7 +35,7 @@ def fresh_pages(**environment: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no GNU C library")
 def test_a_second_pass_takes_no_fresh_pages() -> None:
     # Where the kernel happens to put something behind the heap it cannot grow: seen once in some hundred processes.
-    assert min(fresh_pages() for _ in range(3)) < LAYER / 10
+    assert any(fresh_pages() < LAYER / 10 for _ in range(3))
 
 
 def test_what_the_environment_says_stands() -> None:

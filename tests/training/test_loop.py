@@ -51,8 +51,15 @@ def killed_at(recipe: Recipe, step: int) -> Recipe:
     return Mortal(**recipe.settings)
 
 
-@pytest.mark.parametrize("keep", ["last", "best"])
-@pytest.mark.parametrize("name", ["noise", "regularised"])
+@pytest.mark.parametrize(
+    ("name", "keep"),
+    [
+        ("noise", "last"),
+        ("regularised", "best"),
+        pytest.param("noise", "best", marks=pytest.mark.long),
+        pytest.param("regularised", "last", marks=pytest.mark.long),
+    ],
+)
 def test_ten_kills_at_random_points_change_nothing(name, keep, tmp_path):
     training = replace(SHORT, keep=keep, augmentation=Augmentation(flip=0.5, crop="random_resized"))
     whole, log = trained(RECIPES[name], training, tmp_path / "whole.partial")
