@@ -77,3 +77,10 @@ def writable(folder: Path) -> None:
             if not path.is_dir() or not os.access(path, os.W_OK):
                 raise HeatmarkError(f"{folder} cannot be written: {path} is no folder that you may write to")
             return
+
+
+def writable_file(path: Path) -> None:
+    """Raises HeatmarkError where a file cannot be written there, before anything is computed."""
+    if path.is_dir():
+        raise HeatmarkError(f"{path} cannot be written: it is a folder; expected a file")
+    writable(path.parent)

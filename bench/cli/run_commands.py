@@ -10,7 +10,7 @@ import typer
 from bench.cli.console import say
 from bench.cli.failures import end_with
 from bench.cli.interruption import interruptible, kept_in
-from bench.cli.options import AllowCode, Download, Folder, Memory, Names, SuiteName, device_of, names_of
+from bench.cli.options import AllowCode, Download, Folder, Memory, Names, SuiteName, device_of, names_of, writable_file
 from bench.errors import HeatmarkError
 
 
@@ -95,6 +95,8 @@ def train(
     allow_code: AllowCode = False,
 ) -> None:
     """Train one network of a suite by its recipe and say how accurate it is; a killed training goes on."""
+    if out is not None:
+        writable_file(out)
     from bench.suites.read import read_suite
 
     file = read_suite(suite, quick=quick, allow_code=allow_code)
@@ -131,6 +133,7 @@ def show(
     allow_code: AllowCode = False,
 ) -> None:
     """Say what a network sees in an image, and draw its heatmaps by several attributions over it."""
+    writable_file(out)
     from bench.suites.read import read_suite
 
     only = {"attributions": names_of(methods)}

@@ -115,6 +115,16 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_computed(
         assert "cannot be written" in refused(["run", "embedded", option, out], tmp_path, capfd)
 
 
+@pytest.mark.parametrize("out", ["file/x.png", "folder.png"])
+@pytest.mark.parametrize("command", [["train"], ["show", "test/000001"]])
+def test_a_file_that_cannot_be_written_is_refused_before_a_network_is_trained(
+    command: list[str], out: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder.png").mkdir()
+    assert "cannot be written" in refused([*command, "--out", out], tmp_path, capfd)
+
+
 @pytest.mark.parametrize("name", ["scores", "curves", "networks", "heatmaps", "manifest"])
 @pytest.mark.parametrize("content", [b"", b"x", b"PAR1", b"{}", b"[1]", b"\xff" * 100, b"null"])
 def test_a_foreign_table_is_one_line(
