@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from bench.api import NetworkMetric, Plugin
+from bench.api import Dataset, NetworkMetric, Plugin
 from bench.api.registry import source_file
 from bench.api.source_code import code_of
 from bench.checks.network_promises import NETWORK_CHECKS
@@ -109,5 +109,7 @@ def _hash_of(names: Iterable[str]) -> str:
 
 
 def _signature(plugin: Plugin) -> list[Any]:
-    settings = {name: repr(value) for name, value in plugin.settings.items() if not name.endswith(("root", "download"))}
+    # Where a data set lies does not count: its fingerprint says what lies there.
+    places = ("root", "download") if isinstance(plugin, Dataset) else ()
+    settings = {name: repr(value) for name, value in plugin.settings.items() if not name.endswith(places)}
     return [plugin.name, settings, code_of(source_file(type(plugin))), plugin.library]

@@ -1,6 +1,7 @@
 """The key of a cell is the content of everything that decides its scores, wherever it lies."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from PIL import Image
 from bench.api.source_code import code_of
 from bench.checks import network_promises
 from bench.checks.network_promises import NETWORK_CHECKS
+from bench.datasets.image_folder import ImageFolder
 from bench.files import key_of
+from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.progress import progress
 from bench.results.cell_store import Store
-from bench.runner.identity import LOOKING, NOT_COMPUTING, identity
+from bench.runner.identity import LOOKING, NOT_COMPUTING, _signature, identity
 from bench.runner.networks import NetworkLoader
 from bench.runner.records import Run
 from bench.suites.load import load_suite
@@ -139,3 +142,15 @@ def test_a_cell_of_a_network_that_was_looked_at_otherwise_is_another(
     assert key(folder) != before
     bench = Path(__file__).parents[2] / "bench"
     assert Path(network_promises.__file__) in {bench / name for name in LOOKING}
+
+
+@dataclass(frozen=True)
+class Rooted(SimpleGradient):
+    """A method with a setting that is called as the place of a data set is."""
+
+    square_root: bool = False
+
+
+def test_only_of_a_data_set_the_place_does_not_count() -> None:
+    assert _signature(Rooted()) != _signature(Rooted(square_root=True))
+    assert _signature(ImageFolder(root="here")) == _signature(ImageFolder(root="there"))
