@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from bench.errors import HeatmarkError
 
@@ -89,6 +91,7 @@ def _graph(module: nn.Module, shape: torch.Size) -> Any:
     reader = FrontEndManager().load_by_framework("pytorch")
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
+        _check_one_way(module, noise[:1])
         warnings.simplefilter("ignore")  # of tracing, whose answer is checked by ours instead of by passes of its own
         traced = {"check_trace": False}
         decoder = TorchScriptPythonDecoder(module, example_input=noise, trace_kwargs=traced)
@@ -98,6 +101,33 @@ def _graph(module: nn.Module, shape: torch.Size) -> Any:
     around.input().tensor().set_layout(Layout("NHWC"))
     around.input().model().set_layout(Layout("NCHW"))
     return around.build()
+
+
+class _Reads(TorchDispatchMode):
+    """Whether numbers are read, as by `if` or `item()`, that depend on an image: a graph keeps what they were once."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.depend = {image.untyped_storage().data_ptr(): image}  # kept, so that no other lies where one lay
+        self.found = False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        given, made = (filter(torch.is_tensor, tree_leaves(own)) for own in ((args, kwargs), result))
+        if any(own.untyped_storage().data_ptr() in self.depend for own in given):
+            self.depend |= {own.untyped_storage().data_ptr(): own for own in made}
+            self.found = self.found or isinstance(result, bool | int | float)
+        return result
+
+
+def _check_one_way(module: nn.Module, image: Tensor) -> None:
+    """HeatmarkError where the module looks at numbers to decide what it does: other images may go another way."""
+    with _Reads(image) as reads:
+        module(image)
+    if reads.found:
+        raise HeatmarkError("OpenVINO takes one way for all images, the network decides by their numbers")
 
 
 def _compiled(graph: Any, precision: str) -> Pass:

@@ -95,18 +95,62 @@ class OtherWay(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1))
 
+    def is_bright(self, images: Tensor) -> bool:
+        """Whether the images are."""
+        return bool(images.mean() > 100)
+
     def forward(self, images: Tensor) -> Tensor:
         bright = images.mean((1, 2, 3))
-        factor = 5.0 if bool(bright.mean() > 100) else 1.0
+        factor = 5.0 if self.is_bright(images) else 1.0
         return torch.stack([bright, bright * factor], 1) * self.weight
+
+
+class UnseenWay(OtherWay):
+    """Looks at the images where nothing sees it."""
+
+    def is_bright(self, images: Tensor) -> bool:
+        return images.flatten().tolist()[0] > 100
+
+
+class ByItem(OtherWay):
+    """Looks at what was written into another tensor, past the comparison of two."""
+
+    def is_bright(self, images: Tensor) -> bool:
+        levels = torch.zeros(2)
+        levels[1:].copy_(images.mean())
+        return levels.amax().item() > 100
+
+
+class OneWay(OtherWay):
+    """Decides by its weights and the shape of the images, which are always the same."""
+
+    def is_bright(self, images: Tensor) -> bool:
+        return self.weight.item() > 1 or images.shape[2] > torch.ones(7).sum()
 
 
 @pytest.mark.usefixtures("openvino")
 def test_a_graph_that_answers_otherwise_is_refused() -> None:
-    other = Network(OtherWay(), chunk=2, compiler="openvino")
+    other = Network(UnseenWay(), chunk=2, compiler="openvino")
     torch.testing.assert_close(logits_in_chunks(other, torch.ones(2, 3, 4, 4)), torch.ones(2, 2))
     with pytest.raises(Exception, match=r"OpenVINO's graph gives another answer, 0\.8 off"):
         logits_in_chunks(replace(other, chunk=3), torch.full((3, 3, 4, 4), 200.0))
+
+
+@pytest.mark.usefixtures("openvino")
+@pytest.mark.parametrize("module", [OtherWay(), ByItem()])
+def test_what_decides_by_the_images_goes_on_without(
+    module: nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "network goes on without openvino: OpenVINO takes one way for all images, the network decides by their "
+    assert went_on(Network(module, chunk=2), tmp_path, caplog) == said + "numbers"
+
+
+@pytest.mark.usefixtures("openvino")
+def test_what_decides_by_weights_and_shapes_is_converted() -> None:
+    own = Network(OneWay(), chunk=2, compiler="openvino")
+    for side, factor in ((4, 1.0), (8, 5.0)):
+        expected = torch.tensor([[1.0, factor]] * 2)
+        torch.testing.assert_close(logits_in_chunks(own, torch.ones(2, 3, side, side)), expected)
 
 
 class Unconvertible(nn.Module):
