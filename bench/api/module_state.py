@@ -1,10 +1,15 @@
 """Leave a network as it was found: modes, gradients and hooks, also after an exception."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import nn
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 HOOKS = (
     "_forward_hooks",
@@ -15,6 +20,26 @@ HOOKS = (
     "_backward_hooks",
     "_backward_pre_hooks",
 )
+
+_KEPT: list[Callable[[], None]] = []
+
+
+def kept_of_networks(make: Callable[P, T]) -> Callable[P, T]:
+    """What was made of the last two networks is used again until `forget_networks`: it keeps these networks."""
+    kept = lru_cache(maxsize=2)(make)
+    _KEPT.append(kept.cache_clear)
+    return kept  # type: ignore[return-value]
+
+
+def forget_networks() -> None:
+    """To be called where others than plug-ins may have changed a network: by its settings, or past autograd."""
+    for forget in _KEPT:
+        forget()
+
+
+def things_of(module: nn.Module) -> tuple[object, ...]:
+    """Every module, weight and buffer of a network: one in which another stands for one of them is another network."""
+    return (*module.modules(), *module.parameters(), *module.buffers())
 
 
 @contextmanager

@@ -7,7 +7,7 @@ Where only the way back is rounded they hardly move (.9998), and the way back is
 import logging
 from copy import deepcopy
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from bench.api import Network
-from bench.api.module_state import HOOKS, evaluating
+from bench.api.module_state import HOOKS, evaluating, kept_of_networks, things_of
 from bench.engine.folding import folded
 from bench.engine.mixed_precision import is_quick_in_bf16
 from bench.functional.correlation import spearman
@@ -38,8 +38,8 @@ def with_bf16_backward(network: Network, images: Tensor) -> Network:
     if any(own.dtype != torch.float32 for own in network.module.parameters()):
         return _as_it_is(network, "its weights are not in float32")
     state = chain(network.module.parameters(), network.module.buffers())
-    versions = tuple((id(own), own._version) for own in state)
-    module = _checked(network.module, versions, images.shape[1:], images.device)
+    known = (*things_of(network.module), *(own._version for own in state))
+    module = _checked(network.module, known, images.shape[1:], images.device)
     return _as_it_is(network, "maps would differ") if module is None else replace(network, module=module)
 
 
@@ -54,11 +54,10 @@ def _tell(name: str, why: str) -> None:
     _log.warning("the gradients of %s stay in fp32: %s", name, why)
 
 
-# Two only: it keeps networks.
-@lru_cache(maxsize=2)
+@kept_of_networks
 def _checked(
     module: nn.Module,
-    versions: tuple[Any, ...],  # noqa: ARG001
+    state: tuple[object, ...],  # noqa: ARG001
     shape: torch.Size,
     device: torch.device,
 ) -> nn.Module | None:

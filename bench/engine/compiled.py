@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
-from functools import lru_cache
 from importlib.metadata import version
 from itertools import chain
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Compiler, Network
+from bench.api.module_state import kept_of_networks, things_of
 from bench.engine.memory import room_for
 from bench.engine.openvino_passes import Converted, is_installed
 from bench.errors import HeatmarkError
@@ -37,13 +37,13 @@ def libraries(compilers: Iterable[Compiler]) -> dict[str, str]:
 
 def compiled(network: Network) -> Network:
     """The network compiled with the weights that it has now; nothing happens before its first full chunk."""
-    state = chain(network.module.parameters(), network.module.buffers())
-    return replace(network, module=_compiled(network.module, network.compiler, tuple(own._version for own in state)))
+    module = network.module
+    versions = tuple(own._version for own in chain(module.parameters(), module.buffers()))
+    return replace(network, module=_compiled(module, network.compiler, (*things_of(module), versions)))
 
 
-# Two only: it keeps the networks that it has compiled.
-@lru_cache(maxsize=2)
-def _compiled(module: nn.Module, compiler: Compiler, versions: tuple[int, ...]) -> nn.Module:  # noqa: ARG001
+@kept_of_networks
+def _compiled(module: nn.Module, compiler: Compiler, state: tuple[object, ...]) -> nn.Module:  # noqa: ARG001
     # What is compiled keeps the weights of its module as constants, so that it gets a module of its own.
     constant = deepcopy(module).eval()
     own = Converted(constant) if compiler == "openvino" else torch.compile(constant, backend=compiler, dynamic=False)

@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TypeGuard
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from bench.api import Network
-from bench.api.module_state import HOOKS, evaluating
+from bench.api.module_state import HOOKS, evaluating, kept_of_networks, things_of
 
 # Modules of these only compute, so that they may be traced once and run as a graph from then on.
 _PURE = {"torch", "torchvision", "timm", "bench", "efficientnet_lite_pytorch"}
@@ -52,7 +51,7 @@ def folded(network: Network, images: Tensor) -> Network:
     if dtype in (torch.float16, torch.bfloat16):
         return network  # the sums of folding would be rounded to it
     with evaluating(network.module), torch.no_grad():
-        traced = _traced(network.module, parts, images.shape[1:], dtype, images.device)
+        traced = _traced(network.module, things_of(network.module), images.shape[1:], dtype, images.device)
         if traced is None:
             return network
         graph, foldings = traced
@@ -78,11 +77,10 @@ def _only_computes(part: nn.Module) -> bool:
     return pure and not any(getattr(part, kind) for kind in HOOKS)
 
 
-# Two only: it keeps networks. The key holds all parts, so that one with another part is another network.
-@lru_cache(maxsize=2)
+@kept_of_networks
 def _traced(
     module: nn.Module,
-    parts: tuple[nn.Module, ...],  # noqa: ARG001
+    things: tuple[object, ...],  # noqa: ARG001
     shape: torch.Size,
     dtype: torch.dtype,
     device: torch.device,

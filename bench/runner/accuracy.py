@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 from scipy.stats import binomtest
+from torch import Tensor
 
 from bench.api import ImageRandom, Network
 from bench.data.batches import Batch, batches, worked_on
@@ -33,16 +34,20 @@ ROBUST_ACCURACY = pa.schema([("image", pa.string()), ("correct", pa.bool_())])
 def accuracy_of(network: Network, batch: Batch) -> pd.DataFrame:
     """Whether each image's label has the highest of all outputs, and the highest of those that stand for a class."""
     logits = clean_logits(network, batch.images)
-    known = torch.tensor(network.known_outputs(logits.shape[1]), device=logits.device)
-    best_of_all = predictions(logits)
-    best_known = known[logits[:, known].argmax(1)].where(best_of_all >= 0, -1)
     return pd.DataFrame(
         {
             "image": list(batch.ids),
-            "correct": (best_of_all == batch.outputs).cpu().numpy(),
-            "correct_among_classes": (best_known == batch.outputs).cpu().numpy(),
+            "correct": (predictions(logits) == batch.outputs).cpu().numpy(),
+            "correct_among_classes": right_among_classes(network, logits, batch.outputs).cpu().numpy(),
         }
     )
+
+
+def right_among_classes(network: Network, logits: Tensor, outputs: Tensor) -> Tensor:
+    """Whether the highest of the logits (batch, outputs) that stand for a class is the image's own (batch,)."""
+    known = torch.tensor(network.known_outputs(logits.shape[1]), device=logits.device)
+    best = known[logits[:, known].argmax(1)]
+    return logits.isfinite().all(1) & (best == outputs)
 
 
 def robust_accuracy_of(network: Network, batch: Batch, attack: AttackTable, seed: int) -> pd.DataFrame:
@@ -58,15 +63,17 @@ def warn_of_guessing(name: str, right: Sequence[bool], classes: int) -> None:
 
     Then the network is not trained, or is shown the images otherwise than it was trained on them, or its outputs stand
     for the classes in another order: whatever is explained is not what the label says. Nothing is said of so few
-    images that all might be right by chance.
+    images that all might be right by chance, or so few by a network halfway between chance and always right.
     """
     if classes < 1 or classes ** -len(right) > _GUESSED:
         return
-    if binomtest(sum(right), len(right), 1 / classes, "greater").pvalue > _GUESSED:
+    chance, count = 1 / classes, sum(right)
+    by_guessing = binomtest(count, len(right), chance, "greater").pvalue > _GUESSED
+    if by_guessing and binomtest(count, len(right), (1 + chance) / 2, "less").pvalue <= _GUESSED:
         _log.warning(
             "%s gets %d of %d images right, no more than guessing among %d classes may: "
             "are its weights, its preprocessing and the order of its classes those it was trained with?",
-            *(name, sum(right), len(right), classes),
+            *(name, count, len(right), classes),
         )
 
 

@@ -23,6 +23,7 @@ from bench.api import (
     Request,
     Scored,
 )
+from bench.api.module_state import forget_networks
 from bench.checks.network_promises import look_before
 from bench.data.batches import Batch
 from bench.data.given_images import GivenImages, check_references
@@ -32,10 +33,9 @@ from bench.engine.devices import device_of_network
 from bench.engine.memory_limit import MemoryLimit
 from bench.engine.predict import usual_chunk
 from bench.errors import HeatmarkError, nearest
-from bench.functional.outputs import predictions
 from bench.pretrained.record import unsaid_preprocess
 from bench.progress import progress as progress_bars
-from bench.runner.accuracy import warn_of_guessing
+from bench.runner.accuracy import right_among_classes, warn_of_guessing
 from bench.runner.explain import attempt, measure_each
 from bench.scoring.measure import explained_by, measure
 from bench.scoring.network_state import forget_states
@@ -94,6 +94,7 @@ class Evaluation:
         """Each batch's request, and its explanation by every method or why there is none."""
         methods, network = self.methods, self.network
         forget_states()
+        forget_networks()
         device = device_of_network(network.module)
         seen: Counter[str] = Counter()
         right: list[bool] = []
@@ -110,7 +111,7 @@ class Evaluation:
                 _check_ids(seen)
                 request, clean = self._request(network, batch, sum(seen.values()) - len(batch.ids))
                 if by_label:
-                    right += (predictions(clean) == batch.outputs).tolist()
+                    right += right_among_classes(network, clean, batch.outputs).tolist()
                 yield request, {method: self._explained(method, network, batch, request, clean) for method in methods}
                 if bars is not None:
                     total = (self.images.count or 0) if sum(seen.values()) == len(batch.ids) else 0
@@ -251,14 +252,18 @@ def _attribution(plugin: str | Attribution) -> Attribution:
 
 def _warn_of_levels(images: Tensor, preprocess: Preprocess) -> None:
     """One line of the log where images are as if the levels of pictures, 0 to 255, had been given as numbers."""
-    usual = max((1 - mean) / std for mean, std in zip(preprocess.mean, preprocess.std, strict=True))
-    largest = float(images.amax()) if images.numel() else 0.0
-    if largest > _FAR_BEYOND * max(usual, 1.0):
-        _log.warning(
-            "images: floating point is taken as the network takes it, and reaches %g, where pictures in [0, 1] reach "
-            "%.3g; 8-bit arrays (batch, height, width, 3) are brought to the network",
-            *(largest, usual),
-        )
+    channels = [*zip(preprocess.mean, preprocess.std, strict=True)]
+    usual = [(level - mean) / std for level in (0, 1) for mean, std in channels]
+    if not images.numel():
+        return
+    for reached, bound in zip(torch.aminmax(images), (min(usual), max(usual)), strict=True):
+        if reached.abs() > _FAR_BEYOND * max(abs(own) for own in (*usual, 1.0)):
+            _log.warning(
+                "images: floating point is taken as the network takes it, and reaches %g, where pictures in [0, 1] "
+                "reach %.3g; 8-bit arrays (batch, height, width, 3) are brought to the network",
+                *(reached, bound),
+            )
+            return
 
 
 def _check_ids(seen: Counter[str]) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
+from bench.api.module_state import forget_networks
 from bench.data.label_map import check_readable
 from bench.engine.allocator import keep_large_blocks
 from bench.errors import HeatmarkError
@@ -63,6 +64,7 @@ def ready_networks(
     """
     keep_large_blocks()
     forget_states()
+    forget_networks()
     loader = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress, if_missing)
     return [looked_at_full(run, tuned(run, looked_at(run, trained))) for trained in loader.load(retrain=retrain)]
 

@@ -54,7 +54,10 @@ def test_the_steps_together_reach_beyond_the_ball() -> None:
     assert attack.step * attack.steps == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("right", "of", "said"), [(1, 40, True), (11, 40, False), (1, 1, False), (0, 1, True)])
+@pytest.mark.parametrize(
+    ("right", "of", "said"),
+    [(1, 40, True), (11, 40, False), (1, 1, False), (0, 7, True), (0, 1, False), (0, 6, False), (1, 8, False)],
+)
 def test_no_more_right_than_by_guessing_is_said(right: int, of: int, said: bool, caplog) -> None:
     warn_of_guessing("resnet by standard", [True] * right + [False] * (of - right), 101)
     line = f"resnet by standard gets {right} of {of} images right, no more than guessing among 101 classes may: "

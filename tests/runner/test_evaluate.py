@@ -279,9 +279,20 @@ def test_labels_that_the_network_does_not_find_are_said(network: Network, reques
         assert [message.startswith(line) for message in caplog.messages if "images right" in message] == [True] * said
 
 
+def test_whether_labels_are_found_is_asked_among_those_that_stand_for_a_class(
+    network: Network, request_of, caplog
+) -> None:
+    images, own = request_of(24).images, replace(network, label_map=(1, 3))
+    labels = network.logits(images)[:, [1, 3]].argmax(1)
+    assert (network.logits(images).argmax(1) == own.outputs_of(labels)).float().mean() < 0.5
+    names = {"attributions": ["random_map"], "metrics": ["gini"]}
+    bench.evaluate(own, TensorDataset(images, labels), "labels", **names)
+    assert not [message for message in caplog.messages if "images right" in message]
+
+
 def test_levels_of_pictures_given_as_numbers_are_said(network: Network, request_of, caplog) -> None:
     images = request_of(2).images.clamp(0, 1)
-    for given, said in ((images, False), (images * 255, True)):
+    for given, said in ((images, False), (images * 255, True), (images * 255 - 255, True), (images - 1, False)):
         caplog.clear()
         bench.evaluate(network.module, given, attributions=["random_map"], metrics=["gini"])
         assert ["8-bit arrays (batch, height, width, 3)" in message for message in caplog.messages] == [True] * said
