@@ -42,12 +42,15 @@ def remembered_compiler(
     if wanted == "none":
         return "none"
     images = _noise(network, device)[torch.arange(network.chunk) % _NOISE]
-    if wanted != "auto":
-        own = replace(network, compiler=wanted)
-        return wanted if works(own, partial(logits_in_chunks, own, images)) else "none"
-    # What was fastest among others may not even be at hand.
-    name = f"{_name(network, architecture, device)} {' '.join(candidates(device))} compiler"
-    return _remembered(file, name, lambda: _fastest_compiler(network, images))
+    if wanted == "auto":
+        # What was fastest among others may not even be at hand.
+        name = f"{_name(network, architecture, device)} {' '.join(candidates(device))} compiler"
+        compiler = _remembered(file, name, lambda: _fastest_compiler(network, images))
+    else:
+        compiler = wanted
+    own = replace(network, compiler=compiler)
+    # It may not work for these weights, although it did for those of the architecture that were measured.
+    return compiler if compiler == "none" or works(own, partial(logits_in_chunks, own, images)) else "none"
 
 
 def _fastest_compiler(network: Network, images: Tensor) -> Compiler:

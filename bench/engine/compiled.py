@@ -47,8 +47,50 @@ def _compiled(module: nn.Module, compiler: Compiler, state: tuple[object, ...]) 
     # What is compiled keeps the weights of its module as constants, so that it gets a module of its own.
     constant = deepcopy(module).eval()
     own = Converted(constant) if compiler == "openvino" else torch.compile(constant, backend=compiler, dynamic=False)
-    assert isinstance(own, nn.Module)  # noqa: S101 - for the type checker
-    return own
+    return FastForm(constant, own)
+
+
+class FastForm(nn.Module):
+    """A network as a compiler carries it out; HeatmarkError where that has a number and the network itself has none.
+
+    Compilers join ReLU to the layer before it and make 0 of NaN there: of a network that divides by the norm or the
+    deviation of an image nothing can be said where a curve ends, at a blank image, and a number would be a wrong one.
+    """
+
+    def __init__(self, module: nn.Module, carried_out: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.module, self.carried_out = module, carried_out
+        self.tried: set[tuple[torch.Size, bool]] = set()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """What the network returns of images (batch, channel, height, width)."""
+        kind = images.shape, torch.is_autocast_enabled(images.device.type)
+        if kind not in self.tried:
+            self.carried_out(images)  # by images a library checks whether it understood the network
+            self._try(images)
+            self.tried.add(kind)
+        return self.carried_out(images)
+
+    def _try(self, images: Tensor) -> None:
+        shown = _degenerate(images)
+        with torch.inference_mode(False), torch.no_grad():
+            numbers = _are_numbers(self.module(shown.clone()))
+        for part, own in zip(shown.split(len(images)), numbers.split(len(images)), strict=True):
+            whole = images.clone()
+            whole[: len(part)] = part
+            if (_are_numbers(self.carried_out(whole))[: len(part)] & ~own).any():
+                raise HeatmarkError("it gives numbers for a blank image, of which the network itself gives none")
+
+
+def _degenerate(images: Tensor) -> Tensor:
+    """Images such as these in which there is nothing to see: blank ones, and half of one."""
+    blank, half = torch.zeros_like(images[:1]), images[:1].clone()
+    half[..., : half.shape[-1] // 2] = 0
+    return torch.cat([blank, blank + 1, half])
+
+
+def _are_numbers(outputs: Tensor) -> Tensor:
+    return outputs.isfinite().reshape(len(outputs), -1).all(1)
 
 
 @contextmanager

@@ -68,7 +68,9 @@ class Audit:
 
     def record(self, tolerance: float) -> dict[str, Any]:
         """The audit as the manifest keeps it."""
-        return {**asdict(self), "tolerance": tolerance, "passed": self.passes(tolerance)}
+        # JSON has no infinity.
+        drift = min(self.drift, float(np.finfo(float).max))
+        return {**asdict(self), "drift": drift, "tolerance": tolerance, "passed": self.passes(tolerance)}
 
 
 PLAIN = Audit("fp32", "none", 0, 0.0, 0, 1.0)
@@ -142,7 +144,12 @@ def _with_precision(run: Run, trained: Trained) -> Trained:
 
     audits = [Audit(*row) for row in run.stored(sample.identity, AUDIT, compute).itertuples(index=False)]
     by_name = "auto" not in (table.precision, table.compiler)
-    good = [own for own in audits if by_name or (own.passes(table.tolerance) and own.speed > 1)]
+    for own in audits:
+        if own.drift == np.inf:
+            how = f"{own.precision} by {own.compiler}" if own.compiler != "none" else own.precision
+            _log.warning("%s goes on without %s: it scores what has no score in fp32", trained.network.name, how)
+    sane = [own for own in audits if own.drift < np.inf]
+    good = [own for own in sane if by_name or (own.passes(table.tolerance) and own.speed > 1)]
     best = max(good, key=lambda own: own.speed, default=PLAIN)
     records = tuple(own.record(table.tolerance) for own in audits)
     network = replace(trained.network, precision=best.precision, compiler=best.compiler)
@@ -159,9 +166,17 @@ def audit_precision(
     exact, exact_seconds, _ = _scores(metrics, explained, "fp32", "none")
     tried, seconds, found = _scores(metrics, explained, precision, compiler)
     flips = sum(_flips(*scores) for scores in zip(exact, tried, strict=True))
-    drift = float(np.nanmax(np.abs(exact - tried)))
+    drift = _drift(exact, tried)
     again = found.again / max(1, found.points)
     return Audit(precision, compiler, exact.shape[2], drift, flips, exact_seconds / seconds, again, found.off)
+
+
+def _drift(exact: np.ndarray, tried: np.ndarray) -> float:
+    """How far the scores are apart at most: infinitely where only one of both is a number."""
+    both = np.isfinite(exact) & np.isfinite(tried)
+    if (np.isfinite(exact) ^ np.isfinite(tried)).any():
+        return np.inf
+    return float(np.abs(exact[both] - tried[both]).max(initial=0.0))
 
 
 def _scores(

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from bench.api import Network, Request
+from bench.api import Compiler, Network, Request
 from bench.engine.autotune import remembered_compiler
-from bench.engine.compiled import reason
+from bench.engine.compiled import candidates, reason
 from bench.engine.predict import clean_logits, logits_in_chunks
+from bench.errors import HeatmarkError
 from bench.methods.attributions.random_map import RandomMap
 from bench.metrics.faithfulness.deletion import Deletion
 from bench.scoring.measure import explained_by, measure
@@ -85,9 +87,8 @@ def test_without_a_compiler_the_run_goes_on_and_says_why(
 ) -> None:
     from torch._inductor import config
 
-    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    with caplog.at_level(logging.WARNING):
+    with config.patch({"cpp.cxx": ("no-such-compiler",)}), caplog.at_level(logging.WARNING):
         taken = remembered_compiler(single, "tiny", CPU, tmp_path / "chunks.json", "inductor")
     assert taken == "none"
     (record,) = caplog.records
@@ -109,6 +110,49 @@ def test_auto_takes_a_compiler_only_where_it_is_faster(
         assert remembered_compiler(single, "tiny", CPU, file, "auto") == expected
         monkeypatch.setattr("bench.engine.autotune.seconds_of", lambda *_: pytest.fail("measured again"))
         assert remembered_compiler(single, "tiny", CPU, file, "auto") == expected
+
+
+class Normed(nn.Module):
+    """Divides an image by its norm, so that it has no answer to a blank one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        convolution = nn.Conv2d(3, 6, 3, padding=1)
+        self.body = nn.Sequential(convolution, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.body(images / images.flatten(1).norm(dim=1)[:, None, None, None])
+
+
+ANSWERS = "it gives numbers for a blank image, of which the network itself gives none"
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5])
+def test_what_answers_where_the_network_cannot_is_refused(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network(Normed().eval(), chunk=chunk, compiler="aot_eager")
+    images = torch.randn(6, 3, 12, 10)
+    blank = torch.zeros(1, 3, 12, 10)
+    assert logits_in_chunks(network, images).isfinite().all()
+    assert logits_in_chunks(network, torch.cat([images, blank])).isfinite().all(1).tolist() == [True] * 6 + [False]
+    monkeypatch.setattr(torch, "compile", lambda module, **_: lambda images: module(images).nan_to_num())
+    with pytest.raises(HeatmarkError, match=ANSWERS):
+        logits_in_chunks(replace(network, module=Normed().eval()), images)
+
+
+@pytest.mark.parametrize("compiler", [pytest.param("inductor", marks=pytest.mark.long), "openvino"])
+def test_a_network_without_an_answer_to_a_blank_image_is_not_compiled(
+    compiler: Compiler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if compiler not in candidates(CPU):
+        pytest.skip(f"{compiler} is not at hand")
+    network = Network(Normed().eval(), chunk=4)
+    with caplog.at_level(logging.WARNING):
+        assert remembered_compiler(network, "normed", CPU, tmp_path / "chunks.json", compiler) == "none"
+    assert caplog.records[-1].getMessage() == f"network goes on without {compiler}: {ANSWERS}"
+    # What is remembered for an architecture may have been measured with other weights.
+    monkeypatch.setattr("bench.engine.autotune._fastest_compiler", lambda *_: compiler)
+    assert remembered_compiler(network, "normed", CPU, tmp_path / "known.json", "auto") == "none"
 
 
 def test_any_other_failure_is_one_line_too() -> None:
