@@ -51,6 +51,10 @@ def write_whole(path: Path, content: bytes) -> None:
             # Renamed while it is still locked, so that no sweep takes it for one of a dead run.
             temporary.chmod(0o644)
             temporary.replace(path)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)  # the system names no file where a disk is full
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import signal
@@ -63,3 +64,18 @@ def test_a_sweep_takes_the_files_of_the_dead_only(tmp_path: Path, monkeypatch: p
     write_whole(tmp_path / "new", b"whole")
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted([*mine, tmp_path / "new"])
     assert (tmp_path / "new").read_bytes() == b"whole"
+
+
+def test_a_full_disk_is_told_with_the_file_that_it_has_no_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "scores.parquet"
+    write_whole(path, b"before")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+        write_whole(path, b"after")
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
