@@ -81,7 +81,8 @@ def _values_behind(
 ) -> Tensor:
     """Each image's target output behind each of its `count` masks, (batch, count).
 
-    `masks(owners, numbers)` gives (any, 1, height, width) in [0, 1]; where it hides, `fills` show.
+    NaN for what is infinite. `masks(owners, numbers)` gives (any, 1, height, width) in [0, 1]; where it hides, `fills`
+    show.
     """
     values = images.new_empty(len(images), count)
     with torch.no_grad():
@@ -89,4 +90,4 @@ def _values_behind(
             shown = masks(owners, numbers)
             points = images[owners] * shown + fills[owners] * (1 - shown)
             values[owners, numbers] = target_values(network, points, targets[owners], output)
-    return values
+    return values.where(values.isfinite(), torch.nan)

@@ -70,9 +70,12 @@ def top_set(maps: Tensor, top: float) -> Tensor:
 def relative_distance(before: Tensor, after: Tensor) -> Tensor:
     """The length of the change over the length of `before` (batch,), float64; 1 where something grew from zero.
 
+    NaN or infinite where `after` is not finite.
+
     >>> relative_distance(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), torch.tensor([[3.0, 2.0], [0.0, 5.0]])).tolist()
     [0.4, 1.0]
     """
     length = before.double().flatten(1).norm(dim=1)
     moved = (after.double() - before.double()).flatten(1).norm(dim=1)
-    return torch.where(length > 0, moved / length.clamp_min(torch.finfo(torch.float64).tiny), (moved > 0).double())
+    grown = (moved > 0).double() + 0 * moved
+    return torch.where(length > 0, moved / length.clamp_min(torch.finfo(torch.float64).tiny), grown)

@@ -32,13 +32,17 @@ def logits_from(raw: Tensor, kind: OutputKind) -> Tensor:
 def probabilities_from(logits: Tensor, kind: OutputKind) -> Tensor:
     """Probabilities (batch, outputs) from logits: softmax over classes, or each by its sigmoid (one logit, labels).
 
-    UnsupportedError for a number, which has none.
+    NaN for an image with a logit that is NaN or infinite, which predicts nothing. UnsupportedError for a number, which
+    has no probability.
 
-    >>> probabilities_from(torch.tensor([[0.0, 0.0]]), "logits").tolist()
-    [[0.5, 0.5]]
+    >>> probabilities_from(torch.tensor([[0.0, 0.0], [0.0, -torch.inf]]), "logits").tolist()
+    [[0.5, 0.5], [nan, nan]]
     """
     _check_classifying(kind)
-    return logits.sigmoid() if kind in ("logit", "labels") else logits.softmax(1)
+    probabilities = logits.sigmoid() if kind in ("logit", "labels") else logits.softmax(1)
+    # By multiplication, so that gradients are no numbers either.
+    finite = logits.isfinite().all(1, keepdim=True)
+    return probabilities * torch.ones_like(probabilities).where(finite, torch.nan)
 
 
 def log_probabilities_from(logits: Tensor, kind: OutputKind) -> Tensor:

@@ -20,4 +20,4 @@ def confidences(explained: Explained) -> tuple[Tensor, Tensor]:
 
 def share_lost(clean: Tensor, seen: Tensor) -> Tensor:
     """What share of a clean probability is lost, 0 where nothing is, for probabilities of any one shape."""
-    return ((clean - seen).clamp_min(0) / clean.clamp_min(1e-300)).where(clean != 0, 0.0)
+    return ((clean - seen).clamp_min(0) / clean.clamp_min(1e-300)).where(clean != 0, 0 * seen)

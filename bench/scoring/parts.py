@@ -40,6 +40,8 @@ def most_parts(request: Request) -> int:
 def part_effects(explained: Explained, parts: Tensor) -> Tensor:
     """What each output loses without one part alone, float64 (batch, part, output); 0 for parts that are not there.
 
+    NaN for all of an image of which a version has an output that is no number.
+
     And for the rest of the image where the data set has images without parts: it has none without the rest.
     """
     count = int(parts.max()) + 1
@@ -50,7 +52,7 @@ def part_effects(explained: Explained, parts: Tensor) -> Tensor:
     shown = outputs_of(explained, torch.stack(versions))
     effects = explained.clean.double()[:, None] - shown.transpose(0, 1)
     tiny = ROUNDING * effects.abs().amax((1, 2), keepdim=True)
-    return effects.where(effects.abs() > tiny, 0.0)
+    return effects.where(effects.abs() > tiny, 0 * tiny)
 
 
 def without_parts(explained: Explained, parts: Tensor, gone: Tensor) -> Tensor:
@@ -74,20 +76,24 @@ def _levels(truth: Tensor) -> list[float]:
 
 
 def outputs_of(explained: Explained, shown: Tensor) -> Tensor:
-    """All outputs, float64 (version, batch, output), of versions of the images (version, batch, channel, ...)."""
+    """All outputs, float64 (version, batch, output), of versions of the images (version, batch, channel, ...).
+
+    NaN for what is infinite.
+    """
     with forwards_only(explained.network, explained.images) as ready:
         found = forward(ready, shown.flatten(0, 1), explained.network.chunk)[0]
-    return found.double().reshape(*shown.shape[:2], -1)
+    return found.where(found.isfinite(), torch.nan).double().reshape(*shown.shape[:2], -1)
 
 
 def part_shares(attributions: Tensor, parts: Tensor) -> Tensor:
     """Attributions (batch, channel, height, width) over each part, signed, as shares of their absolute sum.
 
-    float64 (batch, part); zeros where there are none. What cancels to rounding counts as zero.
+    float64 (batch, part); zeros where there are none, NaN where one is no number. What cancels to rounding counts as
+    zero.
     """
     signed = attributions.double().sum(1)
     sums, sizes = group_sums(signed, parts), group_sums(signed.abs(), parts)
-    sums = sums.where(sums.abs() > 1e-9 * sizes, 0.0)
+    sums = sums.where(sums.abs() > 1e-9 * sizes, 0 * sizes)
     return sums / sums.abs().sum(1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
 
 

@@ -116,7 +116,7 @@ def _pull_on_points(points: Tensor, bumps: Tensor, cell: int, pull: Tensor) -> T
 def _between(versions: Tensor, masks: Tensor) -> Tensor:
     """Images (any, channel, height, width) blurred where masks say, linearly between two of `versions`."""
     places = (LEVELS - 1) * masks
-    lower = places.detach().floor().clamp(0, LEVELS - 2)
+    lower = places.detach().nan_to_num().floor().clamp(0, LEVELS - 2)
     number = lower.long()[:, None].expand(-1, -1, *versions.shape[2:])
     first, second = versions.gather(1, number)[:, 0], versions.gather(1, number + 1)[:, 0]
     return first + (places - lower) * (second - first)

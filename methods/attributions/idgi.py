@@ -42,7 +42,9 @@ class Idgi(Attribution):
         shares = torch.zeros_like(images)
         for values, gradients in self._along(network, request):
             attributions += per_image(values - before) * shares
-            squares = gradients.square()
+            # Over a power of two near the largest, which rounds nothing: squares of small gradients underflow.
+            _, exponent = gradients.abs().amax((1, 2, 3), keepdim=True).frexp()
+            squares = gradients.ldexp(-exponent.clamp_min(-126)).square()
             shares = squares / squares.sum((1, 2, 3), keepdim=True).clamp_min(torch.finfo(squares.dtype).tiny)
             before = values
         with torch.no_grad():

@@ -37,7 +37,8 @@ class ScoreCam(Attribution):
             for owners, number in queue(len(images), maps.shape[1], network.chunk):
                 masks = min_max(enlarged(maps[owners, number][:, None], images))
                 scores[owners, number] = network.logits_of(images[owners] * masks, targets[owners])
-        weights = scores.softmax(1)[:, :, None, None]
+        # Softmax would leave out a masked image whose logit is minus infinity, as if it had been asked.
+        weights = scores.where(scores.isfinite(), torch.nan).softmax(1)[:, :, None, None]
         return enlarged((weights * maps).sum(1, keepdim=True).clamp_min(0), images)
 
     def cost(self, network: Network, request: Request) -> Cost:

@@ -40,7 +40,8 @@ class PartCompleteness(Metric):
         parts = parts_of(explained.truth)
         positive = part_shares(explained.attributions, parts).clamp_min(0)
         named = positive > self.threshold * positive.sum(1, keepdim=True)
-        idle = (part_effects(explained, parts) == 0).all(2)
+        effects = part_effects(explained, parts)
+        idle = (effects == 0).all(2)
         idle &= torch.arange(idle.shape[1], device=idle.device) <= parts.flatten(1).amax(1)[:, None]
         if explained.request.without is not None:
             idle[:, 0] = False  # nobody knows: there is no image without the rest
@@ -49,7 +50,8 @@ class PartCompleteness(Metric):
         enough, needed = _wins(alone, explained.targets).double(), (~_wins(without, explained.targets)).double()
         both, none = (enough + needed) / 2, ~idle.any(1)
         spared = ((idle & ~named & named.any(1, keepdim=True)).sum(1) / idle.sum(1)).where(~none, 1.0)
-        score = both.where(none, (both + spared) / 2)
+        unknown = 0 * (effects.sum((1, 2)) + (alone + without).sum(1))
+        score = both.where(none, (both + spared) / 2) + unknown
         predicted = _wins(explained.clean.double(), explained.targets)
         parts_of_it = torch.stack([enough, needed, spared], 1)
         return scored_where(score, predicted, "the target is not the prediction", parts_of_it)

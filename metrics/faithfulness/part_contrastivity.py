@@ -45,7 +45,8 @@ class PartContrastivity(Metric):
         right = (first[:, 0] > 0).double() + (second[:, 1] > 0).double()
         if explained.method.needs_truth:
             return scored_where(right, torch.zeros_like(gap, dtype=torch.bool), "the truth is that of one class")
-        return scored_where(right / 2, gap > 0, "no two parts speak for two classes")
+        unknown = 0 * (gap + first.sum(1))
+        return scored_where(right / 2 + unknown, ~(gap <= 0), "no two parts speak for two classes")
 
 
 def _pair(effects: Tensor) -> tuple[Tensor, Tensor, Tensor]:

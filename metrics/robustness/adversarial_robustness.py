@@ -39,10 +39,13 @@ class AdversarialRobustness(Metric):
     def score(self, explained: Explained) -> Scored:
         """What is left of each heatmap."""
         images, sloped = zip(*map(self._attacked, explained.split()), strict=True)
-        after = explained.explain_again(torch.cat(images))
+        moved = torch.cat(images)
+        after = explained.explain_again(moved)
         status = tuple(OK if slope else "no gradient to attack" for slope in torch.cat(sloped).tolist())
         left = similarity(explained.heatmaps, after, self.similarity, self.top)
-        return Scored(left.where(torch.cat(sloped), torch.nan), None, status)
+        # The gradient of an image that is no number may be one: ReLUs and max-pools pass it by comparison.
+        known = torch.cat(sloped) & moved.flatten(1).isfinite().all(1)
+        return Scored(left.where(known, torch.nan), None, status)
 
     def _attacked(self, explained: Explained) -> tuple[torch.Tensor, torch.Tensor]:
         top = top_set(explained.heatmaps, self.top).to(explained.images.dtype)

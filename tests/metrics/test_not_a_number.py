@@ -6,13 +6,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.api import OK, ImageMetric, Network
+from bench.api import OK, ImageMetric, Network, Request
 from bench.api.registry import find
 from bench.checks.common import explained_on
 from bench.checks.fixtures import TargetGradient, small_network, small_request
+from bench.functional.map_similarity import relative_distance
 from bench.metrics.agreement.relevance_mass import RelevanceMass
 from bench.metrics.sparsity.gini import Gini
 from bench.runner.accuracy import accuracy_of
+from bench.scoring.explanation_images import share_lost
 from bench.scoring.measure import measure
 from tests.support.networks import batch_of_images
 
@@ -50,6 +52,89 @@ def test_outputs_that_are_no_numbers_make_no_score(name: str) -> None:
     for row, text in enumerate(found.status or (OK,) * len(request)):
         if text == OK:
             torch.testing.assert_close(found.score[row], expected.score[row], rtol=1e-9, atol=1e-12)
+
+
+class _Fails(nn.Module):
+    """A network whose logits change to `value` times themselves for some of the images that it does not know."""
+
+    def __init__(self, inner: nn.Module, known: Tensor, value: float, every: int = 2) -> None:
+        super().__init__()
+        self.inner, self.value, self.every = inner, value, every
+        self.register_buffer("known", known)
+
+    def forward(self, images: Tensor) -> Tensor:
+        outputs = self.inner(images)
+        known = (images[:, None] == self.known).flatten(2).all(2).any(1)
+        fails = ~known & ((images.detach().flatten(1).sum(1).abs() * 1e9).floor() % self.every == 0)
+        changed = outputs.clone()
+        changed[fails, 1] = outputs[fails, 1].abs() * self.value
+        return changed
+
+
+PARTS = ("part_completeness", "part_correctness", "part_contrastivity")
+
+
+def _of_parts(network: Network) -> Request:
+    request = small_request()
+    truth = torch.zeros(3, 16, 16).double()
+    truth[:, 2:6, 2:6], truth[:, 8:12, 8:12], truth[:, 2:6, 9:14] = 0.25, 0.5, 1.0
+    return replace(request, truth=truth, targets=network.logits(request.images).argmax(1))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("name", PARTS)
+def test_images_without_parts_of_which_the_network_says_nothing_make_no_score(name: str, value: float) -> None:
+    honest, metric = small_network(), find("metrics")[name]()
+    request = _of_parts(honest)
+    explained = explained_on(honest, request, TargetGradient())
+    (expected,) = measure([(metric, explained)])
+    fails = replace(honest, module=_Fails(honest.module, request.images, value, every=1))
+    (found,) = measure([(metric, replace(explained, network=fails))])
+    assert expected.status == (OK,) * 3
+    assert found.status == ("undefined",) * 3
+    assert found.score.isnan().all()
+
+
+OF_PROBABILITIES = ("adcc", "average_drop", "average_gain", "average_increase", "deletion", "f_fidelity", "insertion")
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("name", [*OF_PROBABILITIES, "irof", "morf", "road", "saco", "selectivity", "srg"])
+def test_the_probability_of_an_infinite_logit_is_no_number(name: str, value: float) -> None:
+    """Of a clean image it is a status too, although the softmax of minus infinity is 0."""
+    honest, request = small_network(), small_request()
+    explained = explained_on(honest, request, TargetGradient())
+    fails = replace(honest, module=_Fails(honest.module, request.images, value, every=1))
+    (found,) = measure([(find("metrics")[name](), replace(explained, network=fails))])
+    assert found.status == ("undefined",) * 3
+    assert found.score.isnan().all()
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("name", ["adversarial_robustness", "relative_stability"])
+def test_an_image_nearby_without_an_answer_is_not_left_out(name: str, value: float) -> None:
+    honest = small_network()
+    request = _of_parts(honest)
+    explained = explained_on(honest, request, TargetGradient())
+    fails = replace(honest, module=_Fails(honest.module, request.images, value))
+    metric = find("metrics")[name]()
+    (expected,) = measure([(metric, explained)])
+    (found,) = measure([(metric, replace(explained, network=fails))])
+    assert expected.score.isfinite().all()
+    assert found.score.isnan().all()
+    assert OK not in found.status
+
+
+def test_a_lost_share_of_a_probability_of_zero_is_no_number_where_the_rest_is_none() -> None:
+    clean, seen = torch.tensor([0.0, 0.0, 0.5]), torch.tensor([torch.nan, 0.5, torch.nan])
+    assert share_lost(clean, seen).isnan().tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_what_grows_from_nothing_to_what_is_no_number_has_no_distance(value: float) -> None:
+    nothing, full = torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])
+    for before in (nothing, full):
+        assert not relative_distance(before, torch.tensor([[value, 0.0]])).isfinite().any()
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])

@@ -1,0 +1,71 @@
+"""A map hangs on no image of which the network says nothing, and says so by what is no number."""
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.api import Attribution, Network
+from bench.api.registry import find
+from bench.checks.fixtures import small_network, small_request
+
+
+class _Fails(nn.Module):
+    """A network whose logits are `value` for what it does not know."""
+
+    def __init__(self, inner: nn.Module, known: Tensor, value: float) -> None:
+        super().__init__()
+        self.inner, self.value = inner, value
+        self.register_buffer("known", known)
+
+    def forward(self, images: Tensor) -> Tensor:
+        outputs = self.inner(images)
+        known = (images[:, None] == self.known).flatten(2).all(2).any(1)
+        flat = images.detach().flatten(1)
+        number = (flat * torch.linspace(1, 2, flat.shape[1])).sum(1).abs() * 1e9
+        fails = ~known & (number.floor() % 2 == 0)
+        return torch.where(fails[:, None], outputs.abs() * self.value, outputs)
+
+
+METHODS = ("extremal_perturbation", "hsic", "kernel_shap", "lime", "occlusion", "rise", "score_cam", "sobol")
+
+
+def _quick(name: str) -> Attribution:
+    plugin = find("attributions")[name]
+    quick = {"samples": 40, "masks": 40, "steps": 6, "window": 4, "stride": 4}
+    known = {field.name for field in fields(plugin)}
+    method = plugin(**{key: value for key, value in quick.items() if key in known})
+    assert isinstance(method, Attribution)
+    return method
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("name", METHODS)
+def test_masked_images_without_an_answer_make_no_map(name: str, value: float) -> None:
+    network, request = small_network(), small_request()
+    fails = replace(network, module=_Fails(network.module, request.images, value))
+    method = _quick(name)
+    assert method.explain(network, request).isfinite().all()
+    found = method.explain(fails, request).flatten(1)
+    assert not found.isfinite().all(1).any()
+
+
+class _Scaled(nn.Module):
+    def __init__(self, inner: nn.Module, scale: float) -> None:
+        super().__init__()
+        self.inner, self.scale = inner, scale
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.inner(images) * self.scale
+
+
+@pytest.mark.parametrize("exponent", [-100, 80])
+def test_idgi_shares_out_the_change_of_small_and_large_outputs_alike(exponent: int) -> None:
+    plain, request = small_network(), small_request()
+    network, request = Network(plain.module.float()), request.with_images(request.images.float())
+    scaled = Network(_Scaled(network.module, 2.0**exponent))
+    method = find("attributions")["idgi"]()
+    maps = method.explain(network, request)
+    assert maps.any()
+    torch.testing.assert_close(method.explain(scaled, request) / 2.0**exponent, maps, rtol=1e-3, atol=1e-11)
