@@ -12,6 +12,7 @@ from bench.statistics.metric_audit import audited
 from bench.statistics.names import listed
 from bench.statistics.question import MEANINGS, Words
 from bench.statistics.verdict import Verdict, verdict_of
+from tests.support.published import quick_first
 from tests.support.simulated_results import result_set
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -82,7 +83,7 @@ def test_a_board_without_controls_says_that_it_was_not_tested() -> None:
 PUBLISHED = sorted(path.parent for path in RESULTS.rglob("scores.parquet"))
 
 
-@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", quick_first(PUBLISHED))
 def test_a_published_board_says_its_finding_in_forty_words_and_its_badge_is_explained(
     folder: Path,
 ) -> None:
