@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -27,8 +28,13 @@ _KEPT: list[Callable[[], None]] = []
 def kept_of_networks(make: Callable[P, T]) -> Callable[P, T]:
     """What was made of the last two networks is used again until `forget_networks`: it keeps these networks."""
     kept = lru_cache(maxsize=2)(make)
-    _KEPT.append(kept.cache_clear)
+    forgotten_with_networks(kept.cache_clear)
     return kept  # type: ignore[return-value]
+
+
+def forgotten_with_networks(forget: Callable[[], None]) -> None:
+    """Let `forget_networks` call this too, for what is kept of networks in another way."""
+    _KEPT.append(forget)
 
 
 def forget_networks() -> None:
@@ -40,6 +46,11 @@ def forget_networks() -> None:
 def things_of(module: nn.Module) -> tuple[object, ...]:
     """Every module, weight and buffer of a network: one in which another stands for one of them is another network."""
     return (*module.modules(), *module.parameters(), *module.buffers())
+
+
+def written_things_of(module: nn.Module) -> tuple[object, ...]:
+    """The things of a network, and how often autograd saw each weight and buffer written."""
+    return (*things_of(module), *(own._version for own in chain(module.parameters(), module.buffers())))
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import logging
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
-from itertools import chain
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from bench.api import Network
-from bench.api.module_state import HOOKS, evaluating, kept_of_networks, things_of
+from bench.api.module_state import HOOKS, evaluating, kept_of_networks, written_things_of
 from bench.engine.folding import folded
 from bench.engine.mixed_precision import is_quick_in_bf16
 from bench.functional.correlation import spearman
@@ -37,9 +36,7 @@ def with_bf16_backward(network: Network, images: Tensor) -> Network:
         return _as_it_is(network, "this processor does not compute in bfloat16")
     if any(own.dtype != torch.float32 for own in network.module.parameters()):
         return _as_it_is(network, "its weights are not in float32")
-    state = chain(network.module.parameters(), network.module.buffers())
-    known = (*things_of(network.module), *(own._version for own in state))
-    module = _checked(network.module, known, images.shape[1:], images.device)
+    module = _checked(network.module, written_things_of(network.module), images.shape[1:], images.device)
     return _as_it_is(network, "maps would differ") if module is None else replace(network, module=module)
 
 

@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from importlib.metadata import version
-from itertools import chain
 
 import torch
 from torch import Tensor, nn
 
 from bench.api import Compiler, Network
-from bench.api.module_state import kept_of_networks, things_of
+from bench.api.module_state import kept_of_networks, written_things_of
 from bench.engine.memory import room_for
 from bench.engine.openvino_passes import Converted, is_installed
 from bench.errors import HeatmarkError
@@ -38,8 +37,7 @@ def libraries(compilers: Iterable[Compiler]) -> dict[str, str]:
 def compiled(network: Network) -> Network:
     """The network compiled with the weights that it has now; nothing happens before its first full chunk."""
     module = network.module
-    versions = tuple(own._version for own in chain(module.parameters(), module.buffers()))
-    return replace(network, module=_compiled(module, network.compiler, (*things_of(module), versions)))
+    return replace(network, module=_compiled(module, network.compiler, written_things_of(module)))
 
 
 @kept_of_networks

@@ -38,7 +38,6 @@ from bench.progress import progress as progress_bars
 from bench.runner.accuracy import right_among_classes, warn_of_guessing
 from bench.runner.explain import attempt, measure_each
 from bench.scoring.measure import explained_by, measure
-from bench.scoring.network_state import forget_states
 from bench.settings import KINDS, LARGEST
 from bench.suites.make import make_plugin, several
 from bench.suites.read import preprocess_settings
@@ -93,7 +92,6 @@ class Evaluation:
     def explained(self, progress: bool) -> Iterator[tuple[Request, dict[Attribution, Explained | str]]]:
         """Each batch's request, and its explanation by every method or why there is none."""
         methods, network = self.methods, self.network
-        forget_states()
         forget_networks()
         device = device_of_network(network.module)
         seen: Counter[str] = Counter()

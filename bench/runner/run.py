@@ -24,7 +24,6 @@ from bench.runner.networks import NetworkLoader, looked_at, looked_at_full
 from bench.runner.records import Run, Trained
 from bench.runner.sample_heatmaps import gallery_of
 from bench.runner.speed import tuned
-from bench.scoring.network_state import forget_states
 from bench.training.checkpoints import write_trained
 
 
@@ -63,7 +62,6 @@ def ready_networks(
     HeatmarkError where one would have to be trained and is to be refused instead.
     """
     keep_large_blocks()
-    forget_states()
     forget_networks()
     loader = NetworkLoader.of(run.suite, number, run.store.networks, run.device, run.progress, if_missing)
     return [looked_at_full(run, tuned(run, looked_at(run, trained))) for trained in loader.load(retrain=retrain)]

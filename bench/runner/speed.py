@@ -173,10 +173,10 @@ def audit_precision(
 
 def _drift(exact: np.ndarray, tried: np.ndarray) -> float:
     """How far the scores are apart at most: infinitely where only one of both is a number."""
-    both = np.isfinite(exact) & np.isfinite(tried)
-    if (np.isfinite(exact) ^ np.isfinite(tried)).any():
+    numbers = np.isfinite(exact)
+    if (numbers != np.isfinite(tried)).any():
         return np.inf
-    return float(np.abs(exact[both] - tried[both]).max(initial=0.0))
+    return float(np.abs(exact[numbers] - tried[numbers]).max(initial=0.0))
 
 
 def _scores(

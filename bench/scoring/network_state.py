@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.api.global_state import SharedCode
-from bench.api.module_state import HOOKS
+from bench.api.module_state import HOOKS, forgotten_with_networks
 from bench.scoring.network_part import Part
 
 
@@ -144,11 +144,12 @@ def _dictionaries(module: nn.Module) -> Iterator[dict[str, Any]]:
 
 
 _STATES: WeakKeyDictionary[nn.Module, NetworkState] = WeakKeyDictionary()
+forgotten_with_networks(_STATES.clear)
 _CODE: dict[frozenset[type], SharedCode] = {}
 
 
 def kept_state(module: nn.Module) -> NetworkState:
-    """The network as it is now; a copy that is still right is used again, see `forget_states`."""
+    """The network as it is now; a copy that is still right is used again, see `forget_networks`."""
     known = _STATES.get(module)
     if known is None or not known.unwritten():
         known = NetworkState.of(module)
@@ -162,8 +163,3 @@ def kept_code(kinds: frozenset[type]) -> SharedCode:
     if known is None or known.changes():
         known = _CODE[kinds] = SharedCode.of(kinds)
     return known
-
-
-def forget_states() -> None:
-    """To be called where others than plug-ins may have written to a network past autograd."""
-    _STATES.clear()
