@@ -16,7 +16,7 @@ from bench.metrics.sparsity.gini import Gini
 from bench.runner.accuracy import accuracy_of
 from bench.scoring.explanation_images import share_lost
 from bench.scoring.measure import measure
-from tests.support.networks import batch_of_images
+from tests.support.networks import FailsForSome, batch_of_images
 
 
 class _OnlyKnows(nn.Module):
@@ -54,23 +54,6 @@ def test_outputs_that_are_no_numbers_make_no_score(name: str) -> None:
             torch.testing.assert_close(found.score[row], expected.score[row], rtol=1e-9, atol=1e-12)
 
 
-class _Fails(nn.Module):
-    """A network whose logits change to `value` times themselves for some of the images that it does not know."""
-
-    def __init__(self, inner: nn.Module, known: Tensor, value: float, every: int = 2) -> None:
-        super().__init__()
-        self.inner, self.value, self.every = inner, value, every
-        self.register_buffer("known", known)
-
-    def forward(self, images: Tensor) -> Tensor:
-        outputs = self.inner(images)
-        known = (images[:, None] == self.known).flatten(2).all(2).any(1)
-        fails = ~known & ((images.detach().flatten(1).sum(1).abs() * 1e9).floor() % self.every == 0)
-        changed = outputs.clone()
-        changed[fails, 1] = outputs[fails, 1].abs() * self.value
-        return changed
-
-
 PARTS = ("part_completeness", "part_correctness", "part_contrastivity")
 
 
@@ -88,7 +71,7 @@ def test_images_without_parts_of_which_the_network_says_nothing_make_no_score(na
     request = _of_parts(honest)
     explained = explained_on(honest, request, TargetGradient())
     (expected,) = measure([(metric, explained)])
-    fails = replace(honest, module=_Fails(honest.module, request.images, value, every=1))
+    fails = replace(honest, module=FailsForSome(honest.module, request.images, value, every=1, outputs=slice(1, 2)))
     (found,) = measure([(metric, replace(explained, network=fails))])
     assert expected.status == (OK,) * 3
     assert found.status == ("undefined",) * 3
@@ -104,7 +87,7 @@ def test_the_probability_of_an_infinite_logit_is_no_number(name: str, value: flo
     """Of a clean image it is a status too, although the softmax of minus infinity is 0."""
     honest, request = small_network(), small_request()
     explained = explained_on(honest, request, TargetGradient())
-    fails = replace(honest, module=_Fails(honest.module, request.images, value, every=1))
+    fails = replace(honest, module=FailsForSome(honest.module, request.images, value, every=1, outputs=slice(1, 2)))
     (found,) = measure([(find("metrics")[name](), replace(explained, network=fails))])
     assert found.status == ("undefined",) * 3
     assert found.score.isnan().all()
@@ -116,7 +99,7 @@ def test_an_image_nearby_without_an_answer_is_not_left_out(name: str, value: flo
     honest = small_network()
     request = _of_parts(honest)
     explained = explained_on(honest, request, TargetGradient())
-    fails = replace(honest, module=_Fails(honest.module, request.images, value))
+    fails = replace(honest, module=FailsForSome(honest.module, request.images, value, outputs=slice(1, 2)))
     metric = find("metrics")[name]()
     (expected,) = measure([(metric, explained)])
     (found,) = measure([(metric, replace(explained, network=fails))])

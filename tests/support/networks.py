@@ -41,3 +41,24 @@ def batch_of_images(images: Tensor, outputs: Tensor) -> Batch:
     """Images as a batch whose labels are these outputs."""
     ids = tuple(f"image-{i}" for i in range(len(images)))
     return Batch(ids, images, outputs, outputs, None, None)
+
+
+class FailsForSome(nn.Module):
+    """A network of which some of `outputs` are `value` times their size for one in `every` images it does not know."""
+
+    def __init__(
+        self, inner: nn.Module, known: Tensor, value: float, every: int = 2, outputs: slice = slice(None)
+    ) -> None:
+        super().__init__()
+        self.inner, self.value, self.every, self.outputs = inner, value, every, outputs
+        self.register_buffer("known", known)
+
+    def forward(self, images: Tensor) -> Tensor:
+        found = self.inner(images)
+        known = (images[:, None] == self.known).flatten(2).all(2).any(1)
+        flat = images.detach().flatten(1)
+        number = ((flat * torch.linspace(1, 2, flat.shape[1])).sum(1).abs() * 1e9).floor()
+        fails = ~known & (number % self.every == 0)
+        changed = found.clone()
+        changed[fails, self.outputs] = found[fails, self.outputs].abs() * self.value
+        return changed

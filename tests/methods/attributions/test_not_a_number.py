@@ -9,24 +9,7 @@ from torch import Tensor, nn
 from bench.api import Attribution, Network
 from bench.api.registry import find
 from bench.checks.fixtures import small_network, small_request
-
-
-class _Fails(nn.Module):
-    """A network whose logits are `value` for what it does not know."""
-
-    def __init__(self, inner: nn.Module, known: Tensor, value: float) -> None:
-        super().__init__()
-        self.inner, self.value = inner, value
-        self.register_buffer("known", known)
-
-    def forward(self, images: Tensor) -> Tensor:
-        outputs = self.inner(images)
-        known = (images[:, None] == self.known).flatten(2).all(2).any(1)
-        flat = images.detach().flatten(1)
-        number = (flat * torch.linspace(1, 2, flat.shape[1])).sum(1).abs() * 1e9
-        fails = ~known & (number.floor() % 2 == 0)
-        return torch.where(fails[:, None], outputs.abs() * self.value, outputs)
-
+from tests.support.networks import FailsForSome
 
 METHODS = ("extremal_perturbation", "hsic", "kernel_shap", "lime", "occlusion", "rise", "score_cam", "sobol")
 
@@ -44,7 +27,7 @@ def _quick(name: str) -> Attribution:
 @pytest.mark.parametrize("name", METHODS)
 def test_masked_images_without_an_answer_make_no_map(name: str, value: float) -> None:
     network, request = small_network(), small_request()
-    fails = replace(network, module=_Fails(network.module, request.images, value))
+    fails = replace(network, module=FailsForSome(network.module, request.images, value))
     method = _quick(name)
     assert method.explain(network, request).isfinite().all()
     found = method.explain(fails, request).flatten(1)
