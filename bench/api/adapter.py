@@ -17,12 +17,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from bench.api.plugin import Plugin
-from bench.errors import HeatmarkError, nearest
+from bench.errors import HeatmarkError, UnsupportedError, nearest
 
 P = TypeVar("P", bound=Plugin)
 SIMPLE = (bool, int, float, str)
+# How libraries fail on what they cannot do; all else is a mistake, here or there.
+FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def adapted_class(
@@ -75,6 +78,38 @@ def refuse(library: str, name: str, refused: Mapping[str, str], known: Sequence[
     if name in refused:
         return HeatmarkError(f"{library}:{name} is not offered: {refused[name]}")
     return HeatmarkError(f"{library} has no {name!r} for image classifiers; {nearest(name, known)}")
+
+
+def unsupported(who: str, error: Exception) -> UnsupportedError:
+    """What a plug-in says where its library fails."""
+    return UnsupportedError(f"{who}: {' '.join(str(error).split())[:300] or type(error).__name__}")
+
+
+def map_of_one(who: str, module: nn.Module, seed: int, like: Tensor, work: Callable[[], Tensor]) -> Tensor:
+    """The map that a library makes of one image, in the form of `like`, its draws decided by `seed`.
+
+    All NaN where the network has no answer to something that it is shown, of which libraries make numbers or fail.
+    UnsupportedError where the library fails on answers.
+    """
+    with seeded(seed), answers_of(module) as answers:
+        try:
+            found = work()
+        except FAILURES as error:
+            if all(answers):
+                raise unsupported(who, error) from error
+            found = like
+    return found if all(answers) else torch.full_like(like, torch.nan)
+
+
+@contextmanager
+def answers_of(module: nn.Module) -> Iterator[list[bool]]:
+    """Whether the network's outputs are finite, one for each pass inside."""
+    seen: list[bool] = []
+    handle = module.register_forward_hook(lambda _, __, outputs: seen.append(bool(outputs.isfinite().all())))
+    try:
+        yield seen
+    finally:
+        handle.remove()
 
 
 @contextmanager

@@ -83,8 +83,9 @@ class Attribution(Plugin):
                 given = part.images.detach().to(torch.promote_types(part.images.dtype, torch.float32), copy=True)
                 own = replace(part, images=given, targets=part.targets.clone())
                 attributions = self.attribute(network, own)
-                self._check_shape(attributions, part.images)
-                parts.append(attributions.detach())
+                self._check_returned(attributions, part.images)
+                # Sums over the pixels of a map are out of reach of half precision.
+                parts.append(attributions.detach().to(torch.promote_types(attributions.dtype, torch.float32)))
             self._check_left(network, before)
         return torch.cat(parts)
 
@@ -114,11 +115,18 @@ class Attribution(Plugin):
                 "it was put back, and what it gave is not used"
             )
 
-    def _check_shape(self, attributions: Tensor, images: Tensor) -> None:
+    def _check_returned(self, attributions: object, images: Tensor) -> None:
+        """Raises HeatmarkError where a method returned no signed maps of these images, or on another device."""
         batch, channels, height, width = images.shape
-        allowed = {(batch, channels, height, width), (batch, 1, height, width)}
-        if tuple(attributions.shape) not in allowed or not attributions.is_floating_point():
-            raise HeatmarkError(
-                f"attribution {self.name!r} returned {attributions.dtype} of shape {tuple(attributions.shape)}; "
-                f"expected floating point of shape ({batch}, {channels} or 1, {height}, {width})"
-            )
+        returned = type(attributions).__name__
+        if isinstance(attributions, Tensor):
+            shapes = ((batch, channels, height, width), (batch, 1, height, width))
+            plain = attributions.layout == torch.strided and attributions.device == images.device
+            if plain and attributions.is_floating_point() and attributions.shape in shapes:
+                return
+            place = "" if plain else f" {attributions.layout} on {attributions.device}"
+            returned = f"{attributions.dtype}{place} of shape {tuple(attributions.shape)}"
+        raise HeatmarkError(
+            f"attribution {self.name!r} returned {returned}; "
+            f"expected floating point of shape ({batch}, {channels} or 1, {height}, {width})"
+        )

@@ -10,6 +10,7 @@ from bench.api.attribution import Attribution
 from bench.api.network import Network
 from bench.api.randomness import ImageRandom
 from bench.api.request import Request
+from bench.errors import HeatmarkError
 
 OK = "ok"
 
@@ -94,7 +95,7 @@ class Scored:
     def among(self, kept: list[int], status: Sequence[str]) -> "Scored":
         """These scores at their positions in the whole batch, the others with their status and NaN.
 
-        A score that is not a number, or infinite, never counts as one.
+        A score that is not a number, or infinite, never counts as one, nor does one that has a status.
         """
         undefined = (~self.score.isfinite()).tolist()
         own = self.status or (OK,) * len(kept)
@@ -103,8 +104,41 @@ class Scored:
         for position, text in zip(kept, own, strict=True):
             full[position] = text
         curve = None if self.curve is None else _placed(self.curve, kept, len(full))
-        score = self.score.where(self.score.isfinite(), torch.nan)
+        counts = torch.tensor([text == OK for text in own], device=self.score.device)
+        score = self.score.where(counts, torch.nan)
         return Scored(_placed(score, kept, len(full)), curve, tuple(full))
+
+
+def check_scored(scored: object, count: int, who: str) -> Scored:
+    """What a metric returned for so many images; HeatmarkError that says `who` where it is no score for each."""
+    given = f"{type(scored).__name__}; expected a Scored"
+    if isinstance(scored, Scored):
+        given = _wrong_part(scored, count)
+        if not given:
+            return scored
+    raise HeatmarkError(f"{who} returned {given}")
+
+
+def _wrong_part(scored: Scored, count: int) -> str:
+    """The part of a score that is not one for each image, and what was expected; empty where none is wrong."""
+    score, curve, status = scored.score, scored.curve, scored.status
+    if not isinstance(score, Tensor) or score.shape != (count,) or not _plain(score):
+        return f"the score {_form(score)}; expected numbers of shape ({count},)"
+    one_each = curve is None or (isinstance(curve, Tensor) and curve.ndim == 2 and len(curve) == count)
+    if not one_each or not (curve is None or _plain(curve)):
+        return f"the curve {_form(curve)}; expected numbers of shape ({count}, points)"
+    if len(status) not in (0, count) or not all(isinstance(text, str) and text.isprintable() for text in status):
+        return f"the status {status!r:.80}; expected one line for each of {count} images"
+    return ""
+
+
+def _plain(values: Tensor) -> bool:
+    return values.layout == torch.strided and not values.is_meta and not values.is_complex()
+
+
+def _form(values: object) -> str:
+    plain = isinstance(values, Tensor)
+    return f"{values.dtype} {tuple(values.shape)}" if plain else type(values).__name__  # type: ignore[attr-defined]
 
 
 def _placed(values: Tensor, kept: list[int], size: int) -> Tensor:

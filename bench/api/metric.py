@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, final
 
 from torch import Tensor
 
-from bench.api.explanation import OK, Explained, Scored, statuses
+from bench.api.explanation import OK, Explained, Scored, check_scored, statuses
 from bench.api.network import Network
 from bench.api.plugin import Plugin
 from bench.api.request import Cost, Request
@@ -126,7 +126,8 @@ class Metric(ImageMetric):
         kept = [position for position, text in enumerate(status) if text == OK]
         if not kept:
             return Scored.none(status)
-        return self.score(explained.select(kept)).among(kept, status)
+        scored = self.score(explained.select(kept))
+        return check_scored(scored, len(kept), f"metric {self.name!r}").among(kept, status)
 
 
 @dataclass(frozen=True)

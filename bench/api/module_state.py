@@ -81,18 +81,23 @@ def convolutions(*, tf32: bool) -> Iterator[None]:
 def frozen_for_evaluation(module: nn.Module) -> Iterator[None]:
     """Evaluation mode and no gradients of the weights inside; everything as before outside.
 
-    Restores the training flag and hooks of every submodule and `requires_grad` of every parameter.
+    Restores the training flag and hooks of every submodule, `requires_grad` and `grad` of every parameter.
     """
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    gradients = [(parameter, parameter.grad) for parameter in module.parameters()]
     hooks = [(getattr(part, kind), dict(getattr(part, kind))) for part in module.modules() for kind in HOOKS]
     for parameter in trainable:
         parameter.requires_grad_(False)
+    for parameter, _ in gradients:
+        parameter.grad = None
     try:
         with evaluating(module):
             yield
     finally:
         for parameter in trainable:
             parameter.requires_grad_(True)
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
         for current, before in hooks:
             if current or before:
                 current.clear()

@@ -6,7 +6,7 @@ from typing import Literal, Protocol, final
 
 from torch import Tensor
 
-from bench.api.explanation import OK, Explained, Scored, statuses
+from bench.api.explanation import OK, Explained, Scored, check_scored, statuses
 from bench.api.metric import AnyMetric
 from bench.api.network import Network
 from bench.functional.heatmaps import ranks
@@ -88,4 +88,5 @@ class NetworkMetric(AnyMetric):
         kept = [position for position, text in enumerate(status) if text == OK]
         if not kept:
             return Scored.none(status)
-        return self.score_networks(compared.select(kept)).among(kept, status)
+        scored = self.score_networks(compared.select(kept))
+        return check_scored(scored, len(kept), f"metric {self.name!r}").among(kept, status)

@@ -22,6 +22,7 @@ from bench.scoring.measure import Planned, curve_scores, explained_by, explanati
 
 _log = logging.getLogger("heatmark")
 T = TypeVar("T")
+_LONGEST = 300  # of what others say where they fail: torch may list all that it can do
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,7 @@ def attempt(work: Callable[[], T]) -> T | str:
         raise
     except BaseException as error:  # noqa: BLE001 - a plug-in may fail in any way; the board says so, the run goes on
         _log.debug("the failure behind a status", exc_info=True)
-        return f"failed: {type(error).__name__}: {printable(error)}"
+        return f"failed: {type(error).__name__}: {printable(error):.{_LONGEST}}"
 
 
 def measure_each(pairs: Sequence[tuple[ImageMetric, Explained]], work_on: Callable[[str], None]) -> list[Scored | str]:

@@ -20,6 +20,7 @@ from bench.api import (
     Scored,
 )
 from bench.api.explanation import statuses
+from bench.api.module_state import evaluating
 from bench.engine import Drawn, Ranked, drawn
 from bench.functional.curve_areas import area_of
 from bench.scoring.protection import compared_to_give, explained_to_give, request_to_give, unchanged
@@ -71,7 +72,8 @@ def prepared(metric: ImageMetric, explained: Explained) -> Scored | Planned:
     """The score of an explanation by its metric, or what a perturbation metric asks of the engine for it."""
     drawn = replace(explained, rng=explained.rng.of(metric.label))
     copied, given = explained_to_give(drawn, metric)
-    with unchanged(f"metric {metric.name!r}", given):
+    # Evaluation mode outside of the watch: a metric that sets it is to be found out.
+    with evaluating(explained.network.module), unchanged(f"metric {metric.name!r}", given):
         if isinstance(metric, PerturbationMetric):
             return planned(metric, copied, drawn)
         return cast("Metric", metric).measure(copied)

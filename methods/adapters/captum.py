@@ -2,13 +2,14 @@
 
 import inspect
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request, UnsupportedError
-from bench.api.adapter import adapted_class, refuse, seeded, settings_of
+from bench.api.adapter import FAILURES, adapted_class, map_of_one, refuse, settings_of, unsupported
 from bench.attribution.class_activation import enlarged
 from bench.attribution.layers import spatial_layer
 from bench.attribution.superpixels import superpixels
@@ -67,28 +68,33 @@ class CaptumMethod(Attribution):
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """What Captum returns, one image at a time where it draws numbers or returns the layer's maps."""
+        who = f"{self.name} on network {network.name!r}"
         if self.target.__name__ not in RANDOM:
-            return self._attributed(network, request)
+            try:
+                return self._attributed(network, request)
+            except FAILURES as error:
+                raise unsupported(who, error) from error
         parts = []
         for row, seed in enumerate(request.rng.seeds()):
-            with seeded(seed):
-                parts.append(self._attributed(network, request.select([row])))
+            one = request.select([row])
+            made = partial(self._attributed, network, one)
+            parts.append(map_of_one(who, network.module, seed, one.images, made))
         return torch.cat(parts)
 
     def _attributed(self, network: Network, request: Request) -> Tensor:
         images = request.images.requires_grad_()
-        try:
-            found = self._made(network, request).attribute(images, **self._arguments(network, request))
-        except (AssertionError, RuntimeError, ValueError, TypeError, AttributeError, KeyError) as error:
-            reason = " ".join(str(error).split())
-            raise UnsupportedError(f"{self.name} on network {network.name!r}: {reason}") from error
-        found = found[0] if isinstance(found, tuple) else found
+        found = self._made(network, request).attribute(images, **self._arguments(network, request))
+        found = found[0] if isinstance(found, tuple) and found else found
+        if not isinstance(found, Tensor) or not found.is_floating_point():
+            given = found.dtype if isinstance(found, Tensor) else type(found).__name__
+            raise UnsupportedError(f"{self.name} returned {given}; expected floating point")
+        if self.target.__name__ not in LAYER:
+            return found.detach().to(images.dtype)
         if found.ndim != 4:
             raise UnsupportedError(f"{self.name}: layer of network {network.name!r} has no spatial map")
         if found.shape[2:] != images.shape[2:]:
             found = enlarged(found.sum(1, keepdim=True), images)
-        maps: Tensor = found.detach().to(images.dtype)
-        return maps
+        return found.detach().to(images.dtype)
 
     def _made(self, network: Network, request: Request) -> Any:
         chosen = self._chosen(self.target.__init__)

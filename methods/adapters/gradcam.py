@@ -2,13 +2,14 @@
 
 import inspect
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request, UnsupportedError
-from bench.api.adapter import adapted_class, refuse, seeded, settings_of, silenced
+from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request
+from bench.api.adapter import adapted_class, map_of_one, refuse, settings_of, silenced
 from bench.attribution.layers import spatial_layer
 
 try:
@@ -48,19 +49,23 @@ class GradCamMethod(Attribution):
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Maps (batch, 1, height, width)."""
         layer = spatial_layer(network, request.images, self.settings["layer"])
-        names = inspect.signature(self.target.__init__).parameters
-        chosen = {name: value for name, value in self.settings.items() if name in names}
         parts = []
         for image, wanted, seed in zip(request.images, request.targets.tolist(), request.rng.seeds(), strict=True):
-            shown = image[None].contiguous().requires_grad_()
-            with seeded(seed), silenced(), self.target(model=network.module, target_layers=[layer], **chosen) as cam:
-                try:
-                    found = cam(input_tensor=shown, targets=[ClassifierOutputTarget(wanted)])
-                except (RuntimeError, ValueError, AttributeError, TypeError, IndexError) as error:
-                    reason = " ".join(str(error).split())
-                    raise UnsupportedError(f"{self.name} on network {network.name!r}: {reason}") from error
-            parts.append(torch.from_numpy(found).to(image))
-        return torch.stack(parts)
+            made = partial(self._map, network, layer, image[None], wanted)
+            who = f"{self.name} on network {network.name!r}"
+            parts.append(map_of_one(who, network.module, seed, image[None, :1], made))
+        return torch.cat(parts)
+
+    def _map(self, network: Network, layer: nn.Module, image: Tensor, wanted: int) -> Tensor:
+        """The map of one image; NaN where what it is made of is no number, which the library may take for zero."""
+        names = inspect.signature(self.target.__init__).parameters
+        chosen = {name: value for name, value in self.settings.items() if name in names}
+        shown = image.contiguous().requires_grad_()
+        with silenced(), self.target(model=network.module, target_layers=[layer], **chosen) as cam:
+            found = torch.from_numpy(cam(input_tensor=shown, targets=[ClassifierOutputTarget(wanted)])).to(image)
+            inside = cam.activations_and_grads
+            finite = all(own.isfinite().all() for own in (*inside.activations, *inside.gradients))
+        return found[:, None] if finite else torch.full_like(found[:, None], torch.nan)
 
 
 def names() -> tuple[str, ...]:

@@ -3,14 +3,15 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request, UnsupportedError
-from bench.api.adapter import adapted_class, refuse, seeded, settings_of
+from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request
+from bench.api.adapter import adapted_class, map_of_one, refuse, settings_of
 from bench.attribution.class_activation import features_of
 
 try:
@@ -19,6 +20,7 @@ except ImportError:
     library = None
 
 WORKING = ("BlurIG", "GradCam", "GradientSaliency", "GuidedIG", "IntegratedGradients", "Occlusion", "XRAI")
+ONE_PLANE = ("GradCam", "XRAI")
 REFUSED = {"CoreSaliency": "it is what the library's methods are made of"}
 
 
@@ -34,20 +36,20 @@ class SaliencyMethod(Attribution):
 
     def attribute(self, network: Network, request: Request) -> Tensor:
         """Maps (batch, channel | 1, height, width)."""
-        method, parts = self.target(), []
-        names = inspect.signature(self.target.GetMask).parameters
-        chosen = {name: value for name, value in self.settings.items() if name in names}
+        parts = []
         for row, seed in enumerate(request.rng.seeds()):
             one = request.select([row])
-            picture = one.images[0].permute(1, 2, 0).cpu().numpy()
-            with seeded(seed):
-                try:
-                    found = np.asarray(method.GetMask(picture, _answers(network, one), **chosen))
-                except (TypeError, AttributeError, ValueError) as error:  # it calls functions that newer numpy has not
-                    raise UnsupportedError(f"{self.name}: {' '.join(str(error).split())}") from error
-            planes = found[None] if found.ndim == 2 else found.transpose(2, 0, 1)
-            parts.append(torch.from_numpy(np.ascontiguousarray(planes)).to(one.images))
-        return torch.stack(parts)
+            like = one.images[:, :1] if self.target.__name__ in ONE_PLANE else one.images
+            parts.append(map_of_one(self.name, network.module, seed, like, partial(self._map, network, one)))
+        return torch.cat(parts)
+
+    def _map(self, network: Network, one: Request) -> Tensor:
+        names = inspect.signature(self.target.GetMask).parameters
+        chosen = {name: value for name, value in self.settings.items() if name in names}
+        picture = one.images[0].permute(1, 2, 0).cpu().numpy()
+        found = np.asarray(self.target().GetMask(picture, _answers(network, one), **chosen))
+        planes = found[None] if found.ndim == 2 else found.transpose(2, 0, 1)
+        return torch.from_numpy(np.ascontiguousarray(planes))[None].to(one.images)
 
 
 def _answers(network: Network, request: Request) -> Any:

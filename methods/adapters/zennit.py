@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request, UnsupportedError
-from bench.api.adapter import adapted_class, refuse, settings_of
+from bench.api import Attribution, HeatmarkError, Network, OutputKind, Request
+from bench.api.adapter import FAILURES, adapted_class, refuse, settings_of, unsupported
 
 try:
     import zennit.composites as library
@@ -44,9 +44,8 @@ class ZennitMethod(Attribution):
                     request.images.requires_grad_(),
                     lambda logits: logits.detach() * F.one_hot(request.targets, logits.shape[1]).to(logits),
                 )[1]
-        except (RuntimeError, AttributeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise UnsupportedError(f"{self.name} on network {network.name!r}: {reason}") from error
+        except FAILURES as error:
+            raise unsupported(f"{self.name} on network {network.name!r}", error) from error
         return relevances
 
 

@@ -1,6 +1,7 @@
 """Metrics of Quantus by the names of its classes: `quantus:Sparseness`."""
 
 import inspect
+import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -8,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.api import Explained, HeatmarkError, Metric, OutputKind, Scored, UnsupportedError
-from bench.api.adapter import adapted_class, refuse, seeded, settings_of, silenced
+from bench.api import OK, Explained, HeatmarkError, Metric, OutputKind, Scored, UnsupportedError
+from bench.api.adapter import FAILURES, adapted_class, answers_of, refuse, seeded, settings_of, silenced, unsupported
 
 try:
     import quantus as library
@@ -43,6 +44,7 @@ REFUSED = {
     "SmoothMPRT": "it averages explanations itself; use quantus:MPRT of the method smooth_grad",
     "Sufficiency": _NEIGHBOURS,
 }
+_INSIDE = 0.5  # from here on a truth map counts as segmentation
 # What this project gives or fixes itself.
 _GIVEN = ("return_aggregate", "disable_warnings", "display_progressbar", "seed", "return_auc_per_sample")
 _FIXED = {"return_aggregate": False, "disable_warnings": True, "display_progressbar": False}
@@ -67,33 +69,51 @@ class QuantusMetric(Metric):
         return "quantus"
 
     def score(self, explained: Explained) -> Scored:
-        """Scores (batch,), where a score is a list or a dictionary the mean of its numbers."""
-        scores = []
+        """Scores (batch,), where a score is a list or a dictionary the mean of its numbers.
+
+        Quantus fails on some maps, such as constant ones: these images have a status. UnsupportedError where it fails
+        on all.
+        """
+        scores, status = [], []
         for row, seed in enumerate(explained.rng.seeds()):
-            with seeded(seed), silenced():
-                scores.append(self._scored(explained.select([row])))
-        return Scored(torch.tensor(scores, dtype=torch.float64))
+            score, text = self._score_or_status(explained.select([row]), seed)
+            scores.append(score)
+            status.append(text)
+        failed = f"unsupported: {self.name}"
+        if all(text.startswith(failed) for text in status):
+            raise UnsupportedError(status[0].removeprefix("unsupported: "))
+        return Scored(torch.tensor(scores, dtype=torch.float64), status=tuple(status))
+
+    def _score_or_status(self, one: Explained, seed: int) -> tuple[float, str]:
+        """The score of one image, NaN where the network has no answer to something that it is shown."""
+        if self.target.__name__ in TRUTH and not (one.truth >= _INSIDE).any():
+            return math.nan, "empty truth map"
+        with seeded(seed), silenced(), answers_of(one.network.module) as answers:
+            try:
+                score = self._scored(one)
+            except FAILURES as error:
+                if not all(answers):
+                    return math.nan, OK
+                return math.nan, f"unsupported: {unsupported(f'{self.name}: {type(error).__name__}', error)}"
+        return (score if all(answers) else math.nan), OK
 
     def _scored(self, explained: Explained) -> float:
         maps = explained.heatmaps[:, None]
         maps = maps.expand_as(explained.images) if self.target.__name__ in EVERY_VALUE else maps
         asked: dict[str, Any] = {"a_batch": maps.float().cpu().numpy().copy()}
         if self.target.__name__ in TRUTH:
-            asked["s_batch"] = (explained.truth[:, None] >= 0.5).cpu().numpy()
+            asked["s_batch"] = (explained.truth[:, None] >= _INSIDE).cpu().numpy()
         if self.target.__name__ in EXPLAINING:
             asked["explain_func"] = _explainer(explained)
-        try:
-            found = self._made()(
-                model=explained.network.module,
-                x_batch=explained.images.float().cpu().numpy(),
-                y_batch=explained.targets.cpu().numpy(),
-                device=str(explained.images.device),
-                channel_first=True,
-                batch_size=1,
-                **asked,
-            )
-        except (AssertionError, AttributeError, RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
-            raise UnsupportedError(f"{self.name}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        found = self._made()(
+            model=explained.network.module,
+            x_batch=explained.images.float().cpu().numpy(),
+            y_batch=explained.targets.cpu().numpy(),
+            device=str(explained.images.device),
+            channel_first=True,
+            batch_size=1,
+            **asked,
+        )
         return float(np.mean(_numbers(found)))
 
     def _made(self) -> Any:

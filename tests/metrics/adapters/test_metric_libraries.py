@@ -14,7 +14,8 @@ from bench.api.adapter import seeded
 from bench.api.registry import plugin_class
 from bench.checks.fixtures import small_network, small_request
 from bench.methods.attributions.simple_gradient import SimpleGradient
-from bench.scoring.measure import explained_by
+from bench.scoring.measure import explained_by, measure
+from tests.support.networks import FailsForSome
 
 library = pytest.importorskip("quantus")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -119,3 +120,45 @@ def test_what_is_offered_works_or_says_why_not(explained: Explained) -> None:
 def test_what_depends_on_neighbours_is_refused() -> None:
     with pytest.raises(HeatmarkError, match="quantus:Consistency is not offered: its score of an image depends"):
         plugin_class("metrics", "quantus:Consistency")
+
+
+def test_a_constant_map_takes_no_score_from_its_neighbours(explained: Explained) -> None:
+    metric = plugin_class("metrics", "quantus:FaithfulnessEstimate")(**settings("FaithfulnessEstimate"))
+    expected = metric.measure(explained).score
+    heatmaps = explained.heatmaps.clone()
+    heatmaps[1] = 0
+    found = metric.measure(replace(explained, heatmaps=heatmaps))
+    assert found.score.isnan().tolist() == [False, True, False]
+    assert found.score[[0, 2]].equal(expected[[0, 2]])
+    assert found.status[1].startswith("unsupported: quantus:FaithfulnessEstimate: AssertionError: The elements")
+    with pytest.raises(UnsupportedError, match="all equal to zero"):
+        metric.measure(replace(explained, heatmaps=heatmaps * 0))
+
+
+@pytest.mark.parametrize("name", ["PointingGame", "RelevanceRankAccuracy"])
+def test_a_truth_map_that_is_below_one_half_everywhere_is_empty(name: str, explained: Explained) -> None:
+    truth = explained.truth.clone()
+    truth[1] *= 0.3
+    metric = plugin_class("metrics", f"quantus:{name}")(**settings(name))
+    found = metric.measure(replace(explained, request=replace(explained.request, truth=truth)))
+    assert found.status == ("ok", "empty truth map", "ok")
+    assert found.score.isnan().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("name", ["Monotonicity", "MonotonicityCorrelation", "Completeness", "PixelFlipping"])
+def test_images_without_an_answer_make_no_score(name: str, value: float, explained: Explained) -> None:
+    fails = FailsForSome(explained.network.module, explained.images, value, every=1).eval()
+    metric = plugin_class("metrics", f"quantus:{name}")(**settings(name))
+    found = metric.measure(replace(explained, network=replace(explained.network, module=fails)))
+    assert found.score.isnan().all()
+    assert found.status == ("undefined",) * 3
+
+
+def test_a_network_in_training_mode_is_scored_as_in_evaluation(explained: Explained) -> None:
+    metric = plugin_class("metrics", "quantus:PixelFlipping")(**settings("PixelFlipping"))
+    (expected,) = measure([(metric, explained)])
+    explained.network.module.train()
+    (found,) = measure([(metric, explained)])
+    assert found.score.equal(expected.score)
+    assert explained.network.module.training
