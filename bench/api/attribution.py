@@ -70,12 +70,16 @@ class Attribution(Plugin):
     def explain(self, network: Network, request: Request) -> Tensor:
         """Attributions (batch, channel | 1, height, width), the network and the images left as they were.
 
-        Raises HeatmarkError naming the plug-in when it returns the wrong shape or leaves a hook or a mode behind.
+        An image that is not finite is not explained: all NaN. Raises HeatmarkError naming the plug-in when it returns
+        the wrong shape or leaves a hook or a mode behind.
         """
         self.check_takes(network.output, network.name)
         if self.needs_truth and request.truth is None:
             raise HeatmarkError(f"attribution {self.name!r} needs a truth map, and this data set has none")
         self._check_precision(network)
+        finite = request.images.flatten(1).isfinite().all(1)
+        if not finite.all():
+            return self.explain_some(network, request, finite)
         parts = []
         with torch.inference_mode(False), frozen_for_evaluation(network.module), torch.enable_grad():
             before = traces(network.module)
@@ -88,6 +92,20 @@ class Attribution(Plugin):
                 parts.append(attributions.detach().to(torch.promote_types(attributions.dtype, torch.float32)))
             self._check_left(network, before)
         return torch.cat(parts)
+
+    @final
+    def explain_some(self, network: Network, request: Request, chosen: Tensor) -> Tensor:
+        """The same of the `chosen` images (batch,), which are all that the method is shown; NaN for the others."""
+        rows = chosen.nonzero().flatten().tolist()
+        if len(rows) == len(request):
+            return self.explain(network, request)
+        if not rows:
+            nothing = torch.full_like(request.images[:, :1], torch.nan)
+            return nothing.to(torch.promote_types(nothing.dtype, torch.float32))
+        found = self.explain(network, request.select(rows))
+        maps = found.new_full((len(request), *found.shape[1:]), torch.nan)
+        maps[rows] = found
+        return maps
 
     @final
     def heatmaps(self, attributions: Tensor) -> Tensor:

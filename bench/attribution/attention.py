@@ -166,7 +166,11 @@ def by_head(attention: Tensor, batch: int, network_name: str) -> Tensor:
 
 
 def _reads(layout: Layout, gradients: Tensor, network_name: str) -> Tensor:
-    """How much of each token (token,) a head takes, by its gradients (batch, token, channel): equal parts, or none."""
+    """How much of each token (token,) a head takes, by its gradients (batch, token, channel): equal parts, or none.
+
+    Those that are no numbers say nothing of it.
+    """
+    gradients = gradients.nan_to_num(0, 0, 0)
     sizes = gradients.abs().amax((0, 2))
     read = sizes > 0
     of_places = layout.maps(read[None, :, None])

@@ -244,7 +244,8 @@ def last_map(seen: Insides, layout: str = "") -> LastMap:
             if len(made.shape) == 3 and min(made.shape[1:]) < 2:  # one token, or one number of each
                 continue
             raise _not_told(name, made.shape)
-        if seen.named or found.maps(gradient).any() or not gradient.any():
+        known = gradient.nan_to_num(0, 0, 0)  # what is no number says of no place whether it matters
+        if seen.named or found.maps(known).any() or not known.any():
             return LastMap(made.number, tensor, gradient, found)
     raise UnsupportedError(f"network {name!r}: no place of its last maps matters to its output; name a layer (`layer`)")
 

@@ -43,7 +43,8 @@ def explained_by(method: Attribution, network: Network, request: Request, clean:
     own = replace(request, rng=request.rng.of(method.label))
     copied, given = request_to_give(network, own, method)
     with unchanged(f"attribution {method.name!r}", given):
-        attributions = method.explain(network, copied)
+        # Those without an answer would be in the way of the others: a layer is chosen by the gradients of all.
+        attributions = method.explain_some(network, copied, clean.isfinite().all(1))
         return explanation_of(method, network, request, clean, attributions)
 
 

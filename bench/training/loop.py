@@ -48,7 +48,7 @@ def train(
 
     After each epoch the whole state is written to `checkpoint`; where that file exists the training goes on
     from it. What is drawn in an epoch is decided by (seed, epoch) alone, so that nothing is lost by a kill.
-    HeatmarkError where the recipe needs truth maps that are not there, or the loss is not finite any more.
+    HeatmarkError where the recipe needs truth maps that are not there, or the loss or a weight is not finite any more.
     """
     _check_truth(job)
     module, training = network.module, job.training
@@ -148,6 +148,10 @@ def _epoch(
     mean = total.item() / sum(len(share(part)) for part in parts)
     if not math.isfinite(mean):
         raise HeatmarkError(f"training by {job.recipe.label} diverged in epoch {epoch}: the loss is {mean}")
+    # The loss is that of the weights before the last step.
+    broken = next((name for name, own in network.module.state_dict().items() if not own.isfinite().all()), None)
+    if broken is not None:
+        raise HeatmarkError(f"training by {job.recipe.label} diverged in epoch {epoch}: {broken} is not finite")
     return mean
 
 

@@ -68,6 +68,8 @@ def load_weights(module: nn.Module, path: Path) -> None:
             raise HeatmarkError(
                 f"{path}: {name} has the shape {tuple(values.shape)}, the network's is {tuple(expected[name].shape)}"
             )
+        if not values.isfinite().all():
+            raise HeatmarkError(f"{path}: {name} is not finite; expected weights of a training that did not diverge")
     module.load_state_dict(state)
 
 

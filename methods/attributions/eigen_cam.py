@@ -31,7 +31,7 @@ class EigenCam(Attribution):
         """Enlarged projections (batch, 1, height, width)."""
         maps = features_of(network, request.images, request.targets, self.layer, self.layout).maps
         features = maps.flatten(2).mT.double()
-        first = torch.stack([torch.linalg.svd(one, full_matrices=False).Vh[0] for one in features])
+        first = torch.stack([_first_direction(one) for one in features])
         projected = (features @ first[:, :, None]).mT.unflatten(2, maps.shape[2:]).to(maps)
         signs = torch.where(projected.sum((2, 3), keepdim=True) < 0, -1, 1)
         return enlarged((projected * signs).clamp_min(0), request.images)
@@ -39,3 +39,11 @@ class EigenCam(Attribution):
     def cost(self, network: Network, request: Request) -> Cost:
         """One pass, and a gradient as far as the last maps: which they are."""
         return Cost(1, 1)
+
+
+def _first_direction(features: Tensor) -> Tensor:
+    """The first right singular vector (channel,) of features (place, channel), NaN where these are not finite."""
+    if not features.isfinite().all():
+        return features.new_full(features.shape[1:], torch.nan)
+    found: Tensor = torch.linalg.svd(features, full_matrices=False).Vh[0]
+    return found

@@ -221,6 +221,31 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
     assert not (tmp_path / "0.partial").exists()
 
 
+class LastStep(LabelSmoothing):
+    """Breaks the weights in the last step, which no loss sees any more."""
+
+    def loss(self, network, images, labels, truth, rng):
+        loss = super().loss(network, images, labels, truth, rng)
+        loss.register_hook(lambda gradient: gradient * float("nan"))
+        return loss
+
+
+def test_weights_that_are_not_finite_stop_the_training_too(tmp_path):
+    whole = replace(SHORT, epochs=1, batch=24)
+    with pytest.raises(HeatmarkError, match=r"diverged in epoch 0: 0\.weight is not finite"):
+        trained(LastStep(), whole, tmp_path / "0.partial")
+    assert not (tmp_path / "0.partial").exists()
+
+
+def test_a_start_that_diverged_is_refused_by_name(tmp_path):
+    own = network()
+    with torch.no_grad():
+        own.module[0].weight[0] = float("nan")
+    write_trained(tmp_path / "broken.safetensors", own.module, {})
+    with pytest.raises(HeatmarkError, match=r"broken\.safetensors: 0\.weight is not finite"):
+        trained(LabelSmoothing(), replace(SHORT, start=str(tmp_path / "broken.safetensors")), tmp_path / "0.partial")
+
+
 def test_a_recipe_that_needs_truth_is_refused_where_there_is_none(tmp_path):
     job = TrainingJob(GazeHarmonized(), Stripes(with_truth=False), SHORT, 0)
     with pytest.raises(HeatmarkError, match="'gaze_harmonized' needs truth maps, and stripes has none"):
