@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -94,15 +95,24 @@ def read_results(folder: Path) -> Results:
 
 def _check_manifest(manifest: dict[str, Any], scores: pd.DataFrame, path: Path) -> None:
     """The manifest tells of every metric and attribution that has scores: without it a direction would be a guess."""
-    for kind in ("dataset", "metrics", "attributions"):
-        if len(scores) and not isinstance(manifest.get(kind), dict):
-            raise HeatmarkError(f"{path} is not the manifest of a result set: expected a table {kind!r}")
+    recipes = manifest.get("recipes", {})
+    for kind in ("dataset", "metrics", "attributions", "versions"):
+        if len(scores) and not (isinstance(manifest.get(kind), dict) and isinstance(recipes, dict)):
+            wrong = kind if isinstance(recipes, dict) else "recipes"
+            raise HeatmarkError(f"{path} is not the manifest of a result set: expected a table {wrong!r}")
+    for kind in ("suite", "command", "target") if len(scores) else ():
+        if not isinstance(manifest.get(kind), str):
+            raise HeatmarkError(f"{path} is not the manifest of a result set: expected a text {kind!r}")
     for kind in ("metric", "attribution") if len(scores) else ():
         unknown = sorted(set(scores[kind].unique()) - manifest[f"{kind}s"].keys())
         if unknown:
             raise HeatmarkError(
                 f"{path} is not the manifest of these scores: it says nothing of the {kind} {unknown[0]!r}"
             )
+    for name in scores["metric"].unique() if len(scores) else ():
+        way = manifest["metrics"][name].get("direction") if isinstance(manifest["metrics"][name], dict) else None
+        if way not in ("higher", "lower"):
+            raise HeatmarkError(f"{path}: the direction of metric {name!r} is {way!r}; expected 'higher' or 'lower'")
 
 
 def has_checksums(folder: Path) -> bool:
@@ -142,6 +152,7 @@ def _read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
     except (OSError, ValueError, pa.ArrowException) as error:
         raise HeatmarkError(f"{path} is not a table of a result set: {printable(error)}") from error
     _check_names(frame, path)
+    _check_scores(frame, path)
     # What was published before has no columns that came later.
     return frame.reindex(columns=[*frame.columns, *(name for name in schema.names if name not in frame)])
 
@@ -152,6 +163,20 @@ def _check_names(frame: pd.DataFrame, path: Path) -> None:
         for name in frame[column].unique():
             if isinstance(name, str) and not name.isprintable():
                 raise HeatmarkError(f"{path}: {column} {name!r} has a control character; expected a name")
+
+
+def _check_scores(frame: pd.DataFrame, path: Path) -> None:
+    """Every row that tells what it is of tells all of it, and a score that is ok is a number."""
+    if "status" not in frame:
+        return
+    for column in [*(name for name, _ in [*_ENTRY, *_SCORED]), "status"]:
+        if frame[column].isna().any():
+            raise HeatmarkError(f"{path}: column {column!r} has no value in some row; expected one in each")
+    wrong = frame["status"].eq("ok") & ~np.isfinite(frame["score"])
+    if wrong.any():
+        row = frame[wrong].iloc[0]
+        where = f"{row['attribution']}, {row['metric']}, image {row['image']}"
+        raise HeatmarkError(f"{path}: the score of {where} is ok and {row['score']}; expected a number")
 
 
 def _check_columns(found: pa.Schema, expected: pa.Schema) -> None:
