@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.report.tables import csv_of
+from bench.report.tables import csv_of, plain_rows
 from bench.statistics.board import ENTRY
 from bench.statistics.comparison import Comparison
 from bench.statistics.names import listed
@@ -32,6 +32,9 @@ def show(comparison: Comparison, console: Console) -> None:
             f"{partly.refused.sum()} scores of {len(partly)} of these means are refused in the second set; the images "
             "of those count in neither."
         )
+    for count, which in ((comparison.left, "first"), (comparison.new, "second")):
+        if count:
+            console.print(f"{count} images are in the {which} set alone and count in nothing here.")
     for what, names in (("Gone", comparison.missing), ("New", comparison.added)):
         if names:
             console.print(f"{what}: {listed(names)}.", markup=False, highlight=False)
@@ -44,9 +47,9 @@ def render(comparison: Comparison, form: Literal["csv", "json"]) -> str:
     """Every row of the comparison; JSON also says what is gone, what is new and whether anything got worse."""
     if form == "csv":
         return csv_of(comparison.table)
-    rows = json.loads(comparison.table.to_json(orient="records", double_precision=6))
     said = {"regressed": comparison.regressed, "missing": comparison.missing, "added": comparison.added}
-    return json.dumps({**said, "table": rows}, indent=2, ensure_ascii=False) + "\n"
+    said |= {"images_only_in_first": comparison.left, "images_only_in_second": comparison.new}
+    return json.dumps({**said, "table": plain_rows(comparison.table)}, indent=2, ensure_ascii=False) + "\n"
 
 
 def _table(rows: pd.DataFrame) -> Table:

@@ -130,5 +130,5 @@ def two(place: float) -> str:
 
 
 def _plain(mean: float) -> str:
-    """A mean in two significant digits, or whole where it is large."""
-    return f"{mean:,.0f}" if abs(mean) >= 100 else f"{mean:.2g}"
+    """A mean in two significant digits, or whole where it is large and no longer than a cell."""
+    return f"{mean:,.0f}" if 100 <= abs(mean) < 1e9 else f"{mean:.2g}"

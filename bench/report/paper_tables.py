@@ -7,11 +7,13 @@ import numpy as np
 
 from bench.report.short_names import shortened
 from bench.report.view import Column, Line, View
+from bench.statistics.means import Array
 from bench.statistics.paired_tests import ALPHA
 
 ROOM = 100  # characters in small print across a page of 6.9 inches
 _SMALLER = 0.8  # an interval's characters beside others
 _GAP = 2.5
+_SMALL, _LARGE = -6, 9  # powers of ten between which numbers are written out
 PACKAGES = (
     r"% \usepackage{booktabs, siunitx}  % and \sisetup{text-series-to-math=true, reset-text-series=false} for bold"
 )
@@ -99,19 +101,32 @@ def _cell(view: View, line: Line, column: Column) -> _Cell:
     mean, low, high = (float(ends[line.entry, metric]) for ends in (means.mean, means.low, means.high))
     if np.isnan(mean):
         return _Cell("", "", best=False, tied=False)
-    digits = _digits(float(np.nanmax(np.abs(means.mean[:, metric]))))
-    interval = "" if np.isnan(low) else f"$[{low:.{digits}f}, {high:.{digits}f}]$"
+    digits = _digits(means.mean[:, metric])
+    ends = [_number(end, digits) if digits is not None else rf"\num{{{_number(end, digits)}}}" for end in (low, high)]
+    interval = "" if np.isnan(low) else f"$[{', '.join(ends)}]$"
     place = standing.rows.index(line.entry) if line.entry in standing.rows else None
     tied = bool(place) and not standing.adjusted[0, place] < ALPHA
-    return _Cell(f"{mean:.{digits}f}", interval, place == 0, tied)
+    return _Cell(_number(mean, digits), interval, place == 0, tied)
 
 
-def _digits(largest: float) -> int:
-    """How many decimals a column has: three, fewer where numbers are large, more where all are small."""
-    if largest == 0:
+def _digits(values: Array) -> int | None:
+    """How many decimals a column has: three, fewer where numbers are large, more where all are small.
+
+    None where these would be too many, or large numbers beside small ones would leave nothing of these: powers of ten.
+    """
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    if not len(sizes):
         return 3
-    size = int(np.floor(np.log10(largest)))
-    return max(3 - size, 0) if size >= 0 else 3 if size > -3 else 2 - size
+    size = int(np.floor(np.log10(sizes.max())))
+    digits = max(3 - size, 0) if size >= 0 else 3 if size > -3 else 2 - size
+    return None if not _SMALL <= size < _LARGE or (size > 0 and sizes.min() < 10.0**-digits) else digits
+
+
+def _number(value: float, digits: int | None) -> str:
+    if digits is not None:
+        return f"{value:.{digits}f}"
+    mantissa, _, power = f"{value:.2e}".partition("e")
+    return f"{mantissa}e{int(power)}"
 
 
 def _written(cell: _Cell, *, short: bool) -> list[str]:
@@ -125,9 +140,11 @@ def _written(cell: _Cell, *, short: bool) -> list[str]:
 def _format(texts: list[str]) -> str:
     known = [text for text in texts if text] or ["0.0"]
     whole = max(len(text.partition(".")[0].lstrip("-")) for text in known)
-    digits = max(len(text.partition(".")[2]) for text in known)
+    digits = max(len(text.partition(".")[2].partition("e")[0]) for text in known)
     sign = "-" if any(text.startswith("-") for text in known) else ""
-    return f"table-format={sign}{whole}.{digits}, table-space-text-post={{$^{{\\approx}}$}}"
+    powers = [text.partition("e")[2] for text in known if "e" in text]
+    power = f"e-{max(len(own.lstrip('-')) for own in powers)}" if powers else ""
+    return f"table-format={sign}{whole}.{digits}{power}, table-space-text-post={{$^{{\\approx}}$}}"
 
 
 def _caption(view: View, part: tuple[int, int], *, short: bool) -> str:

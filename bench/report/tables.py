@@ -1,5 +1,6 @@
 """The leaderboard as a table, for people, papers and programs."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, assert_never
 
@@ -102,12 +103,23 @@ def render(table: pd.DataFrame, form: Format) -> str:
         case "csv":
             return csv_of(table)
         case "json":
-            lines = table.to_json(orient="records", lines=True, double_precision=6).splitlines()
-            return "[\n" + ",\n".join(lines) + "\n]\n"
+            return "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in plain_rows(table)) + "\n]\n"
         case "markdown":
             return _markdown(table)
         case _:
             assert_never(form)
+
+
+def plain_rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of a table for JSON, numbers with the digits that CSV has; what is no number is null."""
+    return [{str(name): _plain_value(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain_value(value: object) -> object:
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def csv_of(table: pd.DataFrame) -> str:

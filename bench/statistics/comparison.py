@@ -10,6 +10,7 @@ from bench.protocol_versions import versioned, versioned_label
 from bench.results.result_set import Results
 from bench.statistics.board import COLUMN, ENTRY, Board
 from bench.statistics.build import entry_board
+from bench.statistics.means import over_seeds, ratio
 from bench.statistics.paired_tests import ALPHA, adjusted_by_holm, paired
 
 
@@ -20,12 +21,14 @@ class Comparison:
     `table` has a row per entry and metric that both hold: the means of both over the images that both scored, the
     `change` (second minus first) with its standard `error`, its `p` by Holm over all rows, and a `verdict`: better,
     worse, same, refused (the second has no score where the first had) or untested. `missing` names what only the
-    first holds, `added` what only the second does.
+    first holds, `added` what only the second does; `left` and `new` are how many images only one of them holds.
     """
 
     table: pd.DataFrame
     missing: list[str]
     added: list[str]
+    left: int
+    new: int
 
     @property
     def regressed(self) -> bool:
@@ -36,8 +39,11 @@ class Comparison:
 def compare(first: Results, second: Results) -> Comparison:
     """Compare two result sets: a paired test per entry and metric over the images that both scored.
 
-    Raises HeatmarkError when they share no score.
+    Raises HeatmarkError when they share no score, or are of different data sets, whose images may be called alike.
     """
+    data = [str(results.manifest["dataset"].get("label", "")).partition("(")[0] for results in (first, second)]
+    if data[0] != data[1]:
+        raise HeatmarkError(f"the two result sets are of {data[0]} and of {data[1]}; expected the same images")
     one, other = entry_board(first), entry_board(second)
     entries, columns = _shared(one.entries, other.entries, ENTRY), _shared(one.metrics, other.metrics, COLUMN)
     position = {image: number for number, image in enumerate(other.images)}
@@ -67,7 +73,8 @@ def compare(first: Results, second: Results) -> Comparison:
     refused = table.images.eq(0) & table.refused.gt(0)
     cases = [refused, table.p.isna(), table.p.ge(ALPHA), gain > 0]
     table["verdict"] = np.select(cases, ["refused", "untested", "same", "better"], "worse")
-    return Comparison(table, _lacking(one, other), _lacking(other, one))
+    left, new = len(one.images) - len(images), len(other.images) - len(images)
+    return Comparison(table, _lacking(one, other), _lacking(other, one), left, new)
 
 
 def _change(before: np.ndarray, after: np.ndarray, *, retrained: bool) -> dict[str, float]:
@@ -77,9 +84,12 @@ def _change(before: np.ndarray, after: np.ndarray, *, retrained: bool) -> dict[s
     seeds = min(len(before), len(after))
     scores = np.stack([after[:seeds], before[:seeds]])
     pairs = paired(scores, np.arange(2) if retrained else np.zeros(2, np.int64))
+    flat = over_seeds(scores)
+    known = np.isfinite(flat).all(0)
+    second, first = ratio(np.where(known, flat, 0).sum(1), known.sum())
     return {
-        "first": float(np.nanmean(np.nanmean(scores[1], 0))),
-        "second": float(np.nanmean(np.nanmean(scores[0], 0))),
+        "first": float(first),
+        "second": float(second),
         "change": float(pairs.difference[0, 1]),
         "error": float(pairs.error[0, 1]),
         "p": float(pairs.p[0, 1]),

@@ -84,6 +84,16 @@ def test_what_got_worse_is_the_exit_status(folder: Path, tmp_path: Path) -> None
     assert heatmark("compare", tmp_path / "after", folder, "--table", "csv").exit_code == 0
 
 
+def test_images_of_one_set_alone_are_said(folder: Path, tmp_path: Path) -> None:
+    after = result_set()
+    write_results(replace(after, scores=after.scores[after.scores.image < "image-0030"]), tmp_path / "after")
+    said = heatmark("compare", folder, tmp_path / "after")
+    assert said.exit_code == 0
+    assert "10 images are in the first set alone" in said.stdout
+    told = json.loads(heatmark("compare", tmp_path / "after", folder, "--table", "json").stdout)
+    assert (told["images_only_in_first"], told["images_only_in_second"]) == (0, 10)
+
+
 def test_what_is_refused_or_gone_is_said(folder: Path, tmp_path: Path) -> None:
     after = result_set(metrics={"deletion": "lower"})
     failed = after.scores.attribution.eq("smooth_grad")

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from bench.errors import HeatmarkError
+from bench.report.heat_table import table as cells_of
 from bench.report.paper_tables import latex
 from bench.report.tables import leaderboard, render
 from bench.report.terminal import show, show_networks, show_scores
@@ -58,6 +59,34 @@ def test_csv_and_json_hold_the_same_rows() -> None:
     records = json.loads(render(table, "json"))
     assert len(read) == len(records) == len(table)
     assert records[0]["mean"] == pytest.approx(read["mean"][0], abs=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-300, 1, 1e12, 1e300])
+def test_json_and_csv_have_the_same_digits_of_scores_of_any_size(unit: float) -> None:
+    results = result_set()
+    results.scores["score"] *= unit
+    table = leaderboard(results)
+    read = pd.read_csv(io.StringIO(render(table, "csv")))
+    again = pd.DataFrame(json.loads(render(table, "json")))
+    for column in table.select_dtypes("number").columns:
+        np.testing.assert_allclose(again[column].astype(float), read[column].astype(float), rtol=1e-12, atol=0)
+    assert (again["mean"] != 0).all()
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-3, 1, 1e6, 1e200])
+def test_latex_and_cells_show_digits_of_small_scores_beside_huge_ones_and_no_row_of_zeros(unit: float) -> None:
+    results = result_set(metrics={"insertion": "higher"})
+    results.scores["score"] *= unit
+    huge = results.scores.attribution.eq("integrated_gradients")
+    results.scores.loc[huge, "score"] *= 1e7
+    view = view_of(results)
+    for column in (view.columns[0],):
+        for line in view.lines:
+            mean = view.board.means.mean[line.entry, column.metrics[0]]
+            (row,) = [row for row in latex(view, short=True).splitlines() if line.name in row and "&" in row]
+            said = re.sub(r"\\bfseries| \{.*|\\", "", row.split("&")[2]).strip()
+            assert float(said) == pytest.approx(mean, rel=0.01)
+    assert max(len(cell.text) for _, cells in cells_of(view) for cell in cells) < 15
 
 
 def test_markdown_and_latex_mark_the_best_and_escape_names() -> None:

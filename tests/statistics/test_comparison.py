@@ -78,3 +78,27 @@ def test_protocols_from_before_versions_are_compared_with_the_version_they_were(
     comparison = compare(first, second)
     assert set(comparison.table.metric) == ({before, "insertion"} if same else {"insertion"})
     assert bool(comparison.missing) is not same
+
+
+def test_images_of_one_set_alone_are_counted() -> None:
+    whole = result_set(40)
+    part = replace(whole, scores=whole.scores[whole.scores.image < "image-0030"])
+    assert (compare(whole, part).left, compare(whole, part).new) == (10, 0)
+    assert (compare(part, whole).left, compare(part, whole).new) == (0, 10)
+    assert compare(whole, part).table.images.eq(30).all()
+
+
+def test_means_are_over_the_images_that_both_scored() -> None:
+    before, after = result_set(seeds=3), result_set(seeds=3)
+    own = after.scores.metric.eq("insertion") & after.scores.seed.eq(1)
+    after.scores.loc[own & after.scores.image.lt("image-0010"), ["score", "status"]] = [np.nan, "failed: boom"]
+    alone = before.scores.seed.gt(0) | before.scores.image.gt("image-0004")
+    table = compare(replace(before, scores=before.scores[alone]), after).table
+    assert table.change.abs().max() < 1e-12
+
+
+def test_result_sets_of_two_data_sets_are_not_compared() -> None:
+    other = result_set()
+    other.manifest["dataset"]["label"] = "pairs(size=8)"
+    with pytest.raises(HeatmarkError, match="of planted and of pairs"):
+        compare(result_set(), other)
