@@ -289,7 +289,8 @@ class Board:
         centre = np.where(known, own, 0).sum(1) / np.maximum(known.sum(1), 1)
         there = [row for row in self.methods if known[row].any()]
         rows = sorted(there, key=lambda row: -centre[row])
-        if self.stops is not None:  # means over other images are not to be compared; differences on the same ones are
+        if not (np.isfinite(scores[there]) == np.isfinite(scores[there[:1]])).all():
+            # Means over other images are not to be compared; differences on the same ones are.
             rows.sort(key=lambda row: -(everyone.difference[row, there] > 0).sum())
         pairs = everyone.among(rows)
         alike = equal[np.ix_(rows, rows)]

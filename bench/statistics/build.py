@@ -55,7 +55,7 @@ def entry_board(results: Results, weights: Mapping[str, float] | None = None) ->
     if np.bincount(flat).max() > 1:
         raise HeatmarkError("the scores hold a value twice for one entry, metric, seed and image; expected it once")
     array = np.full(int(np.prod(shape)), np.nan)
-    array[flat] = np.where(scores["status"].eq(OK), scores["score"], np.nan)
+    array[flat] = np.where(scores["status"].eq(OK) & np.isfinite(scores["score"]), scores["score"], np.nan)
     looks = tuple(manifest.get("decided", {}).get("looks", ()))
     order = image_order(images["image"]) if looks else list(range(len(images)))
     present = np.bincount(flat, minlength=array.size).reshape(shape).max(2) > 0

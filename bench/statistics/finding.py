@@ -34,10 +34,10 @@ def methods_finding(board: Board, scale: Scale, rows: Sequence[Place], controls:
     standing = board.overall
     warnings = beside_controls(board, first.entry)
     if not np.isfinite(standing.adjusted[0, 1]):
-        said = f"{first.method} is before {second.method}, but one image is no test."
-        return said, Badge("cannot be tested", "cannot be tested: too few images", "cannot be tested"), []
-    told = bool(standing.adjusted[0, 1] < ALPHA)
-    each = of_these_networks(board)
+        few = "image" if standing.pairs.images[0, 1] < 2 else "network"
+        said = f"{first.method} is before {second.method}, but one {few} is no test."
+        return said, Badge("cannot be tested", f"cannot be tested: too few {few}s", "cannot be tested"), []
+    told, each = bool(standing.adjusted[0, 1] < ALPHA), of_these_networks(board)
     carrying = carried_by(board)
     reasons = _second_and_controls(board, second, controls)
     if not told and not each:

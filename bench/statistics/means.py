@@ -19,6 +19,7 @@ RESAMPLES = 4000
 _CHUNK = 250
 _FEW = 20
 _ROUNDING = 1e-9
+_SMALLEST = -1000
 _STEP = float(np.finfo(np.float32).eps)
 
 
@@ -42,6 +43,12 @@ def rounding(scores: Array) -> float:
     return _STEP * float(np.median(sizes)) if sizes.size else 0.0
 
 
+def power_of_two(values: Array) -> float:
+    """A unit in which the largest of these values is about 1: neither squares nor sums leave the range then."""
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0))
+    return 2.0 ** max(np.floor(np.log2(largest)), _SMALLEST) if largest else 1.0
+
+
 def means(scores: Array, seed: int = 0) -> Means:
     """Means of scores (entry, ..., seed, image) with 95% intervals.
 
@@ -51,28 +58,28 @@ def means(scores: Array, seed: int = 0) -> Means:
     that their component of variance (two-way analysis of variance) widens the interval by Student's t with
     seeds - 1 degrees of freedom, joined by MOVER (Zou and Donner, 2008). One image, or no variance, has none.
     """
-    shape = scores.shape[:-2]
-    cells = scores.reshape(-1, *scores.shape[-2:])
+    shape, unit = scores.shape[:-2], power_of_two(scores)
+    cells = scores.reshape(-1, *scores.shape[-2:]) / unit
     flat = over_seeds(cells)
     known = np.isfinite(flat)
     count = known.sum(1)
     mean = ratio(np.where(known, flat, 0).sum(1), count)
     squares = np.where(known, flat - mean[:, None], 0) ** 2
     deviation = np.sqrt(squares.sum(1) / np.maximum(count - 1, 1))
-    whole = ~known | (np.abs(flat) < _ROUNDING) | (np.abs(flat - 1) < _ROUNDING)
-    binary = np.broadcast_to(whole.all(1).reshape(shape).all(0), shape).reshape(-1)
+    binary = _binary((flat * unit).reshape(*shape, -1)).reshape(-1)
     below, above = _bootstrap(flat, known, mean, deviation, seed)
     student = quantile_t(count - 1) * deviation / np.sqrt(np.maximum(count, 1))
     below, above = np.where(count < _FEW, student, below), np.where(count < _FEW, student, above)
-    wilson_below, wilson_above = _wilson(mean, count)
-    below, above = np.where(binary, wilson_below, below), np.where(binary, wilson_above, above)
+    wilson_below, wilson_above = _wilson(np.where(binary, mean, 0) * unit, count)
+    below, above = np.where(binary, wilson_below / unit, below), np.where(binary, wilson_above / unit, above)
     if cells.shape[1] > 1:
         variance, trainings = seed_variance(cells)
         widened = quantile_t(trainings - 1) ** 2 * variance
         below, above = np.sqrt(below**2 + widened), np.sqrt(above**2 + widened)
     silent = (count < 2) | (~binary & (deviation <= 1e-12 * np.abs(mean)))
     low, high = np.where(silent, np.nan, mean - below), np.where(silent, np.nan, mean + above)
-    return Means(mean.reshape(shape), low.reshape(shape), high.reshape(shape), count.reshape(shape))
+    mean, low, high = (unit * ends.reshape(shape) for ends in (mean, low, high))
+    return Means(mean, low, high, count.reshape(shape))
 
 
 def over_seeds(scores: Array) -> Array:
@@ -104,6 +111,48 @@ def seed_variance(cells: Array) -> tuple[Array, Counts]:
             covariance, residual = seed_covariances(own[None])
             variance[row] = max(covariance[0, 0] - residual[0, 0], 0)
     return variance, trainings
+
+
+def seeds_of_differences(scores: Array, run: Counts) -> tuple[Array, Array]:
+    """The variance of each difference of scores (entry, seed, image) by training anew, and its degrees of freedom.
+
+    Those of the run with fewer seeds: Welch's are too many for tests as strict as Holm's with three seeds. For the
+    same reason the part that images alone would cause is not taken off: the difference of two estimates from three
+    seeds is too often close to nothing. No degrees where two entries of a run of several seeds share but one.
+    """
+    entries, seeds, _ = scores.shape
+    own, freedom = np.zeros(entries), np.ones(entries)
+    within, shared = np.zeros((entries, entries)), np.ones((entries, entries))
+    for number in np.unique(run) if seeds > 1 else []:
+        rows = np.flatnonzero(run == number)
+        part = scores[rows][:, np.isfinite(scores[rows]).any((0, 2))]
+        trained, among = part.shape[1], np.ix_(rows, rows)
+        if trained < 2:
+            continue
+        freedom[rows] = shared[among] = trained - 1
+        if np.isfinite(part).all():
+            by_seed = part.mean(2)
+            apart = by_seed[:, None] - by_seed[None, :]
+            own[rows], within[among] = by_seed.var(1, ddof=1) / trained, apart.var(2, ddof=1) / trained
+            continue
+        for at, row in enumerate(rows):
+            own[row], freedom[row] = _by_seeds(part[at])
+            for to, other in enumerate(rows[:at]):
+                found = _by_seeds(part[at] - part[to])
+                within[row, other], shared[row, other] = within[other, row], shared[other, row] = found
+    together = run[:, None] == run[None, :]
+    apart_freedom = np.maximum(np.minimum(freedom[:, None], freedom[None, :]), 1)
+    return np.where(together, within, own[:, None] + own[None, :]), np.where(together, shared, apart_freedom)
+
+
+def _by_seeds(scores: Array) -> tuple[float, int]:
+    """The variance by seeds of the mean of scores (seed, image), over the images that all have, and its freedom."""
+    known = scores[np.isfinite(scores).any(1)]
+    seeds, common = len(known), known[:, np.isfinite(known).all(0)]
+    if seeds < 2:
+        return 0.0, 0
+    by_seed = over_seeds((common if common.shape[1] else known).T[None])[0]
+    return float(by_seed.var(ddof=1) / seeds), seeds - 1
 
 
 def seed_covariances(scores: Array) -> tuple[Array, Array]:
@@ -157,6 +206,14 @@ def _bootstrap(flat: Array, known: Mask, mean: Array, deviation: Array, seed: in
     below = np.multiply(last, error, out=mean - lowest, where=np.isfinite(last))
     above = np.multiply(-first, error, out=highest - mean, where=np.isfinite(first))
     return below, above
+
+
+def _binary(flat: Array) -> Mask:
+    """Which scores (entry, ..., image) are 0 or 1 but for rounding, those of all entries; small ones alone are not."""
+    one, nothing = np.abs(flat - 1) < _ROUNDING, flat == 0
+    near = (np.abs(flat) < _ROUNDING) & one.any((0, -1), keepdims=True)
+    whole = (~np.isfinite(flat) | one | nothing | near).all((0, -1), keepdims=True)
+    return np.asarray(np.broadcast_to(whole, (*flat.shape[:-1], 1))[..., 0])
 
 
 def _wilson(mean: Array, count: Counts) -> tuple[Array, Array]:

@@ -71,10 +71,9 @@ def calibrated(board: Board) -> Array:
             continue
         for metric in range(quality.shape[1]):
             ceiling = ceiling_of(board.entries, rows, floor, quality[:, metric])
-            if ceiling is not None and board.pairs[metric].p[ceiling, floor] < ALPHA:
-                height = quality[ceiling, metric] - quality[floor, metric]
-                if height > 0:
-                    place[rows, metric] = (quality[rows, metric] - quality[floor, metric]) / height
+            above = board.pairs[metric].difference[:, floor]  # on the images that both have
+            if ceiling is not None and board.pairs[metric].p[ceiling, floor] < ALPHA and above[ceiling] > 0:
+                place[rows, metric] = above[rows] / above[ceiling]
     return place
 
 
@@ -242,7 +241,7 @@ def _first_and_last(board: Board, metric: int) -> tuple[float | None, float | No
 
     The floor has to stay behind methods and oracle, not behind controls that may look away from the evidence.
     """
-    mean = board.centres[:, metric]
+    mean, apart = board.centres[:, metric], board.pairs[metric].difference
     first, last = [], []
     for rows in runs_of(board.entries):
         known = [row for row in rows if np.isfinite(mean[row])]
@@ -250,10 +249,10 @@ def _first_and_last(board: Board, metric: int) -> tuple[float | None, float | No
         floor = only(known, board.entries.floor)
         if oracle is not None:
             truths = board.entries.control & board.entries.needs_truth
-            first.append(mean[oracle] > max((mean[row] for row in known if not truths[row]), default=-np.inf))
+            first.append(all(apart[oracle, row] > 0 for row in known if not truths[row]))
         if floor is not None:
             seeing = ~board.entries.control | board.entries.needs_truth
-            last.append(mean[floor] <= min((mean[row] for row in known if seeing[row]), default=np.inf))
+            last.append(not any(apart[floor, row] > 0 for row in known if seeing[row]))
     return (float(np.mean(first)) if first else None, float(np.mean(last)) if last else None)
 
 

@@ -5,11 +5,22 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from bench.statistics.means import Array, Counts, Mask, over_seeds, ratio, rounding
+from bench.statistics.means import (
+    Array,
+    Counts,
+    Mask,
+    over_seeds,
+    power_of_two,
+    ratio,
+    rounding,
+    seeds_of_differences,
+)
 
 ALPHA = 0.05
 POWER = 0.8
 _HALVINGS = 34
+_CANCELLED = 1e-6
+_TINY = 1e-60
 
 
 @dataclass(frozen=True)
@@ -48,37 +59,82 @@ def paired(scores: Array, run: Counts) -> Pairs:
     No p-value is below that of the sign test whose images all agree, 2^(1 - images that differ), so that few or tied
     images never pass for certainty; and entries that only rounding puts apart are the same.
     """
+    unit = power_of_two(scores)
+    scores = scores / unit
     flat = over_seeds(scores)
+    count, difference, variance, skewness, sure = _moments(flat)
+    near = rounding(flat)
+    differing = _differing(flat, count, near)
+    for one, other in np.argwhere(np.triu((~sure | _other_gaps(scores, run)) & (count > 0), 1)):
+        apart = over_seeds(scores[one] - scores[other]) if run[one] == run[other] else flat[one] - flat[other]
+        apart = apart[np.isfinite(apart)]
+        where, back = (one, other), (other, one)
+        count[where] = count[back] = len(apart)
+        differing[where] = differing[back] = (np.abs(apart) > near).sum()
+        difference[where], variance[where], skewness[where] = _moments_of(apart)
+        difference[back], variance[back], skewness[back] = -difference[where], variance[where], -skewness[where]
+    n = np.maximum(count, 1)
+    of_seeds, seed_freedom = seeds_of_differences(scores, run)
+    total = variance / n + of_seeds
+    freedom = _freedom(variance / n, n - 1, of_seeds, seed_freedom)
+    p = _p_values(difference, np.sqrt(total), skewness, n, freedom)
+    shared = (run[:, None] == run[None, :]) & (of_seeds > 0)
+    if shared.any():
+        p[shared] = np.maximum(p, _joined(difference, variance / n, n - 1, of_seeds, seed_freedom, shared))[shared]
+    p = np.maximum(p, np.minimum(1, 2.0 ** (1 - differing)))
+    error = np.sqrt(total)
+    rounded = np.maximum(np.abs(difference), error) <= near
+    difference[rounded], error[rounded], p[rounded] = 0, 0, 1
+    p[(count < 2) | (seed_freedom < 1)] = np.nan
+    difference[count == 0] = np.nan
+    with np.errstate(over="ignore"):  # squares of scores beyond 1e154
+        return Pairs(difference * unit, error * unit, of_seeds * unit * unit, p, count.astype(np.int64))
+
+
+def _moments(flat: Array) -> tuple[Array, Array, Array, Array, Mask]:
+    """Of all differences at once: how many images, mean, variance and skewness, and where these are sure.
+
+    They are not where two entries have so much more in common than they differ by that squares cancel.
+    """
     known = np.isfinite(flat)
     present = known.astype(float)
     count = present @ present.T
-    centre = np.where(known, flat, 0).sum(1) / np.maximum(known.sum(1), 1)
-    spread = np.where(known, np.abs(flat - centre[:, None]), 0).max(initial=0) or 1.0
-    one = np.where(known, (flat - centre[:, None]) / spread, 0)
-    two, three = one**2, one**3
     n = np.maximum(count, 1)
+    centre = np.where(known, flat, 0).sum(1) / np.maximum(known.sum(1), 1)
+    one = np.where(known, flat - centre[:, None], 0)
+    two, three = one**2, one**3
     shift = (one @ present.T - present @ one.T) / n
-    second = (two @ present.T + present @ two.T - 2 * one @ one.T) / n
+    size = (two @ present.T + present @ two.T) / n
+    second = size - 2 * one @ one.T / n
     third = (three @ present.T - present @ three.T - 3 * (two @ one.T - one @ two.T)) / n
     variance = np.maximum(second - shift**2, 0) * n / np.maximum(n - 1, 1)
-    variance[variance < 1e-14] = 0
     moment = third - 3 * shift * second + 2 * shift**3
-    skewness = ratio(moment, variance**1.5, 0)
-    of_seeds, seed_freedom = _of_seeds(scores / spread, run)
-    total = variance / n + of_seeds
-    offset = (centre[:, None] - centre[None, :]) / spread
-    freedom = _freedom(variance / n, n - 1, of_seeds, seed_freedom)
-    p = _p_values(shift + offset, np.sqrt(total), skewness, n, freedom)
-    shared = (run[:, None] == run[None, :]) & (of_seeds > 0)
-    if shared.any():
-        p[shared] = np.maximum(p, _joined(shift + offset, variance / n, n - 1, of_seeds, seed_freedom, shared))[shared]
-    p = np.maximum(p, np.minimum(1, 2.0 ** (1 - _differing(flat, count))))
-    difference, error = (shift + offset) * spread, np.sqrt(total) * spread
-    rounded = np.maximum(np.abs(difference), error) <= rounding(flat)
-    difference[rounded], error[rounded], p[rounded] = 0, 0, 1
-    p[count < 2] = np.nan
-    difference[count == 0] = np.nan
-    return Pairs(difference, error, of_seeds * spread**2, p, count.astype(np.int64))
+    sure = (variance > _CANCELLED * size) & (size > _TINY)
+    return count, shift + (centre[:, None] - centre[None, :]), variance, ratio(moment, variance**1.5, 0), sure
+
+
+def _moments_of(apart: Array) -> tuple[float, float, float]:
+    """Mean, variance and skewness of the differences of one pair."""
+    unit = power_of_two(apart)
+    own = apart / unit
+    mean, rest = own.mean(), own - own.mean()
+    spread = power_of_two(rest)
+    rest = rest / spread
+    variance = (rest**2).sum() / max(len(rest) - 1, 1)
+    skewness = (rest**3).mean() / variance**1.5 if variance else 0.0
+    size = variance * (spread * unit) ** 2
+    # Differences of which a square is no number any more are not the same for that.
+    return float(mean * unit), float(max(size, np.finfo(float).tiny) if variance else 0), float(skewness)
+
+
+def _other_gaps(scores: Array, run: Counts) -> Mask:
+    """Which pairs of a run lack scores of other seeds of an image, so that their means are not over the same seeds."""
+    known = np.isfinite(scores)
+    gaps = known != known.any(1, keepdims=True)
+    if not gaps.any():
+        return np.zeros((len(scores),) * 2, bool)
+    _, pattern = np.unique(known.reshape(len(known), -1), axis=0, return_inverse=True)
+    return np.asarray((pattern[:, None] != pattern[None, :]) & (run[:, None] == run[None, :]))
 
 
 def _p_values(difference: Array, error: Array, skewness: Array, n: Array, freedom: Array) -> Array:
@@ -116,64 +172,9 @@ def _freedom(images: Array, images_freedom: Array, seeds: Array, seeds_freedom: 
     return np.where(parts > 0, ratio((images + seeds) ** 2, parts), whole)
 
 
-def _of_seeds(scores: Array, run: Counts) -> tuple[Array, Array]:
-    """The variance of each difference that comes from training anew, and its degrees of freedom.
-
-    Those of the run with fewer seeds: Welch's are too many for tests as strict as Holm's with three seeds. For the
-    same reason the part that images alone would cause is not taken off: the difference of two estimates from three
-    seeds is too often close to nothing.
-    """
-    entries, seeds, _ = scores.shape
-    own, freedom = np.zeros(entries), np.ones(entries)
-    within = np.zeros((entries, entries))
-    for number in np.unique(run) if seeds > 1 else []:
-        rows = np.flatnonzero(run == number)
-        part = scores[rows][:, np.isfinite(scores[rows]).any((0, 2))]
-        if part.shape[1] < 2:
-            continue
-        freedom[rows] = part.shape[1] - 1
-        if np.isfinite(part).all():
-            by_seed = part.mean(2)
-            deviation = by_seed - by_seed.mean(1, keepdims=True)
-            covariance = deviation @ deviation.T / (part.shape[1] - 1) / part.shape[1]
-            own[rows], within[np.ix_(rows, rows)] = covariance.diagonal(), _of_differences(covariance)
-        else:
-            own[rows], within[np.ix_(rows, rows)], freedom[rows] = _with_gaps(part)
-    together = run[:, None] == run[None, :]
-    return np.where(together, within, own[:, None] + own[None, :]), np.minimum(freedom[:, None], freedom[None, :])
-
-
-def _with_gaps(part: Array) -> tuple[Array, Array, Array]:
-    """For scores (entry, seed, image) of a run: variances by seeds of means and differences, and degrees of freedom.
-
-    Of each pair from the seeds that have both, and the images that all of these have.
-    """
-    entries = len(part)
-    own, within, freedom = np.zeros(entries), np.zeros((entries, entries)), np.ones(entries)
-    for row in range(entries):
-        own[row], seeds = _by_seeds(part[row])
-        freedom[row] = max(seeds - 1, 1)
-        for other in range(row):
-            within[row, other] = within[other, row] = _by_seeds(part[row] - part[other])[0]
-    return own, within, freedom
-
-
-def _by_seeds(scores: Array) -> tuple[float, int]:
-    """The variance by seeds of the mean of scores (seed, image), and how many seeds there are."""
-    known = scores[np.isfinite(scores).any(1)]
-    known = known[:, np.isfinite(known).all(0)]
-    seeds = len(known)
-    return (float(known.mean(1).var(ddof=1) / seeds) if seeds > 1 and known.shape[1] else 0.0), seeds
-
-
-def _of_differences(covariance: Array) -> Array:
-    own = covariance.diagonal()
-    return np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0)
-
-
-def _differing(flat: Array, count: Array) -> Array:
-    """On how many images two entries have different scores; entries with all scores different need no counting."""
-    differing, near = count.copy(), rounding(flat)
+def _differing(flat: Array, count: Array, near: float) -> Array:
+    """On how many images two entries have scores that are farther apart than `near`."""
+    differing = count.copy()
     for row, own in enumerate(flat):
         differing[row] -= (np.abs(flat - own) <= near).sum(1)
     return differing

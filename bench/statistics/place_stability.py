@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.statistics.board import Board
-from bench.statistics.means import over_seeds
 from bench.statistics.names import listed
 from bench.statistics.paired_tests import ALPHA, holm
 
@@ -28,11 +27,9 @@ def left_out(board: Board) -> list[LeftOut]:
     found = []
     for metric in counted if len(counted) > 1 and len(rows) > 1 else []:
         rest = np.where(np.arange(len(board.weights)) == metric, 0, board.weights)
-        scores, pairs = board.scores_by(rest)[rows], board.pairs_by(rest, rows)
+        pairs = board.pairs_by(rest, rows)
         adjusted = holm(pairs.p, np.ones(pairs.p.shape, bool))
-        first = int(np.nanmean(over_seeds(scores), 1).argmax())
-        if board.stops is not None:
-            first = int((pairs.difference > 0).sum(1).argmax())
+        first = int((pairs.difference > 0).sum(1).argmax())
         unsure = [k for k in range(len(rows)) if k != first and not adjusted[first, k] < ALPHA]
         tied = {rows[k]: float(adjusted[first, k]) for k in unsure}
         found.append(LeftOut(board.metrics.label[metric], rows[first], tied))

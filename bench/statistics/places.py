@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from bench.statistics.board import RUN, Board
-from bench.statistics.means import Array, means, over_seeds
+from bench.statistics.means import Array, means, over_seeds, ratio
 from bench.statistics.paired_tests import ALPHA, Pairs, Standing, adjusted_by_holm, paired
 
 Scale = Literal["random to truth", "wins"]
@@ -109,14 +109,23 @@ def _carried_on(scores: Array) -> Array:
 
 
 def between(scores: Array, floor: int, ceiling: int) -> tuple[Array, Array, Array]:
-    """Places between two entries, with intervals of the ratio: linearised, so that the ends are uncertain too."""
-    centre = np.array([np.nanmean(own) if np.isfinite(own).any() else np.nan for own in scores])
-    height = centre[ceiling] - centre[floor]
-    place = (centre - centre[floor]) / height
-    way = scores[ceiling] - scores[floor]
-    rest = (scores - scores[floor] - place[:, None, None] * way) / height
+    """Places between two entries, with intervals of the ratio: linearised, so that the ends are uncertain too.
+
+    Of each entry on the networks and images where all three have a score.
+    """
+    above = scores - scores[floor]
+    ways = np.where(np.isfinite(above), above[ceiling], np.nan)
+    height = _mean(ways)
+    place = _mean(np.where(np.isfinite(ways), above, np.nan)) / height
+    rest = (above - place[:, None, None] * ways) / height[:, None, None]
     around = means(rest)
     return place, place + around.low, place + around.high
+
+
+def _mean(scores: Array) -> Array:
+    """The mean of scores (entry, seed, image) of each entry, NaN where there are none."""
+    known = np.isfinite(scores)
+    return ratio(np.where(known, scores, 0).sum((1, 2)), known.sum((1, 2)))
 
 
 def _ends(board: Board) -> tuple[int, int] | None:

@@ -19,6 +19,7 @@ ACCURACY = {"accuracy": "accuracy", "robust_accuracy": "accuracy under attack"}
 LARGEST_DROP = 0.05
 Row = Mapping[Any, Any]
 Judgement = Literal["better", "worse", "more", "less", "equal", "not told apart", "untested"]
+_ALIKE = 1e-6  # of six digits, as points are written
 _GROUP = ["network", "attribution", "metric"]
 
 
@@ -125,8 +126,13 @@ def _of_points(values: Array) -> Estimate:
     values = values[np.isfinite(values)]
     count = len(values)
     mean = float(values.mean()) if count else np.nan
-    half = float(quantile_t(np.array(count - 1)) * values.std(ddof=1) / np.sqrt(count)) if count > 1 else np.nan
+    half = float(quantile_t(np.array(count - 1)) * values.std(ddof=1) / np.sqrt(count)) if varies(values) else np.nan
     return Estimate(mean, mean - half, mean + half, tuple(values))
+
+
+def varies(values: Array) -> bool:
+    """Whether values differ by more than rounding, so that their spread says something."""
+    return bool(len(values) > 1 and np.ptp(values) > _ALIKE * np.abs(values).max())
 
 
 def _shares(values: Array, images: int) -> Estimate:
@@ -219,7 +225,7 @@ def _effect(
     way = board.height[at]
     effect = float(row["difference"])
     recipes, attributions = names
-    deviation = float(points.std(ddof=1)) if len(points) > 1 else np.nan
+    deviation = float(points.std(ddof=1)) if varies(points) else np.nan
     return Effect(
         network=str(row["network"]),
         recipe=recipes.get(row["recipe"], row["recipe"]),
@@ -256,11 +262,11 @@ def _judgement(effect: float, p: float, smallest: float, sign: float, *, is_prop
 
 
 def _p(points: np.ndarray) -> float:
-    """Student's t of the seeds' differences; NaN where nothing can be tested."""
+    """Student's t of the seeds' differences, the sign test where all are the same; NaN where nothing can be tested."""
     points = points[np.isfinite(points)]
     if len(points) < 2:
         return np.nan
+    if not varies(points):
+        return 1.0 if points.mean() == 0 else 2.0 ** (1 - len(points))
     error = points.std(ddof=1) / np.sqrt(len(points))
-    if error == 0:
-        return 1.0 if points.mean() == 0 else 0.0
     return float(2 * stats.t.sf(abs(points.mean()) / error, len(points) - 1))

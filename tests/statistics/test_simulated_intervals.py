@@ -71,9 +71,15 @@ def test_95_percent_intervals_cover_93_to_97_percent_of_2000_boards(name: str) -
     assert 0.93 <= _coverage(name, 2000) <= 0.97
 
 
-def _coverage(name: str, boards: int) -> float:
+@pytest.mark.parametrize(("name", "least"), [("normal", 0.93), ("exponential", 0.86), ("lognormal", 0.85)])
+@pytest.mark.parametrize("images", [5, 8, 12])
+def test_intervals_of_few_images_cover_as_the_documentation_says(name: str, least: float, images: int) -> None:
+    assert least <= _coverage(name, 2000, images) <= 0.97
+
+
+def _coverage(name: str, boards: int, images: int = IMAGES) -> float:
     draw, truth = SCORES[name]
-    ours = means(draw(np.random.default_rng(1), (boards, 1, IMAGES)))
+    ours = means(draw(np.random.default_rng(1), (boards, 1, images)))
     print(f"coverage {name}: {(covered := np.mean((ours.low <= truth) & (truth <= ours.high))):.4f}")  # noqa: T201
     return float(covered)
 
