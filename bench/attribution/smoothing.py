@@ -41,13 +41,14 @@ class Smoothing:
     def variance(self, network: Network, request: Request) -> Tensor:
         """The population variance of the attributions of noisy copies, (batch, channel, height, width).
 
-        By differences from the first copy: the mean of squares less the square of the mean would be all rounding where
+        In double precision: in single squares of attributions below 1e-19 are zero, and above 1e19 infinite. By
+        differences from the first copy: the mean of squares less the square of the mean would be all rounding where
         attributions are large beside their spread.
         """
         rows = torch.arange(len(request), device=request.images.device)
         first = torch.cat(
             [self._of_copies(network, request, own, torch.zeros_like(own)) for own in rows.split(network.chunk)]
-        )
+        ).double()
         if self.samples == 1:
             return torch.zeros_like(first)
 

@@ -199,12 +199,13 @@ def _pixels(image: Any, position: int) -> tuple[bool, Tensor]:
     if isinstance(image, Image.Image):
         return False, torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255
     if isinstance(image, np.ndarray):
-        image = torch.from_numpy(np.ascontiguousarray(image))
+        image = torch.from_numpy(np.ascontiguousarray(image, image.dtype.newbyteorder("=")))
         if image.dtype == torch.uint8 and image.ndim == 3 and image.shape[2] in (1, 3):
             image = image.permute(2, 0, 1)
     if not isinstance(image, Tensor) or image.ndim not in (2, 3) or image.is_complex() or image.layout != torch.strided:
         given = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise HeatmarkError(f"{where}: {EXPECTED}; got {given}")
+    image = image.detach().as_subclass(Tensor)  # another class may change what operations give
     if image.ndim == 3 and image.shape[2] == _COLOURS and image.shape[0] > _COLOURS:
         raise HeatmarkError(
             f"{where}: {tuple(image.shape)} looks like (height, width, channel); expected (channel, height, width)"
@@ -214,7 +215,7 @@ def _pixels(image: Any, position: int) -> tuple[bool, Tensor]:
         return False, levels.expand(3 if len(levels) == 1 else len(levels), -1, -1).float() / 255
     if not image.is_floating_point() or image.ndim != 3 or image.device.type == "meta":
         raise HeatmarkError(f"{where}: {EXPECTED}; got {image.dtype} {tuple(image.shape)} on {image.device.type}")
-    return True, image.detach().to(torch.promote_types(image.dtype, torch.float32))
+    return True, image.to(torch.promote_types(image.dtype, torch.float32))
 
 
 def _of(given: Any, position: int, own: Any, name: str) -> Any:

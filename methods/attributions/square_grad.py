@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from bench.api import Attribution, Cost, Network, Request
@@ -30,8 +29,9 @@ class SquareGrad(Attribution):
     nodes: int = 50
 
     def attribute(self, network: Network, request: Request) -> Tensor:
-        """Mean squares (batch, channel, height, width)."""
-        return self._smoothing().mean(network, request, torch.square)
+        """Mean squares (batch, channel, height, width) in double precision."""
+        # In single precision squares of gradients below 1e-19 are zero, and above 1e19 infinite.
+        return self._smoothing().mean(network, request, lambda own: own.double().square())
 
     def cost(self, network: Network, request: Request) -> Cost:
         """What the gradient method takes, for every copy."""

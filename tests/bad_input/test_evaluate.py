@@ -13,6 +13,7 @@ from torch import nn
 
 import bench
 from bench.api import Network, Preprocess
+from bench.checks.fixtures import small_network, small_request
 from bench.errors import HeatmarkError
 from bench.methods.attributions.simple_gradient import SimpleGradient
 from bench.methods.attributions.smooth_grad import SmoothGrad
@@ -266,6 +267,17 @@ def test_images_of_another_precision_than_the_network_are_scored_or_refused(dtyp
             assert str(error).isprintable()  # noqa: PT017 - either is right
         else:
             assert frame.score.notna().all()
+
+
+class _Picture(torch.Tensor):
+    """A tensor of a kind of its own, as those of transforms are."""
+
+
+@pytest.mark.parametrize("hold", [lambda x: x.as_subclass(_Picture), lambda x: x.numpy().astype(">f4")])
+def test_images_are_what_they_hold_whatever_holds_them(hold: Any) -> None:
+    own = {"model": small_network().module.float(), "attributions": ["grad_cam"]}
+    images = small_request().images.float()
+    assert scores(images=hold(images), **own).equals(scores(images=images, **own))
 
 
 SIZES = st.lists(st.integers(0, 5), min_size=0, max_size=5).map(tuple)

@@ -52,3 +52,15 @@ def test_idgi_shares_out_the_change_of_small_and_large_outputs_alike(exponent: i
     maps = method.explain(network, request)
     assert maps.any()
     torch.testing.assert_close(method.explain(scaled, request) / 2.0**exponent, maps, rtol=1e-3, atol=1e-11)
+
+
+@pytest.mark.parametrize("exponent", [-100, 80])
+@pytest.mark.parametrize("name", ["square_grad", "var_grad"])
+def test_squares_of_small_and_large_gradients_are_numbers(name: str, exponent: int) -> None:
+    plain, request = small_network(), small_request()
+    network, request = Network(plain.module.float()), request.with_images(request.images.float())
+    scaled = Network(_Scaled(network.module, 2.0**exponent))
+    method = find("attributions")[name](samples=4)
+    maps = method.explain(network, request)
+    assert maps.any()
+    torch.testing.assert_close(method.explain(scaled, request) / 2.0 ** (2 * exponent), maps, rtol=1e-3, atol=1e-11)
