@@ -27,6 +27,7 @@ def script_data(view: View) -> dict[str, Any]:
         "codes": metrics.label.to_list(),
         "weights": [round(float(weight), 6) for weight in board.weights],
         "methods": rows,
+        "level": board.level,
         "floor": ends.get("random"),
         "ceiling": ends.get("truth"),
         "shares": [[round(float(share), 5) for share in own] for own in shares],

@@ -90,6 +90,7 @@ def read_results(folder: Path) -> Results:
     # Arrow keeps what it decoded the columns in, more than twice as much as they take.
     pa.default_memory_pool().release_unused()
     _check_manifest(manifest, tables["scores"], current(folder, "manifest.json"))
+    _check_networks(tables["scores"], tables["networks"], current(folder, "networks.parquet"))
     return Results(**tables, manifest=manifest)
 
 
@@ -177,6 +178,15 @@ def _check_scores(frame: pd.DataFrame, path: Path) -> None:
         row = frame[wrong].iloc[0]
         where = f"{row['attribution']}, {row['metric']}, image {row['image']}"
         raise HeatmarkError(f"{path}: the score of {where} is ok and {row['score']}; expected a number")
+
+
+def _check_networks(scores: pd.DataFrame, networks: pd.DataFrame, path: Path) -> None:
+    """The table of networks has every network and recipe that has scores: else these would be left out in silence."""
+    named = ["network", "recipe"]
+    known = set(networks[named].itertuples(index=False, name=None))
+    for network, recipe in scores[named].drop_duplicates().itertuples(index=False, name=None):
+        if (network, recipe) not in known:
+            raise HeatmarkError(f"{path} has no row of network {network!r} by recipe {recipe!r}, which has scores")
 
 
 def _check_columns(found: pa.Schema, expected: pa.Schema) -> None:

@@ -42,17 +42,19 @@ def recipe_table(results: Results) -> pd.DataFrame:
 
     Columns: mean, low, high (95%), `points` (the seeds' means, parted by blanks), `seeds`; `difference` to the control
     with its interval and its seeds' own (`apart`), `change` (the difference as a share of the control's mean); `own`,
-    whether it is what the recipe's training asks for; `control`, the recipe compared with: the network's first.
+    whether it is what the recipe's training asks for; `control`, the recipe compared with: the network's first. NaN
+    where that has no score.
     """
     rows = list(_accuracies(results))
     order = _order(results)
     for (network, attribution, metric), tables in _tables(results.scores):
-        recipes = [recipe for recipe in order[network] if recipe in tables]
-        control = recipes[0]
-        before = _over_seeds(tables[control]).mean
-        for recipe in recipes:
+        control = order[network][0]
+        without = np.full_like(next(iter(tables.values())), np.nan)
+        of_control = tables.get(control, without)
+        before = _over_seeds(of_control).mean
+        for recipe in (recipe for recipe in order[network] if recipe in tables):
             value = _over_seeds(tables[recipe])
-            difference = _over_seeds(tables[recipe] - tables[control]) if recipe != control else None
+            difference = _over_seeds(tables[recipe] - of_control) if recipe != control else None
             about = {"network": network, "recipe": recipe, "attribution": attribution, "metric": metric}
             own = _asks_for(results.manifest, recipe, metric)
             rows.append({**about, **_row(value, difference, control, before), "own": own})
@@ -199,7 +201,7 @@ def effects_of(board: Board) -> list[Effect]:
     names = display_names(board.manifest, "recipes"), display_names(board.manifest, "attributions")
     found = []
     for _, own in table.groupby("network", sort=False):
-        effects = own[own.attribution.ne("") & own.recipe.ne(own.control)]
+        effects = own[own.attribution.ne("") & own.recipe.ne(own.control) & own.difference.notna()]
         points = [np.array([float(point) for point in text.split()]) for text in effects.apart]
         p = np.array([_p(one) if seeds > 1 else np.nan for one, seeds in zip(points, effects.seeds, strict=True)])
         tested = np.isfinite(p)

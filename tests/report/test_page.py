@@ -12,6 +12,7 @@ import pytest
 from bench.report.figures.drawings import drawings
 from bench.report.heat_table import luminance, ramp, table, two
 from bench.report.page import page, shown
+from bench.report.script_data import script_data
 from bench.report.view import view_of
 from bench.report.words import PROTOCOLS
 from bench.report.write import write_report
@@ -278,3 +279,11 @@ def test_the_page_says_in_a_sentence_what_the_badge_means() -> None:
     results = result_set(100)
     meaning = view_of(results).verdict.badge.meaning
     assert f'<p class="note meaning">{meaning} <a href="#words">' in _page(results)
+
+
+def test_other_weights_on_a_page_of_several_networks_speak_of_these_networks() -> None:
+    levels = {
+        script_data(view_of(result_set(20, recipes=recipes)))["level"] for recipes in (("standard",), ("one", "other"))
+    }
+    assert levels == {"images", "networks"}
+    assert 'board.level === "images" ? "" : " on these very networks"' in _page(result_set(20))

@@ -18,7 +18,8 @@ from bench.report.terminal import show
 from bench.report.view import view_of
 from bench.report.write import write_report
 from bench.results.result_set import Results
-from bench.statistics.recipe_effects import compares_recipes, recipe_table
+from bench.statistics.build import board_of
+from bench.statistics.recipe_effects import compares_recipes, effects_of, recipe_table
 from tests.support.simulated_results import result_set
 
 CONTROL, SPARSE = "standard", "sparse(strength=2)"
@@ -240,3 +241,20 @@ def test_in_a_terminal_recipes_stand_by_kind_with_what_they_change_and_cost() ->
     assert row.split()[-1].startswith("\N{MINUS SIGN}")
     assert "Sparse, small_resnet" in file.getvalue()
     assert "differences to standard; 95% intervals over seeds" in file.getvalue()
+
+
+def test_no_other_recipe_takes_the_place_of_a_control_without_scores() -> None:
+    results = result_set(10, methods=("simple_gradient",), recipes=("standard", "one", "other"), seeds=2)
+    failed = results.scores.recipe.eq("standard") & results.scores.metric.eq("insertion")
+    results.scores.loc[failed, ["score", "status"]] = [np.nan, "failed: boom"]
+    table = recipe_table(results)
+    assert set(table.control) == {"standard"}
+    own = table[table.metric.eq("insertion")]
+    assert set(own.recipe) == {"one", "other"}
+    assert own["mean"].notna().all()
+    assert own.difference.isna().all()
+    manifest = {**results.manifest, "question": "recipes"}
+    assert {effect.code for effect in effects_of(board_of(replace(results, manifest=manifest)))} == {
+        "deletion",
+        "pointing_game",
+    }

@@ -1,6 +1,7 @@
 """Result sets that were edited, or that others made: refused in one line, or read as they are."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,13 @@ def test_a_row_that_does_not_say_what_it_is_of_is_refused(tmp_path: Path, column
     results.scores[column] = results.scores[column].astype(object if column != "seed" else "Int64")
     results.scores.loc[5, column] = None if column != "seed" else pd.NA
     assert f"column '{column}' has no value" in _message(results, tmp_path)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_scores_of_a_network_that_the_table_of_networks_has_not_are_refused(tmp_path: Path, rows: int) -> None:
+    results = result_set(4, recipes=("standard", "other"))
+    message = _message(replace(results, networks=results.networks.iloc[:rows]), tmp_path)
+    assert f"no row of network 'small_resnet' by recipe {('standard', 'other')[rows]!r}" in message
 
 
 def _without(key: str) -> Callable[[dict[str, Any]], Any]:

@@ -95,7 +95,9 @@ function reweigh() {
   const [best, second] = found.order;
   const name = (k) => board.entries[board.methods[k]];
   const p = found.p(best, second);
-  const said = p < 0.05 ? `significantly ahead of ${name(second)}` : `not to be told from ${name(second)}`;
+  // Images alone are drawn anew here, and say nothing of other networks
+  const where = board.level === "images" ? "" : " on these very networks";
+  const said = p < 0.05 ? `significantly ahead of ${name(second)}${where}` : `not to be told from ${name(second)}`;
   at("reweighted").textContent = `With these weights ${name(best)} comes first, with ${(100 * found.share[board.methods[best]]).toFixed(0)}% of its comparisons won, ${said} (${chance(p)}, approximate).`;
 }
 const sliders = !at("weights") ? [] : board.metrics.map((label, m) => {
