@@ -16,6 +16,30 @@ from tests.support.plugins import forgetting
 settings.register_profile("heatmark", deadline=None, derandomize=True)
 settings.load_profile("heatmark")
 
+# What goes over the same lines for every plug-in, page or mistake: coverage would take minutes to count them again.
+NOT_COUNTED = (
+    "bad_input",
+    "checks/test_conformance.py",
+    "methods/adapters/test_attribution_libraries.py",
+    "methods/attributions",
+    "metrics/test_degenerate.py",
+    "metrics/test_not_a_number.py",
+    "metrics/test_properties.py",
+    "report/test_browser.py",
+    "report/test_published.py",
+    "results/test_commit.py",
+    "runner/test_hostile_plugins.py",
+    "scoring/test_protection.py",
+    "statistics/test_verdict.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out of coverage what would count the same lines again."""
+    for item in items:
+        if any(item.path.is_relative_to(Path(__file__).parent / name) for name in NOT_COUNTED):
+            item.add_marker(pytest.mark.no_cover)
+
 
 @pytest.fixture
 def network() -> Network:
