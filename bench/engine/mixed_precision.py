@@ -3,17 +3,19 @@
 An error of the log-odds moves a probability p by p(1 - p) times as much: where p is near 0 or 1 bf16 is as good as
 exact. The error is measured on the points of a curve that were computed twice, its most undecided ones to begin with;
 then as many follow as it takes until what all others may move the area by is within a tolerance, or within a quarter of
-an adaptive curve's own. A curve is decided upon by itself. Not known, or not computed in that precision, is NaN; what
-is no number is infinite.
+an adaptive curve's own. Where logits are so large that probabilities jump, nothing is told by bf16, and all of the
+curve is that of fp32. A curve is decided upon by itself. Not known, or not computed in that precision, is NaN; what is
+no number is infinite.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import starmap
+from itertools import compress, starmap
 from typing import Generic, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bench.api import Plan
 from bench.engine.adaptive import Curve, Points
@@ -29,8 +31,8 @@ _AIM = 0.8
 # Areas of adaptive curves lie within half of their tolerance in 99 of 100 cases.
 _OF_ADAPTIVE = 0.25
 _SMALLEST = float(np.finfo(np.float32).eps)
-# More than this is no error of rounding; its exponential is still a number.
-_LARGEST = 30.0
+# Log-odds that differ by more do not by rounding, or logits are so large that rounding says nothing.
+_LARGEST = 8.0
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ def in_two_precisions(queue: Queue) -> Drawn[Curve]:
     quick = is_quick_in_bf16(queue.batch.images.device)
     mixed = [quick and _allows(plan) for plan in plans]
     with queue.ready("fp32") as ready:
-        exacts = ready.ends()
-        lows = [curve.copy() for curve in exacts]
+        ends = ready.ends()
+        exacts, lows = ([curve.copy() for curve in ends] for _ in range(2))
         points = ready.follow(exacts, [not own for own in mixed])
     with queue.ready("bf16") as ready:
         points += ready.follow(lows, mixed)
@@ -81,6 +83,10 @@ def in_two_precisions(queue: Queue) -> Drawn[Curve]:
         while any(map(len, wanted := [undecided(*own, off) for own, off in zip(curves, allowed, strict=True)])):
             again += sum(map(len, wanted))
             ready.fill(exacts, wanted)
+        lost = [own and jumps(*both) for own, *both in zip(mixed, lows, exacts, strict=True)]
+        for low, exact, end in compress(zip(lows, exacts, ends, strict=True), lost):
+            low[:], exact[:] = np.nan, end
+        again += ready.follow(exacts, lost)
     return Drawn([_merged(*own[:2]) for own in curves], points, again, max(starmap(may_be_off, curves), default=0.0))
 
 
@@ -98,8 +104,8 @@ def undecided(low: Curve, exact: Curve, plan: Plan, tolerance: float) -> Points:
     """Points that are known from `low` precision only, and are wanted in `exact` precision next."""
     once = ~np.isnan(low) & np.isnan(exact)
     twice = ~np.isnan(low) & ~np.isnan(exact)
-    if not once.any():
-        return np.flatnonzero(once)
+    if not once.any() or jumps(low, exact):
+        return np.flatnonzero(once)[:0]
     moves = _moves(low, exact, plan)
     by_move = np.argsort(np.where(once, -moves, np.inf), kind="stable")[: once.sum()]
     if twice.sum() < _PROBES:
@@ -108,6 +114,17 @@ def undecided(low: Curve, exact: Curve, plan: Plan, tolerance: float) -> Points:
         return by_move[:0]
     left = np.cumsum(moves[by_move][::-1])[::-1]
     return np.sort(by_move[left > _AIM * tolerance])
+
+
+def jumps(low: Curve, exact: Curve) -> bool:
+    """Whether logits are too large for the one precision to tell of the other.
+
+    Two that differ by more than rounding, or a probability that leaps from 0 to 1 or back between two points.
+    """
+    merged = _merged(low, exact)
+    known = merged[np.isfinite(merged)]
+    none, sure = known <= _SMALLEST, known >= 1 - _SMALLEST
+    return bool((none[1:] & sure[:-1] | none[:-1] & sure[1:]).any()) or bool(np.isinf(_error(low, exact)))
 
 
 def may_be_off(low: Curve, exact: Curve, plan: Plan) -> float:
@@ -124,7 +141,7 @@ def _merged(low: Curve, exact: Curve) -> Curve:
 def _moves(low: Curve, exact: Curve, plan: Plan) -> Curve:
     """What each point may move the area by, as a share of the area's range, if `low` is all that is known of it."""
     known = _merged(low, exact)
-    unsure = np.exp(_CAUTION * _error(low, exact))
+    unsure = np.exp(_CAUTION * min(_error(low, exact), _LARGEST))
     inside = np.where(np.isfinite(low), low, 0.0)
     least, most = (inside * factor / (1 - inside + inside * factor) for factor in (1 / unsure, unsure))
     move = np.maximum(inside - least, most - inside)
@@ -133,13 +150,24 @@ def _moves(low: Curve, exact: Curve, plan: Plan) -> Curve:
 
 
 def _error(low: Curve, exact: Curve) -> float:
-    """Root mean square of the error of the log-odds, where both are known; 0 where they agree, 1 if that is nowhere."""
+    """Root mean square of the error of the log-odds, where both are known; 0 where they agree, 1 if that is nowhere.
+
+    Infinite where it is no error of rounding, or all that is known are probabilities of 0 and 1, which do not tell.
+    """
     twice = np.isfinite(low) & np.isfinite(exact)
     if not twice.any():
         return 1.0
+    if not (_tells(low[twice]) | _tells(exact[twice])).any():
+        return np.inf
     twice &= low != exact
     errors = _log_odds(low[twice]) - _log_odds(exact[twice])
-    return min(float(np.sqrt(np.mean(errors**2))), _LARGEST) if twice.any() else 0.0
+    error = float(np.sqrt(np.mean(errors**2))) if twice.any() else 0.0
+    return error if np.abs(errors).max(initial=0) <= _LARGEST else np.inf
+
+
+def _tells(probabilities: Curve) -> NDArray[np.bool_]:
+    """Which probabilities single precision can tell from 0 and 1."""
+    return (probabilities > 0) & (probabilities < 1 - _SMALLEST)
 
 
 def _log_odds(probabilities: Curve) -> Curve:

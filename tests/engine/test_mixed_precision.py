@@ -104,6 +104,38 @@ def test_mixed_areas_are_those_of_fp32_to_the_tolerance(sure: Network, request_o
     assert 0 < found.off <= 5e-4
 
 
+@pytest.mark.parametrize("scale", [3e2, 3e3, 1e5, 1e30])
+def test_where_rounding_moves_logits_by_any_size_areas_are_those_of_fp32(
+    network: Network, request_of, scale: float
+) -> None:
+    single = replace(network, module=network.module.float(), precision="mixed")
+    metrics = [Deletion(step=1), Insertion(step=1)]
+    off = []
+    for seed in range(10):
+        weight = torch.randn(5, 8, generator=torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            single.module[-1].weight.copy_((weight - weight.mean(1, keepdim=True)) * scale)
+            single.module[-1].bias.zero_()
+        exact, _ = drawn_by(replace(single, precision="fp32"), request_of(5), metrics)
+        low, _ = drawn_by(replace(single, precision="bf16"), request_of(5), metrics)
+        mixed, found = drawn_by(single, request_of(5), metrics)
+        assert np.abs(mixed - exact).max() <= 5e-4
+        assert found.off <= 5e-4
+        off.append(np.abs(low - exact).max())
+    assert max(off) > 0.01
+
+
+def test_curves_that_jump_are_followed_in_fp32_alone(network: Network, request_of) -> None:
+    single = replace(network, module=network.module.float(), precision="mixed")
+    with torch.no_grad():
+        single.module[-1].weight.mul_(1e30)
+        single.module[-1].bias.zero_()
+    adaptive = [replace(metric, tolerance=0.001) for metric in METRICS[:2]]
+    exact, _ = drawn_by(replace(single, precision="fp32"), request_of(5), adaptive)
+    mixed, _ = drawn_by(single, request_of(5), adaptive)
+    np.testing.assert_array_equal(mixed, exact)
+
+
 def test_mixed_areas_of_adaptive_curves_are_those_of_whole_ones(sure: Network, request_of) -> None:
     adaptive = [replace(metric, tolerance=0.001) for metric in METRICS[:2]]
     exact, plain = drawn_by(replace(sure, precision="fp32"), request_of(5), METRICS[:2])
