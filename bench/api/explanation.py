@@ -104,7 +104,7 @@ class Scored:
         for position, text in zip(kept, own, strict=True):
             full[position] = text
         curve = None if self.curve is None else _placed(self.curve, kept, len(full))
-        counts = torch.tensor([text == OK for text in own], device=self.score.device)
+        counts = torch.tensor([text == OK for text in own], dtype=torch.bool, device=self.score.device)
         score = self.score.where(counts, torch.nan)
         return Scored(_placed(score, kept, len(full)), curve, tuple(full))
 
