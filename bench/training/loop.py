@@ -28,7 +28,7 @@ from bench.training.checkpoints import State, read_checkpoint, write_checkpoint
 from bench.training.distributed import members, parallel, rank, share, weight
 from bench.training.hyperparameters import Training
 from bench.training.optimisers import optimiser_of, schedule_of
-from bench.training.weight_files import load_weights
+from bench.training.weight_files import load_weights, not_finite
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ def _epoch(
     if not math.isfinite(mean):
         raise HeatmarkError(f"training by {job.recipe.label} diverged in epoch {epoch}: the loss is {mean}")
     # The loss is that of the weights before the last step.
-    broken = next((name for name, own in network.module.state_dict().items() if not own.isfinite().all()), None)
-    if broken is not None:
+    broken = not_finite(network.module, network.module.state_dict())
+    if broken:
         raise HeatmarkError(f"training by {job.recipe.label} diverged in epoch {epoch}: {broken} is not finite")
     return mean
 

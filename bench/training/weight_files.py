@@ -68,9 +68,19 @@ def load_weights(module: nn.Module, path: Path) -> None:
             raise HeatmarkError(
                 f"{path}: {name} has the shape {tuple(values.shape)}, the network's is {tuple(expected[name].shape)}"
             )
-        if not values.isfinite().all():
-            raise HeatmarkError(f"{path}: {name} is not finite; expected weights of a training that did not diverge")
+    broken = not_finite(module, state)
+    if broken:
+        raise HeatmarkError(f"{path}: {broken} is not finite; expected weights of a training that did not diverge")
     module.load_state_dict(state)
+
+
+def not_finite(module: nn.Module, state: Mapping[str, Tensor]) -> str:
+    """The first weight that is not finite; empty where none is. A buffer may hold -inf, as masks of attention do."""
+    buffers = {name for name, _ in module.named_buffers()}
+    for name, values in state.items():
+        if not (values.masked_fill(values.isneginf(), 0) if name in buffers else values).isfinite().all():
+            return name
+    return ""
 
 
 def _check_architecture(path: Path, missing: int, unknown: int, expected: int) -> None:

@@ -22,6 +22,7 @@ from bench.training.checkpoints import write_trained
 from bench.training.hyperparameters import Augmentation, Training
 from bench.training.loop import TrainingJob, train, training_identity
 from bench.training.optimisers import rate
+from bench.training.weight_files import not_finite
 from tests.support.small_training import RECIPES, SILENT, STEADY, Stripes, network, trained
 
 TESTS = Path(__file__).parents[1]
@@ -244,6 +245,14 @@ def test_a_start_that_diverged_is_refused_by_name(tmp_path):
     write_trained(tmp_path / "broken.safetensors", own.module, {})
     with pytest.raises(HeatmarkError, match=r"broken\.safetensors: 0\.weight is not finite"):
         trained(LabelSmoothing(), replace(SHORT, start=str(tmp_path / "broken.safetensors")), tmp_path / "0.partial")
+
+
+def test_a_mask_of_minus_infinity_is_no_weight_that_diverged():
+    own = network().module
+    own.register_buffer("mask", torch.full((2, 2), -torch.inf).triu(1))
+    assert not_finite(own, own.state_dict()) == ""
+    own.mask[0, 0] = torch.inf
+    assert not_finite(own, own.state_dict()) == "mask"
 
 
 def test_a_recipe_that_needs_truth_is_refused_where_there_is_none(tmp_path):
