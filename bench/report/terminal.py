@@ -12,7 +12,7 @@ from bench.report.heat_table import MINUS, percent, two
 from bench.report.short_names import parted, shortened
 from bench.report.tables import TIED, images_come, number
 from bench.report.view import Column, Line, View
-from bench.report.words import counts_nothing, left_off, networks_and_accuracy
+from bench.report.words import counts_nothing, left_off, networks_and_accuracy, order_said
 from bench.statistics.finding import control_of, most_telling, trained_on
 from bench.statistics.names import listed
 from bench.statistics.paired_tests import ALPHA
@@ -73,6 +73,8 @@ def _show_places(view: View, console: Console) -> None:
     said = [f"{len(view.board.images):,} images", *networks_and_accuracy(view), scale]
     said += [f"95% intervals, in the report, over {view.verdict.over}", "dim: controls"]
     console.print(f"{'; '.join(said)}.", style="dim", markup=False, highlight=False)
+    if order_said(view):
+        console.print(order_said(view), style="dim", markup=False, highlight=False)
     _say_metrics(view, families, console)
     _say_alike(view, console)
 

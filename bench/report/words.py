@@ -26,6 +26,15 @@ PROTOCOLS = {
 }
 _TEST = "paired t-test corrected for skewness, Holm over all pairs"
 _MOST_NETWORKS = 3
+_ROUNDING = 1e-9
+
+
+def order_said(view: View) -> str:
+    """Why methods do not stand in the order of their places; empty where they do."""
+    places = [line.place for line in view.methods if np.isfinite(line.place)]
+    if len(places) < 2 or np.diff(places).max() < _ROUNDING:
+        return ""
+    return "Two methods stand in the order of their differences where both have a score, and some lack scores."
 
 
 def facts(view: View) -> list[str]:

@@ -11,12 +11,13 @@ import pytest
 from rich.console import Console
 
 from bench.errors import HeatmarkError
+from bench.report.figures.drawings import drawings
 from bench.report.heat_table import table as cells_of
 from bench.report.paper_tables import latex
 from bench.report.tables import leaderboard, render
 from bench.report.terminal import show, show_networks, show_scores
 from bench.report.view import view_of
-from bench.results.result_set import Results
+from bench.results.result_set import Results, read_results
 from tests.support.simulated_results import result_set
 
 
@@ -129,6 +130,15 @@ def _terminal(results: Results, width: int = 80) -> str:
     show(view_of(results), console)
     assert max(map(len, console.file.getvalue().splitlines())) <= width
     return " ".join(console.file.getvalue().split())
+
+
+def test_an_order_that_is_not_that_of_the_places_is_explained() -> None:
+    results = read_results(Path(__file__).parents[2] / "results" / "exact")
+    said = "in the order of their differences where both have a score, and some lack scores."
+    assert said in _terminal(results)
+    assert said in next(drawings(results, view_of(results))).caption
+    assert said not in _terminal(result_set())
+    assert said not in next(drawings(result_set(), view_of(result_set()))).caption
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -17,6 +17,7 @@ from bench.report.figures.samples import draw_gallery
 from bench.report.figures.style import file_name
 from bench.report.figures.training import draw_training, measured, training_log
 from bench.report.view import View
+from bench.report.words import order_said
 from bench.results.result_set import Results
 from bench.statistics.finding import TOLD, most_telling, trained_on
 from bench.statistics.names import display_names, listed
@@ -56,6 +57,7 @@ def drawings(results: Results, view: View) -> Iterator[Drawing]:
         letters = [letter for line in lines for letter in line.group.split()]
         bracketed = len(set(letters)) < len(letters)
         caption += f"Methods in one bracket {alike}; dotted lines are controls." if bracketed else _CONTROLS
+        caption = f"{caption} {order_said(view)}".rstrip()
         yield Drawing("place", "answer", "Place of each method", caption, said, partial(draw_places, view))
         if len(view.networks) > 1:
             names = listed(list(view.networks))
