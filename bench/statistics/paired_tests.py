@@ -134,6 +134,7 @@ def _other_gaps(scores: Array, run: Counts) -> Mask:
     if not gaps.any():
         return np.zeros((len(scores),) * 2, bool)
     _, pattern = np.unique(known.reshape(len(known), -1), axis=0, return_inverse=True)
+    pattern = pattern.reshape(-1)  # numpy 2.0 keeps the other axis
     return np.asarray((pattern[:, None] != pattern[None, :]) & (run[:, None] == run[None, :]))
 
 
