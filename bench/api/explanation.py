@@ -1,6 +1,6 @@
 """What metrics see, explanations of a batch, and what they return, a score per image."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -109,7 +109,18 @@ class Scored:
         return Scored(_placed(score, kept, len(full)), curve, tuple(full))
 
 
-def check_scored(scored: object, count: int, who: str) -> Scored:
+def scored_of(status: Sequence[str], score: Callable[[list[int]], object], who: str) -> Scored:
+    """What a metric returns for the positions without a status, NaN with theirs for the others.
+
+    HeatmarkError that says `who` where it is no score for each.
+    """
+    kept = [position for position, text in enumerate(status) if text == OK]
+    if not kept:
+        return Scored.none(status)
+    return _check_scored(score(kept), len(kept), who).among(kept, status)
+
+
+def _check_scored(scored: object, count: int, who: str) -> Scored:
     """What a metric returned for so many images; HeatmarkError that says `who` where it is no score for each."""
     given = f"{type(scored).__name__}; expected a Scored"
     if isinstance(scored, Scored):

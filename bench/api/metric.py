@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, final
 
 from torch import Tensor
 
-from bench.api.explanation import OK, Explained, Scored, check_scored, statuses
+from bench.api.explanation import Explained, Scored, scored_of, statuses
 from bench.api.network import Network
 from bench.api.plugin import Plugin
 from bench.api.request import Cost, Request
@@ -123,11 +123,7 @@ class Metric(ImageMetric):
         """One score per image, NaN with a status where the policies refuse one."""
         self.check_takes(explained.network.output, explained.network.name)
         status = statuses(explained, *self.needs)
-        kept = [position for position, text in enumerate(status) if text == OK]
-        if not kept:
-            return Scored.none(status)
-        scored = self.score(explained.select(kept))
-        return check_scored(scored, len(kept), f"metric {self.name!r}").among(kept, status)
+        return scored_of(status, lambda kept: self.score(explained.select(kept)), f"metric {self.name!r}")
 
 
 @dataclass(frozen=True)

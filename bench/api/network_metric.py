@@ -6,7 +6,7 @@ from typing import Literal, Protocol, final
 
 from torch import Tensor
 
-from bench.api.explanation import OK, Explained, Scored, check_scored, statuses
+from bench.api.explanation import OK, Explained, Scored, scored_of, statuses
 from bench.api.metric import AnyMetric
 from bench.api.network import Network
 from bench.functional.heatmaps import ranks
@@ -85,8 +85,4 @@ class NetworkMetric(AnyMetric):
         self.check_takes(network.output, network.name)
         each = [statuses(own, truth=False, fixations=False) for own in compared.explained]
         status = [next((text for text in own if text != OK), OK) for own in zip(*each, strict=True)]
-        kept = [position for position, text in enumerate(status) if text == OK]
-        if not kept:
-            return Scored.none(status)
-        scored = self.score_networks(compared.select(kept))
-        return check_scored(scored, len(kept), f"metric {self.name!r}").among(kept, status)
+        return scored_of(status, lambda kept: self.score_networks(compared.select(kept)), f"metric {self.name!r}")

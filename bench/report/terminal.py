@@ -73,8 +73,8 @@ def _show_places(view: View, console: Console) -> None:
     said = [f"{len(view.board.images):,} images", *networks_and_accuracy(view), scale]
     said += [f"95% intervals, in the report, over {view.verdict.over}", "dim: controls"]
     console.print(f"{'; '.join(said)}.", style="dim", markup=False, highlight=False)
-    if order_said(view):
-        console.print(order_said(view), style="dim", markup=False, highlight=False)
+    if why := order_said(view):
+        console.print(why, style="dim", markup=False, highlight=False)
     _say_metrics(view, families, console)
     _say_alike(view, console)
 

@@ -96,21 +96,22 @@ def read_results(folder: Path) -> Results:
 
 def _check_manifest(manifest: dict[str, Any], scores: pd.DataFrame, path: Path) -> None:
     """The manifest tells of every metric and attribution that has scores: without it a direction would be a guess."""
-    recipes = manifest.get("recipes", {})
-    for kind in ("dataset", "metrics", "attributions", "versions"):
-        if len(scores) and not (isinstance(manifest.get(kind), dict) and isinstance(recipes, dict)):
-            wrong = kind if isinstance(recipes, dict) else "recipes"
-            raise HeatmarkError(f"{path} is not the manifest of a result set: expected a table {wrong!r}")
-    for kind in ("suite", "command", "target") if len(scores) else ():
+    if not len(scores):
+        return
+    tables = {kind: manifest.get(kind) for kind in ("dataset", "metrics", "attributions", "versions")}
+    for kind, table in {**tables, "recipes": manifest.get("recipes", {})}.items():
+        if not isinstance(table, dict):
+            raise HeatmarkError(f"{path} is not the manifest of a result set: expected a table {kind!r}")
+    for kind in ("suite", "command", "target"):
         if not isinstance(manifest.get(kind), str):
             raise HeatmarkError(f"{path} is not the manifest of a result set: expected a text {kind!r}")
-    for kind in ("metric", "attribution") if len(scores) else ():
+    for kind in ("metric", "attribution"):
         unknown = sorted(set(scores[kind].unique()) - manifest[f"{kind}s"].keys())
         if unknown:
             raise HeatmarkError(
                 f"{path} is not the manifest of these scores: it says nothing of the {kind} {unknown[0]!r}"
             )
-    for name in scores["metric"].unique() if len(scores) else ():
+    for name in scores["metric"].unique():
         way = manifest["metrics"][name].get("direction") if isinstance(manifest["metrics"][name], dict) else None
         if way not in ("higher", "lower"):
             raise HeatmarkError(f"{path}: the direction of metric {name!r} is {way!r}; expected 'higher' or 'lower'")

@@ -10,7 +10,7 @@ from bench.protocol_versions import versioned, versioned_label
 from bench.results.result_set import Results
 from bench.statistics.board import COLUMN, ENTRY, Board
 from bench.statistics.build import entry_board
-from bench.statistics.means import over_seeds, ratio
+from bench.statistics.means import mean_of_known, over_seeds
 from bench.statistics.paired_tests import ALPHA, adjusted_by_holm, paired
 
 
@@ -85,8 +85,7 @@ def _change(before: np.ndarray, after: np.ndarray, *, retrained: bool) -> dict[s
     scores = np.stack([after[:seeds], before[:seeds]])
     pairs = paired(scores, np.arange(2) if retrained else np.zeros(2, np.int64))
     flat = over_seeds(scores)
-    known = np.isfinite(flat).all(0)
-    second, first = ratio(np.where(known, flat, 0).sum(1), known.sum())
+    second, first = mean_of_known(np.where(np.isfinite(flat).all(0), flat, np.nan), 1)
     return {
         "first": float(first),
         "second": float(second),

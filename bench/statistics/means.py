@@ -86,8 +86,13 @@ def over_seeds(scores: Array) -> Array:
     """Scores (..., image): the mean over the seeds that have one, NaN where none has."""
     if scores.shape[-2] == 1:
         return scores[..., 0, :]
+    return mean_of_known(scores, -2)
+
+
+def mean_of_known(scores: Array, axis: int | tuple[int, ...]) -> Array:
+    """The mean along axes of the scores that are there, NaN where none is."""
     known = np.isfinite(scores)
-    return ratio(np.where(known, scores, 0).sum(-2), known.sum(-2))
+    return ratio(np.where(known, scores, 0).sum(axis), known.sum(axis))
 
 
 def ratio(part: NDArray[Any], whole: NDArray[Any], otherwise: float = np.nan) -> Array:

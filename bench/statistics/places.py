@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from bench.statistics.board import RUN, Board
-from bench.statistics.means import Array, means, over_seeds, ratio
+from bench.statistics.means import Array, mean_of_known, means, over_seeds
 from bench.statistics.paired_tests import ALPHA, Pairs, Standing, adjusted_by_holm, paired
 
 Scale = Literal["random to truth", "wins"]
@@ -115,17 +115,11 @@ def between(scores: Array, floor: int, ceiling: int) -> tuple[Array, Array, Arra
     """
     above = scores - scores[floor]
     ways = np.where(np.isfinite(above), above[ceiling], np.nan)
-    height = _mean(ways)
-    place = _mean(np.where(np.isfinite(ways), above, np.nan)) / height
+    height = mean_of_known(ways, (1, 2))
+    place = mean_of_known(np.where(np.isfinite(ways), above, np.nan), (1, 2)) / height
     rest = (above - place[:, None, None] * ways) / height[:, None, None]
     around = means(rest)
     return place, place + around.low, place + around.high
-
-
-def _mean(scores: Array) -> Array:
-    """The mean of scores (entry, seed, image) of each entry, NaN where there are none."""
-    known = np.isfinite(scores)
-    return ratio(np.where(known, scores, 0).sum((1, 2)), known.sum((1, 2)))
 
 
 def _ends(board: Board) -> tuple[int, int] | None:

@@ -1,15 +1,16 @@
 """An image without an answer, or that is no number, has no map and changes none of the other images of its batch."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.api import Attribution, Network, Request
+from bench.api import Network, Request
 from bench.api.registry import find
 from bench.checks.fixtures import small_network, small_request, small_transformer
 from bench.scoring.measure import explained_by
+from tests.support.plugins import quick_attribution
 
 QUICK = {"samples": 20, "masks": 20, "steps": 4, "window": 4, "stride": 4}
 CONTROLS = sorted(name for name, own in find("attributions").items() if own.control)  # type: ignore[attr-defined]
@@ -31,14 +32,6 @@ OF_TRANSFORMERS = [
 PAIRS = [(small_network, name) for name in OF_CONVOLUTIONS] + [(small_transformer, name) for name in OF_TRANSFORMERS]
 
 
-def _quick(name: str) -> Attribution:
-    plugin = find("attributions")[name]
-    known = {field.name for field in fields(plugin)}
-    method = plugin(**{key: value for key, value in QUICK.items() if key in known})
-    assert isinstance(method, Attribution)
-    return method
-
-
 def _others_alike(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found[[0, 2]], expected[[0, 2]], rtol=1e-9, atol=1e-12)
     assert not found[1].isfinite().any()
@@ -47,7 +40,7 @@ def _others_alike(found: Tensor, expected: Tensor) -> None:
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 @pytest.mark.parametrize(("make", "name"), PAIRS)
 def test_an_image_that_is_no_number_is_not_explained(make: object, name: str, value: float) -> None:
-    network, request, method = make(), small_request(), _quick(name)  # type: ignore[operator]
+    network, request, method = make(), small_request(), quick_attribution(name, QUICK)  # type: ignore[operator]
     images = request.images.clone()
     images[1, 0, 3, 3] = value
     _others_alike(method.explain(network, request.with_images(images)), method.explain(network, request))
@@ -73,7 +66,7 @@ def _without_an_answer(network: Network, request: Request) -> Network:
 
 @pytest.mark.parametrize(("make", "name"), PAIRS)
 def test_an_image_without_an_answer_is_not_explained(make: object, name: str) -> None:
-    network, request, method = make(), small_request(), _quick(name)  # type: ignore[operator]
+    network, request, method = make(), small_request(), quick_attribution(name, QUICK)  # type: ignore[operator]
     fails = _without_an_answer(network, request)
     clean = network.logits(request.images).detach()
     expected = explained_by(method, network, request, clean).attributions
@@ -83,7 +76,7 @@ def test_an_image_without_an_answer_is_not_explained(make: object, name: str) ->
 
 @pytest.mark.parametrize("name", [*ATTENTION[:2], "chefer_relevance", "gradient_attention", "grad_cam", "layer_cam"])
 def test_a_changed_image_without_an_answer_changes_no_map_beside_it(name: str) -> None:
-    network, request, method = small_transformer(), small_request(), _quick(name)
+    network, request, method = small_transformer(), small_request(), quick_attribution(name, QUICK)
     found = method.explain(_without_an_answer(network, request), request)
     expected = method.explain(network, request)
     torch.testing.assert_close(found[[0, 2]], expected[[0, 2]], rtol=1e-9, atol=1e-12)

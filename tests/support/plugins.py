@@ -1,9 +1,10 @@
 """Plug-ins that tests put beside the package's own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from importlib.metadata import EntryPoint
 
-from bench.api import registry
+from bench.api import Attribution, registry
 from bench.plugins import outline, sources
 
 
@@ -15,6 +16,15 @@ def entry_points(**targets: str) -> Callable[..., list[EntryPoint]]:
         return own if group == "heatmark.attributions" else []
 
     return found
+
+
+def quick_attribution(name: str, few: Mapping[str, int]) -> Attribution:
+    """An attribution by name, with those of these settings that it has."""
+    plugin = registry.find("attributions")[name]
+    known = {field.name for field in fields(plugin)}
+    method = plugin(**{key: value for key, value in few.items() if key in known})
+    assert isinstance(method, Attribution)
+    return method
 
 
 def forgetting() -> Iterator[None]:

@@ -1,26 +1,19 @@
 """A map hangs on no image of which the network says nothing, and says so by what is no number."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.api import Attribution, Network
+from bench.api import Network
 from bench.api.registry import find
 from bench.checks.fixtures import small_network, small_request
 from tests.support.networks import FailsForSome
+from tests.support.plugins import quick_attribution
 
+QUICK = {"samples": 40, "masks": 40, "steps": 6, "window": 4, "stride": 4}
 METHODS = ("extremal_perturbation", "hsic", "kernel_shap", "lime", "occlusion", "rise", "score_cam", "sobol")
-
-
-def _quick(name: str) -> Attribution:
-    plugin = find("attributions")[name]
-    quick = {"samples": 40, "masks": 40, "steps": 6, "window": 4, "stride": 4}
-    known = {field.name for field in fields(plugin)}
-    method = plugin(**{key: value for key, value in quick.items() if key in known})
-    assert isinstance(method, Attribution)
-    return method
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
@@ -28,7 +21,7 @@ def _quick(name: str) -> Attribution:
 def test_masked_images_without_an_answer_make_no_map(name: str, value: float) -> None:
     network, request = small_network(), small_request()
     fails = replace(network, module=FailsForSome(network.module, request.images, value))
-    method = _quick(name)
+    method = quick_attribution(name, QUICK)
     assert method.explain(network, request).isfinite().all()
     found = method.explain(fails, request).flatten(1)
     assert not found.isfinite().all(1).any()
